@@ -1,0 +1,1 @@
+"""Benchmarks, one folder each, all behind the contract in ``contract.py``."""

@@ -1,0 +1,85 @@
+"""What a benchmark is to this package: a fixed list of tasks, and a simulator that plays them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.contract import Actions, Observation
+
+Parameter = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One entry of a benchmark's frozen list: a base task under one perturbation, from one initial state.
+
+    ``name`` is unique within the benchmark. ``parameters`` are those of the perturbation, in the units that their
+    names end in. ``blocked`` is empty for a playable task; otherwise it says why not and what would unlock it.
+    """
+
+    name: str
+    suite: str
+    base: str
+    dimension: Dimension
+    subdimension: str = ""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    trial: int = 0
+    blocked: str = ""
+
+
+class Simulator(Protocol):
+    """One running scene; the loop in ``rollout`` is its only caller."""
+
+    action_width: int
+
+    def reset(self, task: Task) -> str:
+        """Put the scene of ``task`` into its initial state and return the instruction."""
+        ...
+
+    def step(self, action: Actions, *, look: bool) -> bool:
+        """Advance one control period and say whether the goal is reached.
+
+        ``look`` promises that ``observe`` follows; only then are cameras rendered.
+        """
+        ...
+
+    def observe(self) -> Observation:
+        """Return what the sensors say now; raises ``SimulatorError`` after a step that did not look."""
+        ...
+
+    def state_hash(self) -> str:
+        """Digest the physical state, to tell whether two playings came out the same."""
+        ...
+
+    def provenance(self) -> Mapping[str, str]:
+        """Name what a result depends on: versions of the simulator and its packages, renderer, asset hashes."""
+        ...
+
+    def close(self) -> None:
+        """Free the scene and its rendering context."""
+        ...
+
+
+class Benchmark(Protocol):
+    """A frozen list of tasks and the simulator that plays them."""
+
+    name: str
+    title: str
+    suites: tuple[str, ...]
+    dimensions: tuple[Dimension, ...]
+
+    def tasks(self) -> Sequence[Task]:
+        """Every task in the benchmark's own order, blocked ones included; needs no simulator."""
+        ...
+
+    def simulator(self, profile: Profile) -> Simulator:
+        """Build a simulator that plays tasks as the model's profile wants them played."""
+        ...
+
+    def task(self, name: str) -> Task:
+        """Look one task up by name; raises ``BadInputError`` with the nearest name."""
+        ...

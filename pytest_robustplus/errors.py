@@ -1,0 +1,35 @@
+"""What can go wrong, told apart by who has to act; every message says what, where and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RobustnessError(Exception):
+    """Base of every error that this package raises on purpose; its text is one readable paragraph."""
+
+
+class BadInputError(RobustnessError):
+    """The user asked for something that is not there or does not fit; ends a run with pytest's usage code."""
+
+
+class SimulatorError(RobustnessError):
+    """An episode could not be played: retried once, recorded, never scored against the policy."""
+
+
+class PolicyError(RobustnessError):
+    """The policy raised, or answered with something that no robot can execute: recorded, never scored."""
+
+
+class LedgerError(RobustnessError):
+    """The ledger cannot be read or written; what it holds is left as it is."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> BadInputError:
+    """Build the error for a name that is not known, naming the nearest one that is."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    origin = f" (from {where})" if where else ""
+    return BadInputError(f"Unknown {kind} {name!r}{origin}.{hint} Known: {', '.join(choices)}.")

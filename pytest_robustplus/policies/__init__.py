@@ -1,0 +1,1 @@
+"""Policies: the contract, and one module per way of reaching one."""

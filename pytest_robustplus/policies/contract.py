@@ -1,0 +1,51 @@
+"""What a policy is to this package: instructions and observations in, action chunks out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Vector = NDArray[np.float64]
+Actions = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a policy may look at before it acts.
+
+    ``images`` maps a camera's name to (height, width, 3) uint8; ``state`` maps a name of the benchmark's
+    proprioception (``eef_pos`` in metres, ``eef_quat`` as xyzw, ``joint_pos`` in radians, …) to a vector.
+    ``step`` counts control steps since the scene settled; ``slot`` tells the simulators of one pool apart.
+    """
+
+    images: Mapping[str, Image]
+    state: Mapping[str, Vector]
+    instruction: str
+    step: int = 0
+    slot: int = 0
+
+
+class Policy(Protocol):
+    """A checkpoint behind a transport."""
+
+    def reset(self, slot: int, instruction: str) -> None:
+        """Forget everything about ``slot``: a new episode with this instruction begins there."""
+        ...
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        """Answer each observation with an action chunk of shape (steps, action width)."""
+        ...
+
+
+@runtime_checkable
+class Privileged(Protocol):
+    """A policy that reads the simulator itself, as an expert script does; never a model."""
+
+    def attach(self, slot: int, simulator: Any) -> None:
+        """See the simulator whose scene has just settled in ``slot``."""
+        ...
