@@ -1,0 +1,1 @@
+"""The pytest hooks: the table of contents of this package."""
