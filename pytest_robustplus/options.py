@@ -1,0 +1,233 @@
+"""Every command-line option, ini key and ``[tool.robustplus]`` key, in one place.
+
+Each value is looked for on the command line, then in ``[tool.robustplus]`` of pyproject.toml, then in the ini file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.perturbations import Dimension
+
+
+def _words(value: str) -> list[str]:
+    return [word for word in value.replace(",", " ").split() if word]
+
+
+def _positive(value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise ValueError("must be a whole number of at least 1")
+    return int(value)
+
+
+def _points(value: str) -> float:
+    number = _number(value)
+    if not 0 <= number < 100:
+        raise ValueError("must be percentage points from 0 to below 100")
+    return number / 100
+
+
+def _probability(value: str) -> float:
+    number = _number(value)
+    if not 0 < number < 1:
+        raise ValueError("must lie strictly between 0 and 1")
+    return number
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError("must be a number") from None
+
+
+def _switch(value: str) -> str:
+    if value not in ("auto", "off"):
+        raise ValueError("must be auto or off")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """One setting: ``--robust-NAME``, ``robust_NAME`` in the ini file, NAME in ``[tool.robustplus]``."""
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
+    metavar: str
+    many: bool = False
+    plural: str = ""
+
+    @property
+    def flag(self) -> str:
+        return f"--robust-{self.name.replace('_', '-')}"
+
+    @property
+    def key(self) -> str:
+        return self.plural or self.name
+
+    @property
+    def dest(self) -> str:
+        return f"robust_{self.name}"
+
+
+_OPTIONS: tuple[_Option, ...] = (
+    _Option("model", _words, "models to test, by card, or 'all'; or python:module:attribute", "NAME", True, "models"),
+    _Option("perturbation", _words, "dimensions to test (default: the seven; 'all' adds 'original')", "NAME", True,
+            "perturbations"),
+    _Option("suite", _words, "suites of the benchmark to draw tasks from (default: all)", "NAME", True, "suites"),
+    _Option("policy", str, "how to reach the model's policy, such as python:module:attribute", "SPEC"),
+    _Option("budget", _positive, "episodes per cell at most; the verdict is then about the first N of the order", "N"),
+    _Option("margin", _points, "percentage points that a cell may lose against its baseline (default: 5)", "POINTS"),
+    _Option("alpha_pass", _probability, "probability of passing a cell that fails the full run (default: 0.05)", "P"),
+    _Option("alpha_fail", _probability, "probability of failing a cell that passes the full run (default: 0.01)", "P"),
+    _Option("protocol", _words, "how the benchmark is played, such as prompt_source=bddl", "KEY=VALUE", True),
+    _Option("ledger", Path, "SQLite file that records every episode (default: in pytest's cache directory)", "FILE"),
+    _Option("baselines", Path, "further baseline files or directories", "PATH", True),
+    _Option("libero_assets", Path, "unpacked LIBERO-Plus assets archive; unlocks the tasks that packages lack", "DIR"),
+    _Option("progress", _switch, "auto or off: a line per running cell (default: auto)", "WHEN"),
+)  # fmt: skip
+
+_DEFAULTS: Mapping[str, Any] = {"margin": 0.05, "alpha_pass": 0.05, "alpha_fail": 0.01, "progress": "auto"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What this run was asked for; rates and margins are fractions, not points."""
+
+    models: tuple[str, ...]
+    perturbations: tuple[Dimension, ...] | None
+    suites: tuple[str, ...]
+    policy: str | None
+    budget: int | None
+    margin: float
+    alpha_pass: float
+    alpha_fail: float
+    protocol: Mapping[str, str]
+    ledger: Path | None
+    baselines: tuple[Path, ...]
+    libero_assets: Path | None
+    progress: str
+    fresh: bool = False
+    own_models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register every option and ini key."""
+    group = parser.getgroup("robustplus", "robustness of robot policies")
+    for option in _OPTIONS:
+        action = "append" if option.many else "store"
+        group.addoption(option.flag, action=action, dest=option.dest, metavar=option.metavar, help=option.help)
+        parser.addini(f"robust_{option.key}", option.help, type="args" if option.many else "string", default=None)
+    group.addoption("--robust-fresh", action="store_true", help="start anew instead of resuming an unfinished run")
+    group.addoption("--robust-models", action="store_true", help="list the models that have a card, and exit")
+    group.addoption("--robust-replay", metavar="EPISODE", help="play a recorded episode again, write an MP4, and exit")
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Resolve every option; raises ``BadInputError`` naming the option and where its value came from."""
+    table = _project_table(config.rootpath)
+    values = {option.name: _value(option, config, table) for option in _OPTIONS}
+    return Settings(
+        models=tuple(values["model"] or ()),
+        perturbations=_dimensions(values["perturbation"]),
+        suites=tuple(values["suite"] or ()),
+        policy=values["policy"],
+        budget=values["budget"],
+        margin=values["margin"],
+        alpha_pass=values["alpha_pass"],
+        alpha_fail=values["alpha_fail"],
+        protocol=_pairs(values["protocol"]),
+        ledger=values["ledger"],
+        baselines=tuple(values["baselines"] or ()),
+        libero_assets=values["libero_assets"],
+        progress=values["progress"],
+        fresh=config.getoption("--robust-fresh"),
+        own_models=table.get("model", {}),
+    )
+
+
+def _project_table(root: Path) -> Mapping[str, Any]:
+    path = root / "pyproject.toml"
+    if not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("robustplus", {})
+    except tomllib.TOMLDecodeError as error:
+        raise BadInputError(f"{path} is not valid TOML: {error}. Mend it, or run pytest elsewhere.") from error
+    known = {option.key for option in _OPTIONS} | {"model"}
+    for key in table:
+        if key not in known:
+            raise unknown("key", key, known, where=f"[tool.robustplus] in {path}")
+    own = table.get("model", {})
+    if not (isinstance(own, dict) and all(isinstance(entry, dict) for entry in own.values())):
+        raise BadInputError(
+            f"[tool.robustplus] model in {path} must hold one table per model of your own, [tool.robustplus.model.NAME]."
+            " To choose the models to test, write models = ['NAME']."
+        )
+    return table
+
+
+def _value(option: _Option, config: pytest.Config, table: Mapping[str, Any]) -> Any:
+    given, source, folder = config.getoption(option.dest), option.flag, config.invocation_params.dir
+    if given is None:
+        folder = config.rootpath
+        if option.key in table:
+            given, source = _plain(table[option.key]), f"[tool.robustplus] {option.key}"
+        else:
+            given, source = config.getini(f"robust_{option.key}"), f"ini key robust_{option.key}"
+    if not given:
+        return _DEFAULTS.get(option.name)
+    try:
+        if not option.many:
+            return _parsed(option, given, folder)
+        parts = [_parsed(option, part, folder) for part in ([given] if isinstance(given, str) else given)]
+        return [item for part in parts for item in (part if isinstance(part, list) else [part])]
+    except ValueError as error:
+        raise BadInputError(f"{source} {given!r}: {error}.") from error
+
+
+def _parsed(option: _Option, text: str, folder: Path) -> Any:
+    value = option.parse(text)
+    return folder / value.expanduser() if isinstance(value, Path) else value
+
+
+def _plain(value: Any) -> str | list[str]:
+    if isinstance(value, dict):
+        return [f"{key}={item}" for key, item in value.items()]
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return str(value)
+
+
+def _dimensions(names: Iterable[str] | None) -> tuple[Dimension, ...] | None:
+    if not names:
+        return None
+    known = [str(dimension) for dimension in Dimension]
+    chosen: set[Dimension] = set()
+    for name in names:
+        if name == "all":
+            chosen.update(Dimension)
+        elif name in known:
+            chosen.add(Dimension(name))
+        else:
+            raise unknown("perturbation", name, [*known, "all"], where="--robust-perturbation")
+    return tuple(dimension for dimension in Dimension if dimension in chosen)
+
+
+def _pairs(words: Iterable[str] | None) -> Mapping[str, str]:
+    pairs = {}
+    for word in words or ():
+        key, equals, value = word.partition("=")
+        if not (key and equals and value):
+            raise BadInputError(f"--robust-protocol {word!r} is not of the form KEY=VALUE, such as prompt_source=bddl.")
+        pairs[key] = value
+    return pairs
+

@@ -1,0 +1,85 @@
+"""From a policy spec, such as ``python:module:attribute``, to a policy."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.policies.contract import Policy
+
+if TYPE_CHECKING:
+    from pytest_robustplus.models.cards import Card
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRequest:
+    """What a factory may need to build a policy; ``address`` is the spec after its scheme."""
+
+    address: str
+    card: Card
+    profile: Profile
+    benchmark: str
+
+
+PolicyFactory = Callable[[PolicyRequest], Policy]
+
+
+def split(spec: str) -> tuple[str, str]:
+    """Split a spec into scheme and address."""
+    scheme, _, address = spec.partition(":")
+    return scheme, address
+
+
+def build(spec: str, factories: Mapping[str, PolicyFactory], card: Card, profile: Profile, benchmark: str) -> Policy:
+    """Build the policy that ``spec`` names; raises ``BadInputError`` for an unknown scheme or a broken target."""
+    scheme, address = split(spec)
+    if scheme not in factories:
+        raise unknown("policy scheme", scheme, factories, where=f"policy spec {spec!r}")
+    return factories[scheme](PolicyRequest(address, card, profile, benchmark))
+
+
+def fingerprint(policy: Policy) -> str:
+    """Name the checkpoint behind a policy: its own ``checkpoint``, else a hash of the file that defines it."""
+    own = getattr(policy, "checkpoint", None)
+    if own is not None:
+        return str(own)
+    kind = type(policy)
+    try:
+        source = Path(inspect.getfile(kind)).read_bytes()
+    except (OSError, TypeError):
+        source = repr(kind).encode()
+    return f"source-{hashlib.sha256(source).hexdigest()[:12]}"
+
+
+def from_python(request: PolicyRequest) -> Policy:
+    """Build a policy from ``module:attribute``: an object with ``act``, or something that returns one when called."""
+    module_name, _, attribute = request.address.partition(":")
+    where = f"policy spec 'python:{request.address}'"
+    if not (module_name and attribute):
+        raise BadInputError(f"The {where} is not of the form python:module:attribute, such as python:my_policy:Policy.")
+    try:
+        target: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        raise BadInputError(
+            f"Cannot import {module_name!r} for {where}: {error}. Install it, or add its folder to sys.path with"
+            " pythonpath = ['.'] in pytest's configuration."
+        ) from error
+    for name in attribute.split("."):
+        if not hasattr(target, name):
+            public = [key for key in vars(target) if not key.startswith("_")]
+            raise unknown(f"attribute of {module_name}", name, public, where=where)
+        target = getattr(target, name)
+    policy = target() if inspect.isclass(target) or not hasattr(target, "act") else target
+    if not callable(getattr(policy, "act", None)):
+        raise BadInputError(
+            f"The object behind {where} has no method act(observations): give it one that returns, for each observation,"
+            " an array of shape (steps, action width). See docs/adding_a_model.md."
+        )
+    return policy  # type: ignore[no-any-return]

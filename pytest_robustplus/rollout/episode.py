@@ -1,0 +1,165 @@
+"""The episode loop: settle, look, act, until the goal is reached or the horizon ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_robustplus.benchmarks.contract import Simulator, Task
+from pytest_robustplus.errors import BadInputError, PolicyError, RobustnessError, SimulatorError
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.policies.contract import Actions, Observation, Policy, Privileged
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """What came of playing one task once.
+
+    ``actions`` has shape (steps, action width): every action executed after settling. Times are seconds of wall
+    clock; what neither ``simulator_s`` nor ``policy_s`` covers is this package's own.
+    """
+
+    success: bool
+    steps: int
+    looks: int
+    inferences: int
+    simulator_s: float
+    policy_s: float
+    wall_s: float
+    state_hash: str
+    instruction: str
+    actions: NDArray[np.floating[Any]]
+
+
+class _Clock:
+    """Sums the time that passes inside calls of one party, and lays its exceptions at its door."""
+
+    def __init__(self, blame: type[RobustnessError], task: Task) -> None:
+        self.seconds = 0.0
+        self.calls = 0
+        self._blame, self._task, self._doing = blame, task, ""
+        self._start = 0.0
+
+    def __call__(self, doing: str) -> _Clock:
+        self._doing = doing
+        return self
+
+    def __enter__(self) -> None:
+        self.calls += 1
+        self._start = perf_counter()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self.seconds += perf_counter() - self._start
+        if isinstance(error, Exception) and not isinstance(error, RobustnessError):
+            summary = f"{type(error).__name__}: {error}"
+            raise self._blame(f"{self._doing} failed in {self._task.name}: {summary}") from error
+
+
+def play(
+    simulator: Simulator,
+    policy: Policy,
+    task: Task,
+    profile: Profile,
+    *,
+    slot: int = 0,
+    watch: Callable[[Observation], None] | None = None,
+) -> Episode:
+    """Play ``task`` once.
+
+    ``watch`` receives an observation after every control step, which makes every step render. Raises
+    ``SimulatorError`` or ``PolicyError``, whichever is to blame; neither is an outcome.
+    """
+    start = perf_counter()
+    horizon = _horizon(profile, task)
+    in_simulator, in_policy = _Clock(SimulatorError, task), _Clock(PolicyError, task)
+    with in_simulator("Resetting the scene"):
+        instruction = simulator.reset(task)
+    _settle(simulator, profile, in_simulator)
+    with in_policy("Resetting the policy"):
+        policy.reset(slot, instruction)
+        if isinstance(policy, Privileged):
+            policy.attach(slot, simulator)
+
+    chunk: list[Actions] = []
+    executed: list[Actions] = []
+    looks = inferences = 0
+    success = False
+    while len(executed) < horizon and not success:
+        if not chunk:
+            with in_simulator("Looking"):
+                observation = simulator.observe()
+            looks += 1
+            with in_policy("The policy"):
+                answer = policy.act([_placed(observation, len(executed), slot)])
+            inferences += 1
+            chunk = list(_checked(answer, simulator.action_width, task)[: profile.replan])
+        action = chunk.pop(0)
+        executed.append(action)
+        # The last observation of an episode is never looked at, so it is never rendered.
+        look = watch is not None or (not chunk and len(executed) < horizon)
+        with in_simulator("Stepping"):
+            success = simulator.step(action, look=look)
+        if watch is not None:
+            watch(simulator.observe())
+    with in_simulator("Hashing the state"):
+        state_hash = simulator.state_hash()
+    return Episode(
+        success=success,
+        steps=len(executed),
+        looks=looks,
+        inferences=inferences,
+        simulator_s=in_simulator.seconds,
+        policy_s=in_policy.seconds,
+        wall_s=perf_counter() - start,
+        state_hash=state_hash,
+        instruction=instruction,
+        actions=np.stack(executed),
+    )
+
+
+def _settle(simulator: Simulator, profile: Profile, clock: _Clock) -> None:
+    action = np.asarray(profile.settle_action)
+    for count in range(profile.settle_steps):
+        with clock("Settling"):
+            simulator.step(action, look=count == profile.settle_steps - 1)
+
+
+def _horizon(profile: Profile, task: Task) -> int:
+    horizon = profile.horizons.get(task.suite)
+    if horizon is None:
+        raise BadInputError(
+            f"The profile names no horizon for suite {task.suite!r}; it has {dict(profile.horizons)}."
+            f" Add horizons.{task.suite} to the model's card."
+        )
+    return horizon
+
+
+def _placed(observation: Observation, step: int, slot: int) -> Observation:
+    return Observation(observation.images, observation.state, observation.instruction, step, slot)
+
+
+def _checked(answer: Any, width: int, task: Task) -> Actions:
+    try:
+        chunk = np.asarray(answer[0], dtype=None)
+    except (TypeError, IndexError, KeyError, ValueError) as error:
+        raise PolicyError(
+            f"The policy answered {type(answer).__name__} in {task.name}; act() must return one array per observation,"
+            f" each of shape (steps, {width})."
+        ) from error
+    if chunk.ndim != 2 or chunk.shape[0] == 0 or chunk.shape[1] != width or chunk.dtype.kind != "f":
+        raise PolicyError(
+            f"The policy answered an array of shape {chunk.shape} and type {chunk.dtype} in {task.name};"
+            f" the simulator takes floats of shape (steps, {width}). Check the model's profile and un-normalisation."
+        )
+    if not np.isfinite(chunk).all():
+        bad = np.argwhere(~np.isfinite(chunk))[0]
+        raise PolicyError(
+            f"The policy answered {chunk[tuple(bad)]} at step {bad[0]}, component {bad[1]} of a chunk in {task.name}."
+            " Nothing was sent to the simulator. Check the checkpoint's weights and normalisation statistics."
+        )
+    return chunk
