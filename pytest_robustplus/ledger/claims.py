@@ -1,0 +1,83 @@
+"""Which worker plays which positions of an audit: disjoint blocks, in order, none held by the dead."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from pytest_robustplus.ledger.processes import Process, dead, this_process
+
+
+def claim(
+    database: sqlite3.Connection,
+    audit: int,
+    run: str,
+    worker: str,
+    *,
+    after: int,
+    block: int,
+    total: int,
+    stale_s: float,
+    tries: int,
+) -> range | None:
+    """Take the first free stretch at or after position ``after``, at most ``block`` long; needs the write lock."""
+    _register(database, worker)
+    _bury(database, stale_s, audit)
+    taken = {
+        position
+        for (position,) in database.execute(
+            """SELECT position FROM episode WHERE audit = :audit AND position >= :after AND success IS NOT NULL
+            UNION ALL SELECT position FROM claim WHERE audit = :audit AND position >= :after
+            UNION ALL SELECT position FROM episode WHERE audit = :audit AND position >= :after AND run = :run
+                AND success IS NULL GROUP BY position HAVING count(*) >= :tries""",
+            {"audit": audit, "after": after, "run": run, "tries": tries},
+        )
+    }
+    start = next((position for position in range(after, total) if position not in taken), None)
+    if start is None:
+        return None
+    stop = start + 1
+    while stop < min(start + block, total) and stop not in taken:
+        stop += 1
+    database.executemany("INSERT INTO claim VALUES (?, ?, ?)", [(audit, p, worker) for p in range(start, stop)])
+    return range(start, stop)
+
+
+def beat(database: sqlite3.Connection, worker: str) -> None:
+    """Keep the claims of a worker alive."""
+    database.execute("UPDATE worker SET heartbeat = ? WHERE worker = ?", (time.time(), worker))
+
+
+def release(database: sqlite3.Connection, worker: str) -> None:
+    """Give back everything that a worker has claimed and not finished."""
+    database.execute("DELETE FROM claim WHERE worker = ?", (worker,))
+    database.execute("DELETE FROM worker WHERE worker = ?", (worker,))
+
+
+def release_stale(database: sqlite3.Connection, stale_s: float) -> None:
+    """Give back the claims of every worker that is dead or has been silent for ``stale_s``."""
+    _bury(database, stale_s, None)
+
+
+def _register(database: sqlite3.Connection, worker: str) -> None:
+    process = this_process()
+    row = database.execute("SELECT machine, pid, born FROM worker WHERE worker = ?", (worker,)).fetchone()
+    if row is not None and Process(*row) != process:
+        release(database, worker)  # of that name, but gone: nobody plays what it had claimed
+        row = None
+    if row is None:
+        database.execute("INSERT INTO worker VALUES (?, ?, ?, ?, ?)", (worker, time.time(), *process))
+    else:
+        beat(database, worker)
+
+
+def _bury(database: sqlite3.Connection, stale_s: float, audit: int | None) -> None:
+    holders = database.execute(
+        """SELECT worker, heartbeat, machine, pid, born FROM worker
+        WHERE :audit IS NULL OR worker IN (SELECT worker FROM claim WHERE audit = :audit)""",
+        {"audit": audit},
+    ).fetchall()
+    now = time.time()
+    for worker, heartbeat, machine, pid, born in holders:
+        if now - heartbeat > stale_s or dead(Process(machine, pid, born)):
+            release(database, worker)

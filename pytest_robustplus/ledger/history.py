@@ -1,0 +1,98 @@
+"""What reports and replays read from a ledger."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from pytest_robustplus.ledger.packing import PackedActions, unpack_actions
+from pytest_robustplus.ledger.records import AuditKey, Check, Conclusion, EpisodeRecord, Run, StoredAudit, StoredEpisode
+
+KEY = tuple(field.name for field in fields(AuditKey))
+CONCLUSION = tuple(field.name for field in fields(Conclusion))
+_RECORD = tuple(field.name for field in fields(EpisodeRecord) if field.name not in ("actions", "provenance"))
+
+
+def episodes(database: sqlite3.Connection, where: str, values: Sequence[Any], *, actions: bool) -> list[StoredEpisode]:
+    """Read tries in the order of their positions and attempts; ``actions`` also decompresses what was executed."""
+    packed = "a.dtype, a.stored, a.shape, a.data" if actions else "NULL, NULL, NULL, NULL"
+    join = "LEFT JOIN actions a ON a.episode = e.id" if actions else ""
+    rows = database.execute(
+        f"""SELECT e.id, e.audit, e.run, e.position, e.attempt, p.facts, {packed},
+        {", ".join(f"e.{name}" for name in _RECORD)}
+        FROM episode e JOIN provenance p ON p.digest = e.provenance {join}
+        WHERE {where} ORDER BY e.audit, e.position, e.attempt""",
+        values,
+    )
+    return [_episode(row) for row in rows]
+
+
+def _episode(row: tuple[Any, ...]) -> StoredEpisode:
+    facts, packed, values = row[5], row[6:10], dict(zip(_RECORD, row[10:], strict=True))
+    values["success"] = None if values["success"] is None else bool(values["success"])
+    values["parameters"] = json.loads(values["parameters"])
+    record = EpisodeRecord(
+        **values,
+        provenance=json.loads(facts),
+        actions=None if packed[0] is None else unpack_actions(PackedActions(*packed)),
+    )
+    identity, audit, run, position, attempt = row[:5]
+    return StoredEpisode(identity, audit, run, position, attempt, record)
+
+
+def audits(database: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[StoredAudit]:
+    """Read every run's view of the audits that ``where`` chooses, oldest first."""
+    rows = database.execute(
+        f"""SELECT audit.id, part.run, audit.total, audit.order_seed, part.joined,
+        {", ".join(f"audit.{name}" for name in KEY)}, {", ".join(f"part.{name}" for name in CONCLUSION)}
+        FROM part JOIN audit ON audit.id = part.audit WHERE {where} ORDER BY part.joined, audit.id""",
+        values,
+    )
+    return [
+        StoredAudit(
+            id=row[0],
+            run=row[1],
+            key=AuditKey(*row[5 : 5 + len(KEY)]),
+            total=row[2],
+            order_seed=row[3],
+            opened=row[4],
+            conclusion=_conclusion(row[5 + len(KEY) :]),
+        )
+        for row in rows
+    ]
+
+
+def conclusion(database: sqlite3.Connection, audit: int, run: str | None) -> Conclusion | None:
+    """Read how ``run`` ended the audit, or without a run how it was ended last."""
+    row = database.execute(
+        f"""SELECT {", ".join(CONCLUSION)} FROM part WHERE audit = ? AND verdict IS NOT NULL AND (? IS NULL OR run = ?)
+        ORDER BY concluded DESC LIMIT 1""",
+        (audit, run, run),
+    ).fetchone()
+    return None if row is None else _conclusion(row)
+
+
+def _conclusion(row: tuple[Any, ...]) -> Conclusion | None:
+    values = dict(zip(CONCLUSION, row, strict=True))
+    if values["verdict"] is None:
+        return None
+    return Conclusion(**{**values, "margin_raised": bool(values["margin_raised"])})
+
+
+def runs(database: sqlite3.Connection) -> list[Run]:
+    """Read every run, oldest first."""
+    rows = database.execute("SELECT run, command, versions, started, ended, exitstatus FROM run ORDER BY started, run")
+    return [Run(run, command, json.loads(versions), *rest) for run, command, versions, *rest in rows]
+
+
+def failed_checks(database: sqlite3.Connection, run: str, model: str, benchmark: str) -> list[Check]:
+    """Read the pre-flight checks that stop a model's cells on a benchmark."""
+    rows = database.execute(
+        """SELECT name, passed, detail FROM preflight
+        WHERE run = ? AND model = ? AND benchmark = ? AND NOT passed ORDER BY name""",
+        (run, model, benchmark),
+    )
+    return [Check(name, bool(passed), detail) for name, passed, detail in rows]

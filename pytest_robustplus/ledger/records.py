@@ -1,0 +1,142 @@
+"""What goes into the ledger and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Parameter = str | int | float | bool
+Verdict = Literal["pass", "fail", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditKey:
+    """What an episode depends on; two attempts with equal keys may share episodes.
+
+    ``protocol`` digests how episodes are played, ``population`` the ordered task names. Baseline and margin are not
+    part of it: they may change between looks, episodes do not.
+    """
+
+    model: str
+    benchmark: str
+    dimension: str
+    checkpoint: str
+    protocol: str
+    population: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditState:
+    """An audit as its run finds it: ``resumed`` finished episodes are there already."""
+
+    id: int
+    resumed: int
+    opened: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRecord:
+    """One try at one episode.
+
+    Either it finished (``success`` is set) or it could not be played (``success`` is None, ``error`` says why).
+    ``actions`` are those executed, (steps, action width); ``provenance`` names versions, renderer and hashes.
+    ``started`` is ISO 8601 in UTC; durations are in seconds.
+    """
+
+    task: str
+    suite: str
+    base: str
+    trial: int
+    seed: int
+    instruction: str
+    prompt_source: str
+    success: bool | None
+    worker: str
+    started: str
+    subdimension: str = ""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    error: str | None = None
+    steps: int = 0
+    looks: int = 0
+    inferences: int = 0
+    simulator_s: float = 0.0
+    policy_s: float = 0.0
+    wall_s: float = 0.0
+    state_hash: str = ""
+    actions: NDArray[np.floating[Any]] | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.success is None) != (self.error is not None):
+            raise ValueError(f"Episode of {self.task!r}: it has either an outcome or an error, never both or neither.")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEpisode:
+    """A recorded try: ``attempt`` counts from 1 at its ``position`` of the audit's order."""
+
+    id: int
+    audit: int
+    run: str
+    position: int
+    attempt: int
+    record: EpisodeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How a run ended an audit: rates and margin as fractions, ``low``/``high`` the confidence sequence.
+
+    ``log_pass`` and ``log_fail`` are natural logarithms of the e-values.
+    """
+
+    verdict: Verdict
+    played: int
+    successes: int
+    low: float
+    high: float
+    log_pass: float
+    log_fail: float
+    margin: float | None
+    margin_raised: bool
+    baseline_rate: float | None
+    baseline_source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAudit:
+    """One run's view of an audit; ``conclusion`` is None while that run has not ended it."""
+
+    id: int
+    run: str
+    key: AuditKey
+    total: int
+    order_seed: str
+    opened: str
+    conclusion: Conclusion | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One invocation of pytest; ``ended`` and ``exitstatus`` stay None when it was killed."""
+
+    run: str
+    command: str
+    versions: Mapping[str, str]
+    started: str
+    ended: str | None
+    exitstatus: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The outcome of one pre-flight check of a model on a benchmark."""
+
+    check: str
+    passed: bool
+    detail: str

@@ -1,0 +1,318 @@
+"""The ledger as the rest of the package sees it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import astuple
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from pytest_robustplus.errors import LedgerError
+from pytest_robustplus.ledger import claims, history
+from pytest_robustplus.ledger.connection import Connection, connect
+from pytest_robustplus.ledger.packing import digest, pack_actions, to_json
+from pytest_robustplus.ledger.records import (
+    AuditKey,
+    AuditState,
+    Check,
+    Conclusion,
+    EpisodeRecord,
+    Run,
+    StoredAudit,
+    StoredEpisode,
+)
+
+
+class Ledger:
+    """The record of every episode, timing and verdict; any number of processes may have it open at once.
+
+    What a method has returned from is on disk and survives the death of the process. Every method raises
+    ``LedgerError`` when the file cannot be read or written; nothing recorded before is lost by that.
+    One instance may be shared by threads, never across a fork.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._runs: dict[int, str] = {}
+        self._prefixes: dict[int, list[bool]] = {}
+        self._provenances: set[str] = set()
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, create: bool = True, verify: bool = True) -> Self:
+        """Open the ledger at ``path``, making an empty one if there is none and ``create`` allows.
+
+        ``verify=False`` skips the search for damage, for a process whose parent has just done it.
+        """
+        return cls(connect(Path(path), create=create, verify=verify))
+
+    @property
+    def path(self) -> Path:
+        """Where the ledger lies."""
+        return self._connection.path
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Runs
+
+    def begin_run(self, run: str, *, command: str, versions: Mapping[str, str]) -> None:
+        """Announce a run under an id that no other has; a second announcement changes nothing."""
+        with self._connection.writing("beginning a run") as database:
+            database.execute(
+                "INSERT INTO run (run, command, versions, started) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (run, command, to_json(versions), _now()),
+            )
+
+    def end_run(self, run: str, exitstatus: int) -> None:
+        """Note that a run came to its end by itself."""
+        with self._connection.writing("ending a run") as database:
+            database.execute("UPDATE run SET ended = ?, exitstatus = ? WHERE run = ?", (_now(), exitstatus, run))
+
+    # Audits
+
+    def open_audit(self, key: AuditKey, *, run: str, total: int, order_seed: str) -> AuditState:
+        """Join the audit of this key that is still undecided, with all its finished episodes, or begin one.
+
+        A run meets the same audit however often and from whichever worker it asks, decided or not. An audit that any
+        run has decided (pass or fail) is history to later runs; one that ended in error is resumed.
+        """
+        with self._connection.writing("opening an audit") as database:
+            is_key = " AND ".join(f"{name} = ?" for name in history.KEY)
+            row = database.execute(
+                f"""SELECT id, opened FROM audit WHERE {is_key} AND total = ? AND order_seed = ? AND (
+                    EXISTS (SELECT 1 FROM part WHERE audit = id AND run = ?)
+                    OR NOT EXISTS (SELECT 1 FROM part WHERE audit = id AND verdict IN ('pass', 'fail')))
+                ORDER BY EXISTS (SELECT 1 FROM part WHERE audit = id AND run = ?) DESC, id DESC LIMIT 1""",
+                (*astuple(key), total, order_seed, run, run),
+            ).fetchone()
+            if row is None:
+                row = database.execute(
+                    f"""INSERT INTO audit ({", ".join(history.KEY)}, total, order_seed, opened)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id, opened""",
+                    (*astuple(key), total, order_seed, _now()),
+                ).fetchone()
+            audit, opened = row
+            database.execute(
+                "INSERT INTO part (audit, run, joined) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (audit, run, _now())
+            )
+            (resumed,) = database.execute(
+                "SELECT count(*) FROM episode WHERE audit = ? AND success IS NOT NULL", (audit,)
+            ).fetchone()
+        self._runs[audit] = run
+        return AuditState(id=audit, resumed=resumed, opened=opened)
+
+    def close_audit(self, audit: int, conclusion: Conclusion) -> Conclusion:
+        """Record how this run ends the audit; the first conclusion of a run stands and is returned."""
+        values = {name: getattr(conclusion, name) for name in history.CONCLUSION}
+        with self._connection.writing("recording a verdict") as database:
+            run = self._run(audit)
+            database.execute(
+                f"""UPDATE part SET concluded = :now, {", ".join(f"{name} = :{name}" for name in values)}
+                WHERE audit = :audit AND run = :run AND verdict IS NULL""",
+                {**values, "now": _now(), "audit": audit, "run": run},
+            )
+            return history.conclusion(database, audit, run) or conclusion
+
+    def conclusion(self, audit: int) -> Conclusion | None:
+        """How the audit ended: for the run that this instance opened it for, otherwise the latest ending."""
+        with self._connection.reading("reading a verdict") as database:
+            return history.conclusion(database, audit, self._runs.get(audit))
+
+    # Episodes
+
+    def record(self, audit: int, position: int, episode: EpisodeRecord) -> int:
+        """Record one try at a position of the audit's order and return its id.
+
+        A position finishes once: a second finisher is dropped and gets the id of the first. A try in error is always
+        kept, beside whatever else happened at its position, and leaves the claim on it as it is.
+        """
+        facts = to_json(episode.provenance)
+        provenance = digest(facts)
+        parameters = to_json(episode.parameters)
+        packed = None if episode.actions is None else pack_actions(episode.actions)
+        run = self._run(audit)
+        with self._connection.writing("recording an episode") as database:
+            claims.beat(database, episode.worker)
+            if episode.success is not None:
+                database.execute("DELETE FROM claim WHERE audit = ? AND position = ?", (audit, position))
+                first = database.execute(
+                    "SELECT id FROM episode WHERE audit = ? AND position = ? AND success IS NOT NULL", (audit, position)
+                ).fetchone()
+                if first is not None:
+                    return int(first[0])
+            if provenance not in self._provenances:
+                database.execute("INSERT INTO provenance VALUES (?, ?) ON CONFLICT DO NOTHING", (provenance, facts))
+            (tries,) = database.execute(
+                "SELECT count(*) FROM episode WHERE audit = ? AND position = ?", (audit, position)
+            ).fetchone()
+            cursor = database.execute(
+                """INSERT INTO episode (audit, run, position, attempt, task, suite, base, subdimension, parameters,
+                trial, seed, instruction, prompt_source, success, error, steps, looks, inferences, simulator_s,
+                policy_s, wall_s, state_hash, worker, started, provenance)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                (
+                    audit,
+                    run,
+                    position,
+                    tries + 1,
+                    episode.task,
+                    episode.suite,
+                    episode.base,
+                    episode.subdimension,
+                    parameters,
+                    episode.trial,
+                    episode.seed,
+                    episode.instruction,
+                    episode.prompt_source,
+                    episode.success,
+                    episode.error,
+                    episode.steps,
+                    episode.looks,
+                    episode.inferences,
+                    episode.simulator_s,
+                    episode.policy_s,
+                    episode.wall_s,
+                    episode.state_hash,
+                    episode.worker,
+                    episode.started,
+                    provenance,
+                ),
+            )
+            identity = cursor.lastrowid
+            assert identity is not None
+            if packed is not None:
+                database.execute("INSERT INTO actions VALUES (?, ?, ?, ?, ?)", (identity, *packed))
+        self._provenances.add(provenance)
+        return identity
+
+    def prefix(self, audit: int) -> list[bool]:
+        """Outcomes at positions 0, 1, … up to the first that has not finished: the only ones that may count."""
+        with self._connection.reading("reading outcomes") as database:
+            # What has finished never changes, so each look reads only what is new.
+            known = self._prefixes.setdefault(audit, [])
+            for position, success in database.execute(
+                """SELECT position, success FROM episode
+                WHERE audit = ? AND position >= ? AND success IS NOT NULL ORDER BY position""",
+                (audit, len(known)),
+            ):
+                if position != len(known):
+                    break
+                known.append(bool(success))
+            return known.copy()
+
+    def outcomes(self, audit: int) -> dict[int, bool]:
+        """Outcome of every finished position, in order, holes or not."""
+        with self._connection.reading("reading outcomes") as database:
+            rows = database.execute(
+                "SELECT position, success FROM episode WHERE audit = ? AND success IS NOT NULL ORDER BY position",
+                (audit,),
+            )
+            return {position: bool(success) for position, success in rows}
+
+    def attempts(self, audit: int, position: int) -> list[StoredEpisode]:
+        """Every try at a position, errors included, oldest first, without actions."""
+        with self._connection.reading("reading attempts") as database:
+            return history.episodes(database, "e.audit = ? AND e.position = ?", (audit, position), actions=False)
+
+    # Claims of workers
+
+    def claim(self, audit: int, worker: str, *, block: int, total: int, stale_s: float, tries: int = 2) -> range | None:
+        """Claim the next free positions below ``total``, in order; None when all are finished or being played.
+
+        All positions of the range, at most ``block``, are the worker's to play. Left out are those that failed to play
+        ``tries`` times in this run. Claims of workers that died on this machine, or that have not recorded or beaten
+        for ``stale_s`` seconds, are free. Worker names are unique among all runs that share the ledger.
+        """
+        after = len(self.prefix(audit))
+        run = self._run(audit)
+        with self._connection.writing("claiming episodes") as database:
+            return claims.claim(
+                database, audit, run, worker, after=after, block=block, total=total, stale_s=stale_s, tries=tries
+            )
+
+    def heartbeat(self, worker: str) -> None:
+        """Keep a worker's claims while it plays an episode longer than usual."""
+        with self._connection.writing("keeping claims") as database:
+            claims.beat(database, worker)
+
+    def release(self, worker: str) -> None:
+        """Give back what a worker has claimed and not finished: it is leaving, or it died."""
+        with self._connection.writing("releasing claims") as database:
+            claims.release(database, worker)
+
+    def release_stale(self, stale_s: float) -> None:
+        """Give back the claims of all workers that are dead or silent for ``stale_s`` seconds, in every audit."""
+        with self._connection.writing("releasing claims") as database:
+            claims.release_stale(database, stale_s)
+
+    # Pre-flight checks
+
+    def record_check(self, run: str, model: str, benchmark: str, check: str, passed: bool, detail: str) -> None:
+        """Record a pre-flight check; its latest outcome in a run counts."""
+        with self._connection.writing("recording a pre-flight check") as database:
+            database.execute(
+                "INSERT OR REPLACE INTO preflight VALUES (?, ?, ?, ?, ?, ?)",
+                (run, model, benchmark, check, passed, detail),
+            )
+
+    def failed_checks(self, run: str, model: str, benchmark: str) -> list[Check]:
+        """The pre-flight checks of this run that stop the model's cells on the benchmark."""
+        with self._connection.reading("reading pre-flight checks") as database:
+            return history.failed_checks(database, run, model, benchmark)
+
+    # Reading
+
+    def episode(self, identity: int | Literal["last"]) -> StoredEpisode:
+        """Look up one recorded try with its actions; ``"last"`` is the one recorded last."""
+        with self._connection.reading("reading an episode") as database:
+            (last,) = database.execute("SELECT max(id) FROM episode").fetchone()
+            wanted = last if identity == "last" else identity
+            found = history.episodes(database, "e.id = ?", (wanted,), actions=True)
+        if not found:
+            held = "it holds none yet" if last is None else f"the last one is {last}"
+            raise LedgerError(f"Ledger {self.path}: there is no episode {identity}; {held}.")
+        return found[0]
+
+    def episodes(self, audit: int) -> list[StoredEpisode]:
+        """Every try of an audit by position and attempt, errors included, without actions."""
+        with self._connection.reading("reading episodes") as database:
+            return history.episodes(database, "e.audit = ?", (audit,), actions=False)
+
+    def runs(self) -> list[Run]:
+        """Every run, oldest first."""
+        with self._connection.reading("reading runs") as database:
+            return history.runs(database)
+
+    def audits(self, run: str | None = None) -> list[StoredAudit]:
+        """The audits that a run took part in, or those of all runs, oldest first."""
+        with self._connection.reading("reading audits") as database:
+            return history.audits(database, "? IS NULL OR part.run = ?", (run, run))
+
+    def history(self, model: str, benchmark: str, dimension: str) -> list[StoredAudit]:
+        """One cell through all runs, oldest first."""
+        with self._connection.reading("reading a cell's history") as database:
+            return history.audits(
+                database, "model = ? AND benchmark = ? AND dimension = ?", (model, benchmark, dimension)
+            )
+
+    def _run(self, audit: int) -> str:
+        try:
+            return self._runs[audit]
+        except KeyError:
+            raise LedgerError(f"Ledger {self.path}: audit {audit} must be opened before it is played.") from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
