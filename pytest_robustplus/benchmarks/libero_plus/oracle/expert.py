@@ -1,0 +1,61 @@
+"""The expert as a policy: a task's goals, ordered, each met by the skill that its predicate asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.libero_plus.oracle.arm import STILL, Arm, Motion
+from pytest_robustplus.benchmarks.libero_plus.oracle.articulate import articulate
+from pytest_robustplus.benchmarks.libero_plus.oracle.scene import Goal, Scene
+from pytest_robustplus.benchmarks.libero_plus.oracle.transfer import transfer
+from pytest_robustplus.policies.contract import Actions, Observation
+
+# Doors and drawers open before anything goes in and close after everything is in.
+_ORDER = {"open": 0, "turnon": 1, "turnoff": 1, "on": 2, "in": 2, "close": 3}
+_ROUNDS = 3
+
+
+def episode(scene: Scene) -> Motion:
+    """Actions that meet every goal of the scene; what later goals undid is done again, three rounds at most."""
+    arm = Arm(scene)
+    goals = sorted(scene.goals, key=lambda goal: _ORDER[goal[0]])
+    for _ in range(_ROUNDS):
+        for goal in goals:
+            if not scene.satisfied(goal):
+                yield from skill(scene, arm, goal)
+
+
+def skill(scene: Scene, arm: Arm, goal: Goal) -> Motion:
+    """The motion that meets one goal."""
+    if goal[0] in ("on", "in"):
+        return transfer(scene, arm, goal)
+    return articulate(scene, arm, goal)
+
+
+class Oracle:
+    """Plays any LIBERO task from the simulator's own state; needs no image.
+
+    It answers one action of shape (1, 7) per observation, so noise in the execution is corrected at the next step.
+    Deterministic: the same scene gives the same actions.
+    """
+
+    def __init__(self) -> None:
+        self._motions: dict[int, Motion] = {}
+
+    def reset(self, slot: int, instruction: str) -> None:
+        self._motions.pop(slot, None)
+
+    def attach(self, slot: int, simulator: Any) -> None:
+        """Plan for the scene that has settled in ``slot``; ``simulator.environment`` is LIBERO's problem domain."""
+        self._motions[slot] = episode(Scene(simulator.environment))
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        return [self._next(observation.slot) for observation in observations]
+
+    def _next(self, slot: int) -> Actions:
+        motion = self._motions.get(slot)
+        action = next(motion, STILL) if motion is not None else STILL
+        return np.array(action, np.float64)[None]

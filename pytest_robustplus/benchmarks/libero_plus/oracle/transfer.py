@@ -1,0 +1,82 @@
+"""Pick a free object and place it on, or drop it in, what a goal names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.libero_plus.oracle.arm import CLOSED, OPEN, Arm, Motion, Pose
+from pytest_robustplus.benchmarks.libero_plus.oracle.grasp import Grasp, plan
+from pytest_robustplus.benchmarks.libero_plus.oracle.scene import Goal, Scene, Vector
+
+_ATTEMPTS = 3
+_GRIP_STEPS = 10
+_HOVER = 0.10
+
+
+def transfer(scene: Scene, arm: Arm, goal: Goal) -> Motion:
+    """Carry ``goal[1]`` to ``goal[2]``; a lost object or an unmet predicate starts another attempt, three at most."""
+    predicate, name, target = goal
+    for _ in range(_ATTEMPTS):
+        grasp = plan(scene, name)
+        rest = scene.position(name)[2]
+        yield from pick(arm, grasp)
+        height = max(grasp.top + 0.08, scene.position(target)[2] + 0.20)
+        lifted = Pose(np.array([*grasp.pose.position[:2], height]), grasp.pose.rotation)
+        yield from arm.reach(lifted, CLOSED, tolerance=0.02, steps=40)
+        if scene.position(name)[2] - rest < 0.04:
+            yield from arm.reach(lifted, OPEN, tolerance=0.02, steps=10)
+            continue
+        yield from place(scene, arm, predicate, name, target, lifted)
+        if scene.satisfied(goal):
+            return
+
+
+def pick(arm: Arm, grasp: Grasp) -> Motion:
+    """Hover, descend, close."""
+    hover = max(grasp.top + _HOVER, min(arm.pose.position[2], grasp.top + 2 * _HOVER))
+    above = Pose(np.array([*grasp.pose.position[:2], hover]), grasp.pose.rotation)
+    yield from arm.reach(above, OPEN, tolerance=0.012, steps=60)
+    yield from arm.reach(grasp.pose, OPEN, tolerance=0.006, steps=50, speed=0.8)
+    yield from arm.dwell(grasp.pose, CLOSED, _GRIP_STEPS)
+
+
+def place(scene: Scene, arm: Arm, predicate: str, name: str, target: str, lifted: Pose) -> Motion:
+    """Carry the held object over its target, lower it, let go and rise."""
+    over = _over(scene, arm, name, target, lifted)
+    yield from arm.reach(over, CLOSED, tolerance=0.01, steps=80)
+    drop = lowest(scene, name) - _release_height(scene, predicate, target)
+    yield from arm.reach(lambda: over().moved(np.array([0, 0, -drop])), CLOSED, tolerance=0.01, steps=50, speed=0.9)
+    yield from release(arm)
+
+
+def release(arm: Arm) -> Motion:
+    """Open the fingers, rise 10 cm and wait for the object to settle."""
+    here = Pose(arm.pose.position, arm.pose.rotation)
+    yield from arm.dwell(here, OPEN, _GRIP_STEPS)
+    yield from arm.reach(here.moved(np.array([0, 0, _HOVER])), OPEN, tolerance=0.02, steps=20)
+    yield from arm.dwell(arm.pose, OPEN, 6)
+
+
+def lowest(scene: Scene, name: str) -> float:
+    """Height of the lowest point of an object."""
+    return float(scene.hull(scene.body(name))[:, 2].min())
+
+
+def _over(scene: Scene, arm: Arm, name: str, target: str, lifted: Pose) -> Callable[[], Pose]:
+    """Pose that brings the object's origin, wherever it sits between the fingers, above the target."""
+
+    def over() -> Pose:
+        held: Vector = scene.position(name) - arm.pose.position
+        goal = scene.position(target)
+        return Pose(np.array([*(goal - held)[:2], lifted.position[2]]), lifted.rotation)
+
+    return over
+
+
+def _release_height(scene: Scene, predicate: str, target: str) -> float:
+    """Where the object's lowest point lets go: just above a surface, or 3 cm below the rim of a container."""
+    if predicate == "in":
+        return float(scene.hull(scene.body(target))[:, 2].max()) - 0.03
+    return float(scene.position(target)[2]) + 0.012
