@@ -55,8 +55,8 @@ def read_recorded(
     listed = tasks.get(run.benchmark)
     if listed is not None and digest_tasks(listed) != run.task_list_sha256:
         raise BadInputError(
-            f"{where}: it was recorded over another task list of {run.benchmark} (digest {run.task_list_sha256[:12]},"
-            f" here {digest_tasks(listed)[:12]}). Record it again, or install the version of the benchmark that it names."
+            f"{where}: recorded over another task list of {run.benchmark} (digest {run.task_list_sha256[:12]}, here"
+            f" {digest_tasks(listed)[:12]}). Record it again, or install the version of the benchmark that it names."
         )
     groups = None if listed is None else group_tasks(listed)
     for suite in (None, *sorted({suite for _, suite in run.marks})):
@@ -68,6 +68,8 @@ def read_recorded(
                 continue
             names = None if groups is None else _names(groups, dimension, own, where)
             cells[dimension] = _baseline(run, dimension, suite, marks, names)
+        if not cells:
+            continue
         yield Row(
             model=run.model,
             name=run.model,
@@ -99,8 +101,8 @@ def _parse(table: Mapping[str, Any], where: str) -> _Recorded:
     summaries = {d: schema.read(_Summary, s, f"{where}: rates.{d.value}") for d, s in rates.items()}
     for dimension in {*summaries, *outcomes}:
         counted = "".join(text for (d, _), text in marks.items() if d is dimension)
-        stated = summaries.get(dimension)
-        if stated is None or (stated.n, stated.successes) != (len(counted) - counted.count("."), counted.count("1")):
+        n, successes = len(counted) - counted.count("."), counted.count("1")
+        if n == 0 or summaries.get(dimension) != _Summary(n, successes, round(100 * successes / n, 2)):
             raise BadInputError(
                 f"{where}: rates.{dimension.value} does not say what outcomes.{dimension.value} adds up to; the file"
                 " was edited or cut short. Record it again."

@@ -37,15 +37,20 @@ def total(rule: TotalRule, rates: Mapping[Dimension, float], counts: Mapping[Dim
     ``weighted`` pools the seven perturbations by ``counts``, the tasks behind each; ``mean_of_seven`` leaves the
     original out, ``mean_of_eight`` counts it as one more column. Raises ``BadInputError`` when a column is missing.
     """
-    columns = tuple(Dimension) if rule == "mean_of_eight" else PERTURBATIONS
-    missing = [d.value for d in columns if d not in rates]
+    summed = columns(rule)
+    missing = [d.value for d in summed if d not in rates]
     if missing:
         raise BadInputError(f"A {rule} total needs every column, but {', '.join(missing)} is missing.")
     if rule != "weighted":
-        return sum(rates[d] for d in columns) / len(columns)
-    if counts is None or any(counts.get(d, 0) < 1 for d in columns):
+        return sum(rates[d] for d in summed) / len(summed)
+    if counts is None or any(counts.get(d, 0) < 1 for d in summed):
         raise BadInputError("A weighted total needs the number of tasks behind each of the seven perturbations.")
-    return sum(rates[d] * counts[d] for d in columns) / sum(counts[d] for d in columns)
+    return sum(rates[d] * counts[d] for d in summed) / sum(counts[d] for d in summed)
+
+
+def columns(rule: TotalRule) -> tuple[Dimension, ...]:
+    """Name the columns that a rule sums up."""
+    return tuple(Dimension) if rule == "mean_of_eight" else PERTURBATIONS
 
 
 def agree(printed: float, recomputed: float) -> bool:
