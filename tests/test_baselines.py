@@ -153,7 +153,7 @@ def test_original_columns_are_means_of_the_libero_suites(published: Baselines) -
     for row in published.rows():
         original = row.cells.get(Dimension.ORIGINAL)
         if row.source.startswith("arXiv 2603.22078") and row.benchmark == "libero_plus" and original and row.default:
-            suites = [published.find(row.model, "libero", Dimension.ORIGINAL, suite=suite) for suite in SUITES]
+            suites = [published.find(row.model, "libero_plus", Dimension.ORIGINAL, suite=s) for s in SUITES]
             if all(suites):
                 gap = original.rate - sum(s.rate for s in suites if s) / 4
                 if abs(gap) > 0.001:
@@ -203,6 +203,7 @@ def test_disputes_carry_their_second_source(published: Baselines) -> None:
 
 def test_every_model_has_one_default_on_every_benchmark(published: Baselines) -> None:
     for row in published.rows():
+        assert published.row(row.model, row.benchmark, suite=row.suite) is not None
         for dimension in row.cells:
             assert published.find(row.model, row.benchmark, dimension, suite=row.suite) is not None
     chosen = published.row("openvla_oft", "libero_plus")
@@ -228,7 +229,7 @@ def test_n_comes_from_the_task_list_or_from_the_paper() -> None:
             ("pi0", "libero_plus", Dimension.CAMERA, "libero_10"),
             ("pi05", "libero_plus", Dimension.ORIGINAL, None),
             ("pi05", "robotwin_plus", Dimension.CAMERA, None),
-            ("pi05", "libero", Dimension.ORIGINAL, "libero_10"),
+            ("pi05", "libero_plus", Dimension.ORIGINAL, "libero_10"),
         )
     }
     assert list(n.values()) == [[None, 1599], [None, 419], [None, None], [2500, 2500], [500, 500]]
