@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +27,7 @@ class Card:
     ``benchmarks`` are those with a published or recorded baseline, ``checkpoints`` the public ones per benchmark.
     ``policy`` is the policy that plays the card when the user names none. ``unavailable`` says why its cells cannot be
     played without a policy of the user's own. ``baseline`` is the key of the row that the card is held against.
+    ``profiles`` say per benchmark how the model's own server wants to be asked; ``via`` says where a transport differs.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Card:
     family: Family
     baseline: str
     profiles: Mapping[str, Profile]
+    via: Mapping[str, Mapping[str, Profile]] = field(default_factory=dict)
     benchmarks: tuple[str, ...] = ()
     transports: tuple[str, ...] = ()
     policy: str = ""
@@ -48,19 +50,24 @@ class Card:
     paper: str = ""
     repository: str = ""
 
+    def over(self, transport: str) -> Card:
+        """The same card with the profiles that hold when the model is reached through ``transport``."""
+        special = self.via.get(transport)
+        return replace(self, profiles=MappingProxyType({**self.profiles, **special})) if special else self
+
 
 def load_cards(extra: Iterable[Path | Card] = ()) -> Mapping[str, Card]:
     """Read the cards of the package and the ``extra`` ones, sorted by name; an extra card replaces its namesake.
 
     An extra path is a card file, or a folder of them. Raises ``BadInputError`` naming file and key.
     """
-    cards = {path.stem: _from_table(path.stem, _tables(path), path.name) for path in sorted(FOLDER.glob("*.toml"))}
+    cards = {path.stem: _from_file(path, path.name) for path in FOLDER.glob("*.toml")}
     for item in extra:
         if isinstance(item, Card):
             cards[item.name] = item
             continue
         for path in sorted(item.glob("*.toml")) if item.is_dir() else [item]:
-            cards[path.stem] = _from_table(path.stem, _tables(path), str(path))
+            cards[path.stem] = _from_file(path, str(path))
     return MappingProxyType(dict(sorted(cards.items())))
 
 
@@ -68,26 +75,37 @@ def card_from_mapping(name: str, mapping: Mapping[str, Any], cards: Mapping[str,
     """Build a user's card from ``[tool.robustplus.model.NAME]``; with ``like`` it changes a copy of that card.
 
     Tables (``profile``, ``checkpoints``, ``flip``, ``horizons``) merge key by key. A card that names its own ``policy``
-    is available whatever it is like. Raises ``BadInputError`` naming the table and the key.
+    is available whatever it is like; one like no other has the default profile on every benchmark. Raises
+    ``BadInputError`` naming the table and the key.
     """
     where = f"[tool.robustplus.model.{name}]"
     own = dict(mapping)
+    changes = _subtable(own.pop("profile", {}), "profile", where)
     like = own.pop("like", None)
     if like is None:
-        return _from_table(name, {"title": name, "family": "own", **own}, where)
+        named = [*changes, *own.get("benchmarks", ())]
+        tables = {b: table for b, table in _defaults()["profile"].items() if not named or b in named}
+        profiles = _profiles(_merge(tables, changes), where)
+        return _card({"title": name, "family": "own", **own}, name, where, profiles, {})
     if not isinstance(like, str):
         raise BadInputError(f"{where}: like must be the name of a card, not {like!r}.")
     if like not in cards:
         raise unknown("model", like, cards, where=f"{where} like")
-    base = _to_table(cards[like])
-    if "policy" in own:
-        base["unavailable"] = ""
-    return _from_table(name, _merge(base, {"title": f"{name} (like {cards[like].title})", **own}), where)
+    base = cards[like]
+    profiles = _profiles(_merge(_to_tables(base.profiles), changes), where)
+    # The user's own changes win over what a transport is known to do already.
+    via = {
+        transport: _profiles(_merge(_to_tables(special), {b: changes[b] for b in changes if b in special}), where)
+        for transport, special in base.via.items()
+    }
+    kept = {f.name: getattr(base, f.name) for f in fields(Card) if f.name not in ("name", "profiles", "via")}
+    kept |= {"title": f"{name} (like {base.title})", "unavailable": "" if "policy" in own else base.unavailable}
+    return _card(_merge(kept, own), name, where, profiles, via)
 
 
 def default_profile(benchmark: str) -> Profile:
     """Return what the benchmark's own protocol says, for a policy that comes without a card."""
-    return schema.read(Profile, _defaults().get(benchmark, {}), f"{DEFAULTS.name} [{benchmark}]")
+    return schema.read(Profile, _defaults()["profile"].get(benchmark, {}), f"{DEFAULTS.name} [profile.{benchmark}]")
 
 
 def table(cards: Mapping[str, Card]) -> str:
@@ -97,32 +115,48 @@ def table(cards: Mapping[str, Card]) -> str:
     return render(cards)
 
 
-def _from_table(name: str, raw: Mapping[str, Any], where: str) -> Card:
-    values = {"baseline": name, **raw}
-    profiles = values.pop("profile", {})
-    if not isinstance(profiles, Mapping):
-        raise BadInputError(f"{where}: profile must be a table per benchmark, not {profiles!r}.")
-    read = {}
-    for benchmark in {**_defaults(), **profiles}:
-        changes = profiles.get(benchmark, {})
-        if benchmark not in _defaults() and benchmark not in values.get("benchmarks", ()):
-            raise unknown("benchmark", benchmark, _defaults(), where=f"{where} [profile.{benchmark}]")
-        if not isinstance(changes, Mapping):
-            raise BadInputError(f"{where}: profile.{benchmark} must be a table, not {changes!r}.")
-        if benchmark not in profiles and benchmark not in values.get("benchmarks", ()):
-            continue
-        merged = _merge(_defaults().get(benchmark, {}), changes)
-        read[benchmark] = schema.read(Profile, merged, f"{where} [profile.{benchmark}]")
-    return schema.read(Card, values, where, fixed={"name": name, "profiles": MappingProxyType(read)})
-
-
-def _to_table(card: Card) -> dict[str, Any]:
-    values = {name: getattr(card, name) for name in Card.__dataclass_fields__ if name not in ("name", "profiles")}
-    profiles = {
-        benchmark: {name: getattr(profile, name) for name in Profile.__dataclass_fields__}
-        for benchmark, profile in card.profiles.items()
+def _from_file(path: Path, where: str) -> Card:
+    values = _tables(path)
+    own = _subtable(values.pop("profile", {}), "profile", where)
+    defaults = _defaults()["profile"]
+    tables = _merge({b: defaults[b] for b in defaults if b in [*own, *values.get("benchmarks", ())]}, own)
+    via = {
+        transport: _profiles({b: _merge(tables[b], special[b]) for b in special if b in tables}, where)
+        for transport, special in _defaults()["via"].items()
     }
-    return values | {"profile": profiles}
+    return _card(values, path.stem, where, _profiles(tables, where), via)
+
+
+def _card(
+    values: Mapping[str, Any],
+    name: str,
+    where: str,
+    profiles: Mapping[str, Profile],
+    via: Mapping[str, Mapping[str, Profile]],
+) -> Card:
+    special = {transport: MappingProxyType(changed) for transport, changed in via.items() if changed}
+    fixed = {"name": name, "profiles": MappingProxyType(profiles), "via": MappingProxyType(special)}
+    return schema.read(Card, {"baseline": name, **values}, where, fixed=fixed)
+
+
+def _profiles(tables: Mapping[str, Any], where: str) -> dict[str, Profile]:
+    read = {}
+    for benchmark, table in tables.items():
+        place = f"{where} [profile.{benchmark}]"
+        if benchmark not in _defaults()["profile"]:
+            raise unknown("benchmark", benchmark, _defaults()["profile"], where=place)
+        read[benchmark] = schema.read(Profile, _subtable(table, f"profile.{benchmark}", where), place)
+    return read
+
+
+def _to_tables(profiles: Mapping[str, Profile]) -> dict[str, dict[str, Any]]:
+    return {b: {f.name: getattr(profile, f.name) for f in fields(Profile)} for b, profile in profiles.items()}
+
+
+def _subtable(value: Any, key: str, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BadInputError(f"{where}: {key} must be a table, not {value!r}.")
+    return value
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

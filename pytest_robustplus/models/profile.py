@@ -13,7 +13,7 @@ Flip = Literal["none", "vertical", "rotate180"]
 Resize = Literal["none", "bilinear", "pad", "lanczos3", "area"]
 Gripper = Literal["identity", "sign", "threshold"]
 Control = Literal["delta", "absolute"]
-StateSource = Literal["sensors", "last_action"]
+ActionSpace = Literal["eef", "joint"]
 Unnormalise = Literal["server", "quantiles", "min_max"]
 
 
@@ -21,34 +21,38 @@ Unnormalise = Literal["server", "quantiles", "min_max"]
 class Profile:
     """What a model expects of one benchmark, applied around whatever transport serves it.
 
-    A profile says what is done on this side of the transport: what the model's own server does (a crop, an
-    un-normalisation) is left to the server and named in ``notes``, or it would be done twice.
+    A profile says what is done on this side of the transport. What the model's own server does (a crop, say) is left to
+    the server and named in ``notes``; doing it here as well would do it twice.
 
-    Acting. ``replan`` is how many actions are executed before the policy looks again; a model that wants frames in
+    **Acting.** ``replan`` is how many actions are executed before the policy looks again. A model that wants frames in
     between looks more often than it infers, so ``replan`` may be a fraction of ``chunk``, the actions of one inference
-    (0: not known, so not checked). ``control`` is the convention of the actions that reach the simulator.
+    (0: not fixed). ``control`` and ``action_space`` are the convention of the actions that reach the simulator, and
+    ``action_width`` their number of components.
 
-    Seeing. ``image_size`` is the height in pixels at which the simulator renders and ``image_width`` its width (0:
-    square). ``flip`` turns the raw frames into what the model was trained on, per camera. Then, in this order:
-    a JPEG round trip of ``jpeg_quality`` (0: none), ``resize`` to ``input_size`` (height, width), and a centre crop of
-    ``crop_area`` (share of the area, 1.0: none) resized back. ``history`` is how many frames the model remembers.
+    **Seeing.** The simulator renders ``cameras`` at ``image_size`` pixels in height and ``image_width`` in width (0:
+    square). Then, in this order: ``flip`` of the raw frame, per camera; a JPEG round trip of ``jpeg_quality`` (0:
+    none); ``resize`` to ``input_size``, (height, width); a centre crop that keeps ``crop_area`` of the area (1: none),
+    scaled back. ``history`` is how many frames the model remembers; its server or its transport keeps them.
 
-    State. ``state`` lists the parts of the vector that the model reads: names of the benchmark's proprioception, turned
-    ones (``eef_axis_angle``, ``eef_rot6d``, …) and ``zeros:N``; empty means none. ``state_source`` is ``last_action``
-    for a model that reads its own last prediction in place of the sensors.
+    **State.** ``state`` lists the parts of the vector that the model reads, empty for none; policies/profiles/state.py
+    names them. After the first inference of an episode, the columns ``state_from_action`` are not sensed but taken from
+    the model's own last predicted action.
 
-    Actions. ``unnormalise`` says who maps the network's output to physical units, and by which bounds of the file
-    ``statistics`` (under ``statistics_key``). ``action`` lists the parts of the model's action vector, rotations in the
-    model's representation and ``skip:N``; empty means that it is the environment's own. ``action_order`` then picks
-    columns. ``gripper`` turns the columns ``gripper_columns`` into the environment's convention: ``sign`` is the sign
-    of the distance to ``gripper_threshold``, ``threshold`` is +1 above it and -1 otherwise; ``gripper_invert`` negates.
+    **Actions.** In this order: ``unnormalise`` by the bounds in the file ``statistics`` under ``statistics_key``,
+    unless the server has done it; ``action`` lists the parts of the model's vector, empty when it is the environment's
+    own, and policies/profiles/actions.py names them; ``action_order`` picks columns; ``gripper`` turns
+    ``gripper_columns`` into the environment's convention: ``sign`` is that of the distance to ``gripper_threshold``,
+    ``threshold`` is +1 above it and -1 otherwise; ``gripper_invert`` negates.
 
-    Protocol. ``horizons`` are control steps per suite, ``settle_steps`` those before step 0.
+    **Protocol.** ``horizons`` are control steps per suite, not counting the ``settle_steps``, which ``settle_action``
+    fills. ``env_seed`` moves fixtures; ``prompt_source`` says where the instruction comes from.
     """
 
     replan: int = 8
     chunk: int = 0
     control: Control = "delta"
+    action_space: ActionSpace = "eef"
+    action_width: int = 7
     cameras: tuple[str, ...] = ("agentview", "wrist")
     image_size: int = 256
     image_width: int = 0
@@ -59,13 +63,12 @@ class Profile:
     crop_area: float = 1.0
     history: int = 1
     state: tuple[str, ...] = ()
-    state_source: StateSource = "sensors"
+    state_from_action: tuple[int, ...] = ()
     unnormalise: Unnormalise = "server"
     statistics: str = ""
     statistics_key: str = ""
     action: tuple[str, ...] = ()
     action_order: tuple[int, ...] = ()
-    action_width: int = 7
     gripper: Gripper = "identity"
     gripper_threshold: float = 0.5
     gripper_invert: bool = False
@@ -85,17 +88,13 @@ class Profile:
             _require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
         _require(not self.chunk or self.replan <= self.chunk, "replan", f"at most chunk = {self.chunk}", self.replan)
         _require(0 <= self.jpeg_quality <= 100, "jpeg_quality", "0 (none) to 100", self.jpeg_quality)
-        _require(0 < self.crop_area <= 1, "crop_area", "above 0 and at most 1 (a share of the area)", self.crop_area)
+        _require(0 < self.crop_area <= 1, "crop_area", "above 0 and at most 1, a share of the area", self.crop_area)
         sized = len(self.input_size) == 2 and min(self.input_size) >= 1
-        _require(
-            sized if self.resize != "none" else not self.input_size,
-            "input_size",
-            "[height, width] with resize, and absent without it",
-            list(self.input_size),
-        )
+        wanted = "[height, width] with resize, and absent without it"
+        _require(sized if self.resize != "none" else not self.input_size, "input_size", wanted, list(self.input_size))
         _require(min(self.horizons.values(), default=1) >= 1, "horizons", "at least 1 step", dict(self.horizons))
-        unseen = sorted(set(self.flip) - set(self.cameras))
-        _require(not unseen, "flip", f"only the cameras {', '.join(self.cameras)}", unseen)
+        settled = not self.settle_steps or len(self.settle_action) == self.action_width
+        _require(settled, "settle_action", f"{self.action_width} numbers (action_width)", list(self.settle_action))
 
 
 def _require(held: bool, name: str, wanted: str, got: object) -> None:
