@@ -1,0 +1,132 @@
+"""A policy behind its profile: observations as the model expects them, actions as the environment takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.policies.checked import checked
+from pytest_robustplus.policies.contract import Actions, Image, Observation, Policy, Privileged
+from pytest_robustplus.policies.profiles import actions, images, state
+
+
+class Profiled:
+    """Applies a profile around any transport; every answer is checked, so no NaN and no wrong shape gets through.
+
+    The policy sees ``images`` of the profile's cameras only and in their order, and, beside everything that the
+    simulator senses, the vector that the profile's ``state`` describes under ``state["state"]``. A privileged script
+    sees and answers in the environment's own terms; it is only checked. Raises ``BadInputError`` for a profile that
+    contradicts itself or statistics that cannot be read, ``PolicyError`` for an answer that no robot can execute.
+    """
+
+    def __new__(cls, policy: Policy, profile: Profile, name: str = "") -> Profiled:
+        """Give a privileged policy a privileged wrapper, so that it is still handed the simulator."""
+        return super().__new__(_PrivilegedProfiled if isinstance(policy, Privileged) else cls)
+
+    def __init__(self, policy: Policy, profile: Profile, name: str = "") -> None:
+        self.policy = policy
+        self.profile = profile
+        self._name = name or type(policy).__name__
+        self._calls = 0
+        self._images = {camera: images.pipeline(profile, camera) for camera in profile.cameras}
+        self._state = state.assembler(profile.state) if profile.state else None
+        self._actions = ActionPipeline(profile)
+        self._fed_back = list(profile.state_from_action)
+        self._last: dict[int, Actions] = {}
+
+    def reset(self, slot: int, instruction: str) -> None:
+        self._last.pop(slot, None)
+        self.policy.reset(slot, instruction)
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        self._calls += 1
+        where = f"{self._name}, call {self._calls},"
+        answer = self.policy.act([self._seen(observation) for observation in observations])
+        chunks = checked(answer, len(observations), self._actions.taken, where)
+        if self._fed_back:
+            for observation, chunk in zip(observations, chunks, strict=True):
+                self._last[observation.slot] = chunk[: self.profile.replan][-1]
+        return [self._actions(chunk) for chunk in chunks]
+
+    def _seen(self, observation: Observation) -> Observation:
+        sensed = observation.state
+        if self._state is not None:
+            vector = self._state(sensed)
+            last = self._last.get(observation.slot)
+            if last is not None:
+                vector[self._fed_back] = last[self._fed_back]
+            sensed = {**sensed, "state": vector}
+        frames = {camera: prepare(_frame(observation, camera)) for camera, prepare in self._images.items()}
+        return Observation(frames, sensed, observation.instruction, observation.step, observation.slot)
+
+
+class _PrivilegedProfiled(Profiled):
+    def attach(self, slot: int, simulator: Any) -> None:
+        self.policy.attach(slot, simulator)  # type: ignore[attr-defined]  # made only for a Privileged policy
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        self._calls += 1
+        where = f"{self._name}, call {self._calls},"
+        return checked(self.policy.act(observations), len(observations), self.profile.action_width, where)
+
+
+class ActionPipeline:
+    """A profile's way from a model's action chunk, ``taken`` wide, to the environment's, both (steps, width)."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._bounds = None
+        if profile.unnormalise != "server":
+            self._bounds = actions.read_bounds(profile.statistics, profile.statistics_key, profile.unnormalise)
+        self._layout = actions.layout(profile.action) if profile.action else None
+        self._order = list(profile.action_order)
+        given = self._layout.given if self._layout else len(self._order) or profile.action_width
+        self.taken = self._layout.taken if self._layout else given
+        self._check(given)
+
+    def __call__(self, chunk: Actions) -> Actions:
+        profile = self._profile
+        if self._bounds is not None:
+            chunk = self._bounds.unnormalise(chunk, clip=profile.unnormalise == "min_max")
+        if self._layout is not None:
+            chunk = self._layout.convert(chunk)
+        if self._order:
+            chunk = chunk[:, self._order]
+        if profile.gripper != "identity" or profile.gripper_invert:
+            # A decoded reply may be read-only, and the caller's array is not ours to change.
+            chunk = chunk.copy()
+            columns = list(profile.gripper_columns)
+            chunk[:, columns] = actions.gripper(
+                chunk[:, columns], profile.gripper, profile.gripper_threshold, profile.gripper_invert
+            )
+        return chunk
+
+    def _check(self, given: int) -> None:
+        width = self._profile.action_width
+        ordered = len(self._order) if self._order else given
+        if ordered != width:
+            raise BadInputError(
+                f"The model's profile makes actions {ordered} wide, but action_width is {width}. Check action and"
+                " action_order."
+            )
+        for name, columns, wide in (
+            ("action_order", self._order, given),
+            ("gripper_columns", self._profile.gripper_columns, width),
+        ):
+            if any(not -wide <= column < wide for column in columns):
+                raise BadInputError(f"{name} = {list(columns)} reaches outside an action that is {wide} wide.")
+        if self._bounds is not None and len(self._bounds.low) != self.taken:
+            raise BadInputError(
+                f"{self._profile.statistics} describes {len(self._bounds.low)} components, but the model's actions have"
+                f" {self.taken}. Check statistics_key and action in its profile."
+            )
+
+
+def _frame(observation: Observation, camera: str) -> Image:
+    if camera not in observation.images:
+        raise unknown("camera", camera, observation.images, where="cameras in the model's profile")
+    return np.asarray(observation.images[camera])

@@ -1,0 +1,124 @@
+"""What is done to a camera's frame before a model sees it; images are (height, width, 3) uint8.
+
+Resizing is Pillow's, as in openpi's reference client, and OpenCV's for ``area``, as in starVLA's: models notice a
+different rounding less than a different filter, but there is no reason to have either. Both come with the simulators.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.models.profile import Flip, Profile, Resize
+from pytest_robustplus.policies.contract import Image
+
+Size = tuple[int, int]
+
+
+def pipeline(profile: Profile, camera: str) -> Callable[[Image], Image]:
+    """Compile what a profile does to one camera's frames; a frame that needs nothing is passed on uncopied."""
+    steps: list[Callable[[Image], Image]] = []
+    how = profile.flip.get(camera, "none")
+    if how != "none":
+        steps.append(lambda image: flip(image, how))
+    if profile.jpeg_quality:
+        steps.append(lambda image: jpeg(image, profile.jpeg_quality))
+    if profile.resize != "none":
+        height, width = profile.input_size
+        steps.append(lambda image: resize(image, profile.resize, (height, width)))
+    if profile.crop_area < 1:
+        steps.append(lambda image: centre_crop(image, profile.crop_area))
+
+    def run(image: Image) -> Image:
+        for step in steps:
+            image = step(image)
+        return image
+
+    return run
+
+
+def flip(image: Image, how: Flip) -> Image:
+    """Turn a frame upside down, or by 180° as LIBERO's policies were trained on; one copy, contiguous."""
+    if how == "vertical":
+        return np.ascontiguousarray(image[::-1])
+    return np.ascontiguousarray(image[::-1, ::-1]) if how == "rotate180" else image
+
+
+def jpeg(image: Image, quality: int) -> Image:
+    """Encode and decode once, with 4:2:0 chroma, as data sets stored in RLDS have been."""
+    pillow = _pillow()
+    buffer = io.BytesIO()
+    pillow.fromarray(image).save(buffer, format="JPEG", quality=quality)
+    return np.asarray(pillow.open(buffer))
+
+
+def resize(image: Image, how: Resize, size: Size) -> Image:
+    """Scale to (height, width) with a filter that widens when shrinking; ``pad`` keeps the aspect ratio, on black."""
+    if how == "none" or image.shape[:2] == size:
+        return image
+    height, width = size
+    if how == "area":
+        import cv2
+
+        return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    pillow = _pillow()
+    if how == "pad":
+        return _pad(image, size)
+    kernel = pillow.Resampling.LANCZOS if how == "lanczos3" else pillow.Resampling.BILINEAR
+    return np.asarray(pillow.fromarray(image).resize((width, height), kernel))
+
+
+def _pad(image: Image, size: Size) -> Image:
+    ratio = max(image.shape[0] / size[0], image.shape[1] / size[1])
+    inner = (max(1, int(image.shape[0] / ratio)), max(1, int(image.shape[1] / ratio)))
+    scaled = resize(image, "bilinear", inner)
+    if inner == size:
+        return scaled
+    top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    padded = np.zeros((*size, 3), np.uint8)
+    padded[top : top + inner[0], left : left + inner[1]] = scaled
+    return padded
+
+
+def centre_crop(image: Image, area: float) -> Image:
+    """Keep the middle ``area`` of a frame and scale it back, sampled bilinearly with the corners of the box kept.
+
+    The box is not rounded to pixels: that is TensorFlow's crop_and_resize, with which OpenVLA's family was trained.
+    """
+    rows, columns = (_sampling(length, area**0.5) for length in image.shape[:2])
+    frame = image.astype(np.float32)
+    frame = frame[rows.low] + (frame[rows.high] - frame[rows.low]) * rows.share[:, None, None]
+    frame = frame[:, columns.low] + (frame[:, columns.high] - frame[:, columns.low]) * columns.share[None, :, None]
+    return np.rint(frame).astype(np.uint8)
+
+
+class _Sampling:
+    """Where each output pixel of one axis lies between two input pixels."""
+
+    def __init__(self, length: int, side: float) -> None:
+        margin = (1 - side) / 2
+        places = np.linspace(margin * (length - 1), (margin + side) * (length - 1), length)
+        self.low: NDArray[np.intp] = np.floor(places).astype(np.intp)
+        self.high: NDArray[np.intp] = np.minimum(self.low + 1, length - 1)
+        self.share: NDArray[np.float32] = (places - self.low).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _sampling(length: int, side: float) -> _Sampling:
+    return _Sampling(length, side)
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image as pillow  # noqa: N813
+    except ImportError as error:
+        raise BadInputError(
+            "The model's profile resizes or JPEG-codes images, which needs Pillow: pip install pillow."
+        ) from error
+    return pillow

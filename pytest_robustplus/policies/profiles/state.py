@@ -1,0 +1,57 @@
+"""The vector of proprioception that a model reads, put together from what the simulator senses.
+
+A part of ``Profile.state`` is one of
+``NAME``            a vector that the simulator names, such as ``eef_pos`` or ``gripper_qpos``;
+``NAME_ROTATION``   ``NAME_quat`` or ``NAME_mat`` in another representation: ``axis_angle``, ``quat_wxyz``, ``quat``,
+                    ``rot6d``, ``rot6d_interleaved``;
+``zeros:N``         N zeros;
+``signed:NAME``     1 - 2·NAME: an opening of 0 to 1 becomes -1 for open and +1 for closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.policies.contract import Vector
+from pytest_robustplus.policies.profiles.rotations import REPRESENTATIONS, matrix_to_quat
+
+State = Mapping[str, Vector]
+
+
+def assembler(parts: Sequence[str]) -> Callable[[State], Vector]:
+    """Compile the parts into a function; raises ``BadInputError`` for a part that cannot be read."""
+    readers = [_reader(part) for part in parts]
+    return lambda state: np.concatenate([read(state) for read in readers])
+
+
+def _reader(part: str) -> Callable[[State], Vector]:
+    kind, colon, rest = part.partition(":")
+    if not colon:
+        return lambda state: _sensed(part, state)
+    if kind == "signed":
+        return lambda state: 1.0 - 2.0 * _sensed(rest, state)
+    if kind == "zeros" and rest.isdecimal():
+        zeros = np.zeros(int(rest))
+        return lambda state: zeros
+    raise BadInputError(f"state: {part!r} is none of NAME, zeros:N and signed:NAME. See docs/adding_a_model.md.")
+
+
+def _sensed(part: str, state: State) -> Vector:
+    found = state.get(part)
+    if found is not None:
+        return np.atleast_1d(np.asarray(found, np.float64))
+    for rotation, representation in REPRESENTATIONS.items():
+        name = part.removesuffix(f"_{rotation}")
+        if name == part:
+            continue
+        if f"{name}_quat" in state:
+            return representation.from_quat(np.asarray(state[f"{name}_quat"], np.float64))
+        if f"{name}_mat" in state:
+            matrix = np.asarray(state[f"{name}_mat"], np.float64).reshape(3, 3)
+            return representation.from_quat(matrix_to_quat(matrix))
+    turned = [f"{name.removesuffix('_quat')}_{rotation}" for name in state for rotation in REPRESENTATIONS
+              if name.endswith("_quat")]  # fmt: skip
+    raise unknown("part of the state", part, {*state, *turned}, where="state in the model's profile")
