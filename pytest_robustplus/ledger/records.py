@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Parameter = str | int | float | bool
-Verdict = Literal["pass", "fail", "error"]
+Verdict = Literal["pass", "fail", "measured", "error"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ CREATE TABLE part (
     run             TEXT NOT NULL REFERENCES run,
     joined          TEXT NOT NULL,
     concluded       TEXT,
-    verdict         TEXT CHECK (verdict IN ('pass', 'fail', 'error')),
+    verdict         TEXT CHECK (verdict IN ('pass', 'fail', 'measured', 'error')),
     played          INTEGER,
     successes       INTEGER,
     low             REAL,

@@ -86,14 +86,14 @@ class Ledger:
         """Join the audit of this key that is still undecided, with all its finished episodes, or begin one.
 
         A run meets the same audit however often and from whichever worker it asks, decided or not. An audit that any
-        run has decided (pass or fail) is history to later runs; one that ended in error is resumed.
+        run has decided or measured is history to later runs; one that ended in error is resumed.
         """
         with self._connection.writing("opening an audit") as database:
             is_key = " AND ".join(f"{name} = ?" for name in history.KEY)
             row = database.execute(
                 f"""SELECT id, opened FROM audit WHERE {is_key} AND total = ? AND order_seed = ? AND (
                     EXISTS (SELECT 1 FROM part WHERE audit = id AND run = ?)
-                    OR NOT EXISTS (SELECT 1 FROM part WHERE audit = id AND verdict IN ('pass', 'fail')))
+                    OR NOT EXISTS (SELECT 1 FROM part WHERE audit = id AND verdict IN ('pass', 'fail', 'measured')))
                 ORDER BY EXISTS (SELECT 1 FROM part WHERE audit = id AND run = ?) DESC, id DESC LIMIT 1""",
                 (*astuple(key), total, order_seed, run, run),
             ).fetchone()
@@ -145,18 +145,17 @@ class Ledger:
         run = self._run(audit)
         with self._connection.writing("recording an episode") as database:
             claims.beat(database, episode.worker)
+            tries, first = database.execute(
+                """SELECT count(*), max(id) FILTER (WHERE success IS NOT NULL) FROM episode
+                WHERE audit = ? AND position = ?""",
+                (audit, position),
+            ).fetchone()
             if episode.success is not None:
                 database.execute("DELETE FROM claim WHERE audit = ? AND position = ?", (audit, position))
-                first = database.execute(
-                    "SELECT id FROM episode WHERE audit = ? AND position = ? AND success IS NOT NULL", (audit, position)
-                ).fetchone()
                 if first is not None:
-                    return int(first[0])
+                    return int(first)
             if provenance not in self._provenances:
                 database.execute("INSERT INTO provenance VALUES (?, ?) ON CONFLICT DO NOTHING", (provenance, facts))
-            (tries,) = database.execute(
-                "SELECT count(*) FROM episode WHERE audit = ? AND position = ?", (audit, position)
-            ).fetchone()
             cursor = database.execute(
                 """INSERT INTO episode (audit, run, position, attempt, task, suite, base, subdimension, parameters,
                 trial, seed, instruction, prompt_source, success, error, steps, looks, inferences, simulator_s,
@@ -294,6 +293,14 @@ class Ledger:
         """Every run, oldest first."""
         with self._connection.reading("reading runs") as database:
             return history.runs(database)
+
+    def audit(self, identity: int) -> StoredAudit:
+        """The audit of this id, as the run saw it that joined it last."""
+        with self._connection.reading("reading an audit") as database:
+            found = history.audits(database, "audit.id = ?", (identity,))
+        if not found:
+            raise LedgerError(f"Ledger {self.path}: there is no audit {identity}.")
+        return found[-1]
 
     def audits(self, run: str | None = None) -> list[StoredAudit]:
         """The audits that a run took part in, or those of all runs, oldest first."""

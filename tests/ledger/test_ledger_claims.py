@@ -1,0 +1,164 @@
+"""Workers get disjoint blocks in order, and inherit those of the dead."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.synchronize
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ledger_samples import TOTAL, join, make_episode
+
+from pytest_robustplus.ledger import Ledger
+
+Play = Callable[..., list[int]]
+WORKERS = 4
+FORKSERVER = multiprocessing.get_context("forkserver")
+
+
+def claim(
+    ledger: Ledger, audit: int, worker: str, block: int = 4, stale_s: float = 60, total: int = TOTAL
+) -> range | None:
+    return ledger.claim(audit, worker, block=block, total=total, stale_s=stale_s)
+
+
+def test_blocks_come_in_order_until_none_is_left(ledger: Ledger, audit: int) -> None:
+    assert [claim(ledger, audit, f"gw{n}", block=4, total=10) for n in range(4)] == [
+        range(4),
+        range(4, 8),
+        range(8, 10),
+        None,
+    ]
+
+
+def test_holes_are_claimed_first_and_only_holes(ledger: Ledger, audit: int, play: Play) -> None:
+    play(0, 1, 3, 6, 7)
+    assert [claim(ledger, audit, "gw0", total=10) for _ in range(4)] == [range(2, 3), range(4, 6), range(8, 10), None]
+
+
+def test_a_finished_position_is_never_claimed_again(ledger: Ledger, audit: int, play: Play) -> None:
+    assert claim(ledger, audit, "gw0") == range(4)
+    play(0, 2)
+    ledger.release("gw0")
+    assert claim(ledger, audit, "gw1") == range(1, 2)
+    assert claim(ledger, audit, "gw1") == range(3, 7)
+
+
+def test_a_position_in_error_is_given_up_after_two_tries_of_one_run(ledger: Ledger, audit: int, path: Path) -> None:
+    assert claim(ledger, audit, "gw0", block=1) == range(1)
+    ledger.record(audit, 0, make_episode(0, success=None, error="crash"))
+    assert claim(ledger, audit, "gw1", block=1) == range(1, 2), "the worker of a failed try may retry it"
+    ledger.release("gw0")
+    assert claim(ledger, audit, "gw2", block=1) == range(1)
+    ledger.record(audit, 0, make_episode(0, success=None, error="crash"))
+    ledger.release("gw2")
+    assert claim(ledger, audit, "gw2", block=1) == range(2, 3)
+    with Ledger.open(path) as later:
+        join(later, "run-2")
+        assert claim(later, audit, "run-2 gw0", block=1) == range(1), "another run tries again"
+
+
+def test_a_silent_worker_loses_its_claims_and_a_beating_one_keeps_them(ledger: Ledger, audit: int) -> None:
+    for worker in ("silent", "beating", "recording"):
+        claim(ledger, audit, worker)
+    time.sleep(0.3)
+    ledger.heartbeat("beating")
+    ledger.record(audit, 8, make_episode(8, worker="recording"))
+    assert claim(ledger, audit, "gw9", stale_s=0.25) == range(4)
+    assert claim(ledger, audit, "gw9", stale_s=0.25) == range(12, 16)
+
+
+def test_release_frees_one_worker_and_release_stale_all_silent_ones(ledger: Ledger, audit: int) -> None:
+    claim(ledger, audit, "gw0")
+    claim(ledger, audit, "gw1")
+    ledger.release("gw0")
+    assert claim(ledger, audit, "gw2") == range(4)
+    ledger.release_stale(60)
+    assert claim(ledger, audit, "gw2") == range(8, 12)
+    ledger.release_stale(-1)
+    assert claim(ledger, audit, "gw2") == range(4)
+
+
+def claim_and_wait(path: Path, audit: int, claimed: multiprocessing.synchronize.Event) -> None:
+    with Ledger.open(path) as ledger:
+        join(ledger, "run-1")
+        claim(ledger, audit, "victim")
+        claimed.set()
+        time.sleep(60)
+
+
+def test_claims_of_a_killed_process_are_free_at_once(ledger: Ledger, audit: int, path: Path) -> None:
+    claimed = FORKSERVER.Event()
+    process = FORKSERVER.Process(target=claim_and_wait, args=(path, audit, claimed))
+    process.start()
+    assert claimed.wait(30)
+    assert claim(ledger, audit, "gw1", stale_s=3600) == range(4, 8)
+    process.kill()
+    process.join()
+    assert claim(ledger, audit, "gw1", stale_s=3600) == range(4)
+
+
+def test_a_process_that_takes_over_a_name_does_not_inherit_positions_that_nobody_plays(
+    ledger: Ledger, audit: int, path: Path
+) -> None:
+    claimed = FORKSERVER.Event()
+    process = FORKSERVER.Process(target=claim_and_wait, args=(path, audit, claimed))
+    process.start()
+    assert claimed.wait(30)
+    process.kill()
+    process.join()
+    assert claim(ledger, audit, "victim", stale_s=3600) == range(4)
+
+
+def take_all(
+    path: Path, worker: str, start: multiprocessing.synchronize.Barrier, results: multiprocessing.Queue
+) -> None:
+    with Ledger.open(path) as ledger:
+        audit = join(ledger, "run-1")
+        start.wait(30)
+        taken = []
+        while (block := claim(ledger, audit, worker, block=3, total=150)) is not None:
+            for position in block:
+                taken.append(position)
+                if position % 2:
+                    ledger.record(audit, position, make_episode(position, worker=worker))
+        results.put(taken)
+        start.wait(30)  # claims last as long as the process
+
+
+def test_processes_get_disjoint_blocks(ledger: Ledger, path: Path) -> None:
+    start, results = FORKSERVER.Barrier(WORKERS), FORKSERVER.Queue()
+    processes = [FORKSERVER.Process(target=take_all, args=(path, f"gw{n}", start, results)) for n in range(WORKERS)]
+    for process in processes:
+        process.start()
+    taken = [results.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join(30)
+    assert [process.exitcode for process in processes] == [0] * WORKERS
+    assert sorted(position for positions in taken for position in positions) == list(range(150))
+    assert all(positions == sorted(positions) for positions in taken)
+    assert len({audit.id for audit in ledger.audits("run-1")}) == 1, "all workers met the same audit"
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_threads_get_disjoint_blocks(ledger: Ledger, audit: int, path: Path, shared: bool) -> None:
+    taken: list[int] = []
+
+    def work(worker: str) -> None:
+        mine = ledger if shared else Ledger.open(path)
+        join(mine, "run-1")
+        while (block := claim(mine, audit, worker, block=3, total=90)) is not None:
+            taken.extend(block)
+            mine.record(audit, block[0], make_episode(block[0], worker=worker))
+        if not shared:
+            mine.close()
+
+    threads = [threading.Thread(target=work, args=(f"thread-{n}",)) for n in range(WORKERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == list(range(90))
