@@ -76,19 +76,19 @@ def _folders(root: Path) -> Iterator[Path]:
         yield folder
         if depth < _SEARCH_DEPTH:
             try:
-                children = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+                children = sorted(child for child in folder.iterdir() if child.is_dir())
             except OSError as error:
                 raise BadInputError(f"{ARCHIVE_OPTION} {root}: {folder} cannot be read ({error.strerror}).") from error
-            pending.extend((Path(child), depth + 1) for child in children)
+            pending.extend((child, depth + 1) for child in children)
 
 
 def _adds_something(folder: Path) -> bool:
     own = package_folder()
     return any(
-        not (own / marker / entry.name).exists()
+        not (own / marker / name).exists()
         for marker in _MARKERS
         if (folder / marker).is_dir()
-        for entry in os.scandir(folder / marker)
+        for name in os.listdir(folder / marker)
     )
 
 
@@ -114,15 +114,24 @@ def merged_parent(archive: Path | None) -> Path:
     return merged
 
 
-def _merge(first: Path, second: Path, name: Path) -> Iterator[tuple[str, Path]]:
-    """Link whole folders where only one side has them: 10,000 textures then cost a few links."""
-    ours = {entry.name: entry for entry in os.scandir(first)}
-    theirs = {entry.name: entry for entry in os.scandir(second)}
+def _merge(first: Path | None, second: Path | None, name: Path) -> Iterator[tuple[str, Path]]:
+    """Yield links, whole folders where one side alone has them: 10,000 files then cost a few links.
+
+    Scenes are linked file by file at any depth: they reach for ``../textures``, and ``..`` leaves a linked folder for
+    the side that it came from.
+    """
+    ours, theirs = (_entries(folder) for folder in (first, second))
     for child in ours.keys() | theirs.keys():
-        if child in ours and child in theirs and ours[child].is_dir() and theirs[child].is_dir():
-            yield from _merge(first / child, second / child, name / child)
-        else:
-            yield str(name / child), Path((ours.get(child) or theirs[child]).path)
+        mine, other = ours.get(child), theirs.get(child)
+        deep = "scenes" in name.parts or child == "scenes" or (mine and other)
+        if deep and all(path.is_dir() for path in (mine, other) if path):
+            yield from _merge(mine, other, name / child)
+        elif found := mine or other:
+            yield str(name / child), found
+
+
+def _entries(folder: Path | None) -> dict[str, Path]:
+    return {path.name: path for path in folder.iterdir()} if folder else {}
 
 
 def _build(merged: Path, links: Mapping[str, Path]) -> None:

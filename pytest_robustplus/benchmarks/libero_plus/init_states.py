@@ -25,7 +25,7 @@ def _latin1(text: str, encoding: str) -> bytes:
 
 # All that a plain array needs. Names map to objects that are already here, so that nothing is imported by name;
 # numpy moved its function from core to _core with version 2.
-_RECONSTRUCT = np.empty(0).__reduce__()[0]
+_RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
 _ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
@@ -53,7 +53,7 @@ def init_states(suite: str, name: str) -> NDArray[np.float64]:
     seed at reset puts them. Raises ``BadInputError`` for a file that is missing, damaged or not a plain array.
     """
     path = packages.init_file(suite, name)
-    states = np.atleast_2d(_read(path))
+    states: NDArray[Any] = np.atleast_2d(_read(path))
     if states.ndim != 2 or not states.size or states.dtype != np.float64 or not np.isfinite(states).all():
         raise _refused(path, f"it holds {states.dtype} of shape {states.shape} instead of finite float64 states")
     states.setflags(write=False)

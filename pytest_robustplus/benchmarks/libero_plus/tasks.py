@@ -46,7 +46,8 @@ def find_task(name: str, assets: Path | None = None) -> Task:
     known = _by_name(assets)
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=3)
+    alike = [other for other in known if ("#" in other) == ("#" in name)]
+    near = difflib.get_close_matches(name, [other for other in alike if other[:8] == name[:8]] or alike, n=3)
     hint = f" Did you mean {', or '.join(map(repr, near))}?" if near else ""
     raise BadInputError(
         f"LIBERO-Plus has no task {name!r}.{hint} Names are SUITE/NAME as in LIBERO-Plus' task list, or "
