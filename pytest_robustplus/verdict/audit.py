@@ -230,5 +230,5 @@ def _log_sum(log: Array) -> float:
 
 
 def _mixture(log: Array, width: int, design: float) -> float:
-    """Average, in logs, the point ``design`` with ``width`` equally likely counts; only those in ``log`` are possible."""
+    """Average, in logs, the point ``design`` and ``width`` equally likely counts; those in ``log`` are possible."""
     return float(np.logaddexp(_log_sum(log) - math.log(width), design)) - math.log(2)
