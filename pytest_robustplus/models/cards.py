@@ -27,7 +27,9 @@ class Card:
     ``benchmarks`` are those with a published or recorded baseline, ``checkpoints`` the public ones per benchmark.
     ``policy`` is the policy that plays the card when the user names none. ``unavailable`` says why its cells cannot be
     played without a policy of the user's own. ``baseline`` is the key of the row that the card is held against.
-    ``profiles`` say per benchmark how the model's own server wants to be asked; ``via`` says where a transport differs.
+    ``transports`` are the schemes of policy specs that reach it, its own server's first, and ``dialect`` is what that
+    server speaks. ``profiles`` say per benchmark how the model's own server wants to be asked; ``via`` says it for the
+    transports whose far end differs.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Card:
     via: Mapping[str, Mapping[str, Profile]] = field(default_factory=dict)
     benchmarks: tuple[str, ...] = ()
     transports: tuple[str, ...] = ()
+    dialect: str = ""
     policy: str = ""
     unavailable: str = ""
     parameters: str = ""
@@ -92,7 +95,7 @@ def card_from_mapping(name: str, mapping: Mapping[str, Any], cards: Mapping[str,
     if like not in cards:
         raise unknown("model", like, cards, where=f"{where} like")
     base = cards[like]
-    profiles = _profiles(_merge(_to_tables(base.profiles), changes), where)
+    profiles = _profiles(_merge(_to_tables(base.profiles), changes), where, known=base.profiles)
     # The user's own changes win over what a transport is known to do already.
     via = {
         transport: _profiles(_merge(_to_tables(special), {b: changes[b] for b in changes if b in special}), where)
@@ -120,9 +123,10 @@ def _from_file(path: Path, where: str) -> Card:
     own = _subtable(values.pop("profile", {}), "profile", where)
     defaults = _defaults()["profile"]
     tables = _merge({b: defaults[b] for b in defaults if b in [*own, *values.get("benchmarks", ())]}, own)
+    special = _merge(_defaults()["via"], _subtable(values.pop("via", {}), "via", where))
     via = {
-        transport: _profiles({b: _merge(tables[b], special[b]) for b in special if b in tables}, where)
-        for transport, special in _defaults()["via"].items()
+        transport: _profiles({b: _merge(tables[b], changes[b]) for b in changes if b in tables}, where)
+        for transport, changes in special.items()
     }
     return _card(values, path.stem, where, _profiles(tables, where), via)
 
@@ -139,12 +143,13 @@ def _card(
     return schema.read(Card, {"baseline": name, **values}, where, fixed=fixed)
 
 
-def _profiles(tables: Mapping[str, Any], where: str) -> dict[str, Profile]:
+def _profiles(tables: Mapping[str, Any], where: str, known: Iterable[str] = ()) -> dict[str, Profile]:
     read = {}
+    benchmarks = {*_defaults()["profile"], *known}
     for benchmark, table in tables.items():
         place = f"{where} [profile.{benchmark}]"
-        if benchmark not in _defaults()["profile"]:
-            raise unknown("benchmark", benchmark, _defaults()["profile"], where=place)
+        if benchmark not in benchmarks:
+            raise unknown("benchmark", benchmark, benchmarks, where=place)
         read[benchmark] = schema.read(Profile, _subtable(table, f"profile.{benchmark}", where), place)
     return read
 

@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Mapping
 
 from pytest_robustplus.models.cards import Card
 
-WIDTH = 160
+HEADINGS = ("model", "title", "family", "size", "denoising", "plays on", "reached by", "public checkpoint")
+NARROWEST = 100
 
 
 def render(cards: Mapping[str, Card]) -> str:
-    """Render one line a model: what it is, on which benchmarks, how it is reached, or why it cannot be."""
+    """Render one row a model: what it is, where it plays, how it is reached, and its checkpoint or why there is none."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("model", "title", "family", "parameters", "denoising", "benchmarks", "transports", "checkpoints"):
+    for heading in HEADINGS:
         grid.add_column(heading, overflow="fold")
     for card in cards.values():
-        found = "\n".join(place for places in card.checkpoints.values() for place in places)
-        last = found or (f"unavailable: {card.unavailable}" if card.unavailable else "")
         grid.add_row(
             card.name,
             card.title,
             card.family,
             card.parameters,
             card.denoising_steps,
-            "\n".join(card.benchmarks),
+            "\n".join(card.profiles),
             " ".join(card.transports) or card.policy,
-            last,
+            _checkpoint(card),
         )
     text = io.StringIO()
-    Console(file=text, width=WIDTH, color_system=None).print(grid)
+    width = max(NARROWEST, shutil.get_terminal_size((160, 24)).columns)
+    Console(file=text, width=width, color_system=None).print(grid)
     return text.getvalue()
+
+
+def _checkpoint(card: Card) -> str:
+    if card.unavailable:
+        return f"none: {card.unavailable}"
+    places = [
+        place[0] + (f" and {len(place) - 1} more" if place[1:] else "") for place in card.checkpoints.values() if place
+    ]
+    return "\n".join(places)

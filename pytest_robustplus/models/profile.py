@@ -45,7 +45,8 @@ class Profile:
     ``threshold`` is +1 above it and -1 otherwise; ``gripper_invert`` negates.
 
     **Protocol.** ``horizons`` are control steps per suite, not counting the ``settle_steps``, which ``settle_action``
-    fills. ``env_seed`` moves fixtures; ``prompt_source`` says where the instruction comes from.
+    fills. ``env_seed`` moves fixtures; ``prompt_source`` says where the instruction comes from; ``request`` goes with
+    every request to the model's server as it is.
     """
 
     replan: int = 8
@@ -78,6 +79,7 @@ class Profile:
     horizons: Mapping[str, int] = field(default_factory=dict)
     env_seed: int = 7
     prompt_source: PromptSource = "task_language"
+    request: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -55,6 +55,9 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         if isinstance(value, Mapping):
             items = {str(k): _convert(v, get_args(hint)[1], f"{where}.{k}") for k, v in value.items()}
             return types.MappingProxyType(items)
+    elif origin is types.UnionType:
+        if isinstance(value, get_args(hint)):
+            return value
     elif hint is float:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
@@ -71,4 +74,6 @@ def _describe(hint: Any) -> str:
         return f"a list, each item {_describe(get_args(hint)[0])}"
     if origin is Mapping:
         return f"a table, each value {_describe(get_args(hint)[1])}"
+    if origin is types.UnionType:
+        return " or ".join(_describe(kind) for kind in get_args(hint))
     return {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}.get(hint, str(hint))

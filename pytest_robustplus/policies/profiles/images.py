@@ -47,7 +47,13 @@ def flip(image: Image, how: Flip) -> Image:
     """Turn a frame upside down, or by 180° as LIBERO's policies were trained on; one copy, contiguous."""
     if how == "vertical":
         return np.ascontiguousarray(image[::-1])
-    return np.ascontiguousarray(image[::-1, ::-1]) if how == "rotate180" else image
+    if how == "none":
+        return image
+    turned = np.empty_like(image)
+    # Channel by channel: 0.17 ms for 256², where one strided copy of three-byte pixels takes 0.70 ms.
+    for channel in range(image.shape[2]):
+        turned[..., channel] = image[::-1, ::-1, channel]
+    return turned
 
 
 def jpeg(image: Image, quality: int) -> Image:
@@ -55,7 +61,7 @@ def jpeg(image: Image, quality: int) -> Image:
     pillow = _pillow()
     buffer = io.BytesIO()
     pillow.fromarray(image).save(buffer, format="JPEG", quality=quality)
-    return np.asarray(pillow.open(buffer))
+    return np.asarray(pillow.open(buffer), np.uint8)
 
 
 def resize(image: Image, how: Resize, size: Size) -> Image:
@@ -71,7 +77,7 @@ def resize(image: Image, how: Resize, size: Size) -> Image:
     if how == "pad":
         return _pad(image, size)
     kernel = pillow.Resampling.LANCZOS if how == "lanczos3" else pillow.Resampling.BILINEAR
-    return np.asarray(pillow.fromarray(image).resize((width, height), kernel))
+    return np.asarray(pillow.fromarray(image).resize((width, height), kernel), np.uint8)
 
 
 def _pad(image: Image, size: Size) -> Image:
@@ -95,7 +101,8 @@ def centre_crop(image: Image, area: float) -> Image:
     frame = image.astype(np.float32)
     frame = frame[rows.low] + (frame[rows.high] - frame[rows.low]) * rows.share[:, None, None]
     frame = frame[:, columns.low] + (frame[:, columns.high] - frame[:, columns.low]) * columns.share[None, :, None]
-    return np.rint(frame).astype(np.uint8)
+    cropped: Image = np.rint(frame).astype(np.uint8)
+    return cropped
 
 
 class _Sampling:
