@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import multiprocessing.synchronize
 import threading
 import time
@@ -10,13 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ledger_samples import TOTAL, join, make_episode
+from ledger_samples import FORKSERVER, TOTAL, join, make_episode
 
 from pytest_robustplus.ledger import Ledger
 
 Play = Callable[..., list[int]]
 WORKERS = 4
-FORKSERVER = multiprocessing.get_context("forkserver")
 
 
 def claim(
