@@ -91,7 +91,8 @@ class StoredEpisode:
 class Conclusion:
     """How a run ended an audit: rates and margin as fractions, ``low``/``high`` the confidence sequence.
 
-    ``log_pass`` and ``log_fail`` are natural logarithms of the e-values.
+    ``log_pass`` and ``log_fail`` are natural logarithms of the e-values; ``measured`` is a cell without a baseline,
+    played to its end.
     """
 
     verdict: Verdict

@@ -93,7 +93,7 @@ class Ledger:
             row = database.execute(
                 f"""SELECT id, opened FROM audit WHERE {is_key} AND total = ? AND order_seed = ? AND (
                     EXISTS (SELECT 1 FROM part WHERE audit = id AND run = ?)
-                    OR NOT EXISTS (SELECT 1 FROM part WHERE audit = id AND verdict IN ('pass', 'fail', 'measured')))
+                    OR NOT EXISTS (SELECT 1 FROM part WHERE audit = id AND verdict <> 'error'))
                 ORDER BY EXISTS (SELECT 1 FROM part WHERE audit = id AND run = ?) DESC, id DESC LIMIT 1""",
                 (*astuple(key), total, order_seed, run, run),
             ).fetchone()

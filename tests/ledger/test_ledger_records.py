@@ -201,6 +201,9 @@ def test_history_is_one_cell_through_all_runs(ledger: Ledger, audit: int) -> Non
     assert cell[0].key == KEY
     assert cell[0].total == TOTAL
     assert {stored.id for stored in ledger.audits()} == {audit, other, second}
+    assert ledger.audit(second) == cell[1]
+    with pytest.raises(LedgerError, match="no audit 99"):
+        ledger.audit(99)
     assert [stored.id for stored in ledger.audits("run-2")] == [second]
 
 

@@ -27,7 +27,7 @@ def test_an_unfinished_audit_is_resumed_by_the_next_run(ledger: Ledger, audit: i
         assert [stored.run for stored in later.attempts(audit, 2)] == ["run-1", "run-2"]
 
 
-@pytest.mark.parametrize("verdict", ["pass", "fail"])
+@pytest.mark.parametrize("verdict", ["pass", "fail", "measured"])
 def test_a_decided_audit_is_history(ledger: Ledger, audit: int, play: Play, verdict: str) -> None:
     play(0)
     ledger.close_audit(audit, make_conclusion(verdict=verdict))
