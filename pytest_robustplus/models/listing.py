@@ -13,7 +13,7 @@ NARROWEST = 100
 
 
 def render(cards: Mapping[str, Card]) -> str:
-    """Render one row a model: what it is, where it plays, how it is reached, and its checkpoint or why there is none."""
+    """Render one row a model: what it is, where it plays, how to reach it, and its checkpoint or why there is none."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -1,7 +1,7 @@
 """What is done to a camera's frame before a model sees it; images are (height, width, 3) uint8.
 
-Resizing is Pillow's, as in openpi's reference client, and OpenCV's for ``area``, as in starVLA's: models notice a
-different rounding less than a different filter, but there is no reason to have either. Both come with the simulators.
+Each filter is that of the client it was taken from: Pillow's bilinear as in openpi's, OpenCV's area as in starVLA's,
+TensorFlow's lanczos3 and crop as in OpenVLA's. Pillow and OpenCV come with the simulators.
 """
 
 from __future__ import annotations
@@ -73,16 +73,40 @@ def resize(image: Image, how: Resize, size: Size) -> Image:
         import cv2
 
         return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    pillow = _pillow()
     if how == "pad":
         return _pad(image, size)
-    kernel = pillow.Resampling.LANCZOS if how == "lanczos3" else pillow.Resampling.BILINEAR
-    return np.asarray(pillow.fromarray(image).resize((width, height), kernel), np.uint8)
+    if how == "lanczos3":
+        return _lanczos3(image, size)
+    pillow = _pillow()
+    return np.asarray(pillow.fromarray(image).resize((width, height), pillow.Resampling.BILINEAR), np.uint8)
+
+
+def _lanczos3(image: Image, size: Size) -> Image:
+    """Filter rows, then columns, in floats: Pillow would cut to 0..255 in between, up to 20 grey levels elsewhere."""
+    rows, columns = (_lanczos3_weights(before, after) for before, after in zip(image.shape, size, strict=False))
+    filtered = np.einsum("yhc,xh->yxc", np.tensordot(rows, image.astype(np.float32), 1), columns, optimize=True)
+    scaled: Image = np.rint(filtered).clip(0, 255).astype(np.uint8)
+    return scaled
+
+
+@lru_cache(maxsize=16)
+def _lanczos3_weights(before: int, after: int) -> NDArray[np.float32]:
+    """Weights of shape (after, before); when shrinking the kernel widens, at the border it is normalised anew."""
+    scale = before / after
+    distance = (np.arange(before) + 0.5)[None, :] - (np.arange(after) + 0.5)[:, None] * scale
+    x = distance / max(scale, 1.0)
+    weights = np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+    normal: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normal
 
 
 def _pad(image: Image, size: Size) -> Image:
-    ratio = max(image.shape[0] / size[0], image.shape[1] / size[1])
-    inner = (max(1, int(image.shape[0] / ratio)), max(1, int(image.shape[1] / ratio)))
+    (height, width), (tall, wide) = image.shape[:2], size
+    inner = (
+        (max(1, height * wide // width), wide)
+        if height * wide <= width * tall
+        else (tall, max(1, width * tall // height))
+    )
     scaled = resize(image, "bilinear", inner)
     if inner == size:
         return scaled
