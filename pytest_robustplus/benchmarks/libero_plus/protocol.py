@@ -1,0 +1,85 @@
+"""Every choice in how LIBERO-Plus is played that a published number silently depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args, get_type_hints
+
+from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.models.profile import PromptSource
+
+RobotStart = Literal["controller", "joints"]
+ImageTiming = Literal["clock", "end"]
+Noise = Literal["upstream", "packaged"]
+_LARGEST_SEED = 2**32 - 1  # what numpy's legacy generator takes
+
+
+@dataclass(frozen=True, slots=True)
+class LiberoProtocol:
+    """How episodes are played. Every default is what published scores measured; the other value says what it names.
+
+    ``prompt_source``: ``task_language`` tells the policy what LIBERO-Plus' task list derives from the file name, with
+    the variant's suffix ("… view 0 0 100 2 352 initstate 0") in 8,493 tasks; ``bddl`` tells the task file's sentence.
+
+    ``robot_start``: ``controller`` leaves the arm at its nominal joints, because loading the stored initial state
+    overwrites the perturbed ones; they survive as the controller's reference, towards which the arm drifts.
+    ``joints`` really starts the arm at the perturbed joints.
+
+    ``image_timing``: ``clock`` shows the world as robosuite's observable clock samples it, 2 ms before the end of the
+    50 ms control step; ``end`` shows it, and reads the joints, when the step is over.
+
+    ``noise``: ``upstream`` shuffles the whole frame for glass blur; ``packaged`` only the 224 × 224 pixels that the
+    packaged copy hard-codes, so that 32 rows and columns of a 256 × 256 frame stay in place. Fog is the same in both
+    at 256 pixels, the only size that the packaged copy knows.
+
+    ``env_seed``: seeds the reset, which moves fixtures (cabinet, stove) by about a centimetre; stored initial states
+    leave them out.
+    """
+
+    prompt_source: PromptSource = "task_language"
+    robot_start: RobotStart = "controller"
+    image_timing: ImageTiming = "clock"
+    noise: Noise = "upstream"
+    env_seed: int = 7
+
+    @classmethod
+    def parse(cls, choices: Mapping[str, str], *, where: str = "") -> LiberoProtocol:
+        """Build a protocol from strings, as options and ledgers hold them; what is absent stays at its default.
+
+        Raises ``BadInputError`` with the nearest right key or value; ``where`` says in it who asked.
+        """
+        known = [field.name for field in fields(cls)]
+        parsed: dict[str, Any] = {}
+        for key, value in choices.items():
+            if key not in known:
+                raise unknown("choice of the LIBERO-Plus protocol", key, known, where=where)
+            parsed[key] = _seed(value, where) if key == "env_seed" else _choice(key, value, where)
+        return cls(**parsed)
+
+    def choices(self) -> dict[str, str]:
+        """Every choice as a string; ``parse`` reads it back."""
+        return {key: str(value) for key, value in asdict(self).items()}
+
+    def digest(self) -> str:
+        """Return 12 hexadecimal digits that differ between any two protocols."""
+        return hashlib.sha256(json.dumps(self.choices(), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _choice(key: str, value: str, where: str) -> str:
+    allowed = get_args(get_type_hints(LiberoProtocol)[key])
+    if value not in allowed:
+        raise unknown(f"{key} of the LIBERO-Plus protocol", value, allowed, where=where)
+    return value
+
+
+def _seed(value: str, where: str) -> int:
+    if not value.isdecimal() or int(value) > _LARGEST_SEED:
+        origin = f" (from {where})" if where else ""
+        raise BadInputError(
+            f"env_seed of the LIBERO-Plus protocol is {value!r}{origin}; it must be a whole number from 0 to"
+            f" {_LARGEST_SEED}. Published scores used 7, 0 or a number of their own; 7 is the default."
+        )
+    return int(value)

