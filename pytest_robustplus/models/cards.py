@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.models import schema
@@ -86,29 +86,23 @@ def card_from_mapping(name: str, mapping: Mapping[str, Any], cards: Mapping[str,
     changes = _subtable(own.pop("profile", {}), "profile", where)
     like = own.pop("like", None)
     if like is None:
-        named = [*changes, *own.get("benchmarks", ())]
-        tables = {b: table for b, table in _defaults()["profile"].items() if not named or b in named}
-        profiles = _profiles(_merge(tables, changes), where)
-        return _card({"title": name, "family": "own", **own}, name, where, profiles, {})
+        named = [*changes, *own.get("benchmarks", ())] or _defaults().profiles
+        return _card({"title": name, "family": "own", **own}, name, where, _profiles(changes, _default(named), where))
     if not isinstance(like, str):
         raise BadInputError(f"{where}: like must be the name of a card, not {like!r}.")
     if like not in cards:
         raise unknown("model", like, cards, where=f"{where} like")
     base = cards[like]
-    profiles = _profiles(_merge(_to_tables(base.profiles), changes), where, known=base.profiles)
+    profiles = _profiles(changes, base.profiles, where)
     # The user's own changes win over what a transport is known to do already.
-    via = {
-        transport: _profiles(_merge(_to_tables(special), {b: changes[b] for b in changes if b in special}), where)
-        for transport, special in base.via.items()
-    }
-    kept = {f.name: getattr(base, f.name) for f in fields(Card) if f.name not in ("name", "profiles", "via")}
-    kept |= {"title": f"{name} (like {base.title})", "unavailable": "" if "policy" in own else base.unavailable}
-    return _card(_merge(kept, own), name, where, profiles, via)
+    via = {transport: _profiles(changes, special, where) for transport, special in base.via.items()}
+    own = {"title": f"{name} (like {base.title})", "unavailable": "" if "policy" in own else base.unavailable} | own
+    return _card(own, name, where, profiles, via, base)
 
 
 def default_profile(benchmark: str) -> Profile:
     """Return what the benchmark's own protocol says, for a policy that comes without a card."""
-    return schema.read(Profile, _defaults()["profile"].get(benchmark, {}), f"{DEFAULTS.name} [profile.{benchmark}]")
+    return _defaults().profiles.get(benchmark) or Profile()
 
 
 def table(cards: Mapping[str, Card]) -> str:
@@ -118,17 +112,36 @@ def table(cards: Mapping[str, Card]) -> str:
     return render(cards)
 
 
+class _Defaults(NamedTuple):
+    profiles: Mapping[str, Profile]
+    via: Mapping[str, Mapping[str, Any]]
+
+
+@cache
+def _defaults() -> _Defaults:
+    tables = _tables(DEFAULTS)
+    profiles = {b: schema.read(Profile, table, f"{DEFAULTS.name} {b}") for b, table in tables["profile"].items()}
+    return _Defaults(profiles, tables["via"])
+
+
+def _default(benchmarks: Iterable[str]) -> dict[str, Profile]:
+    """The default profiles of ``benchmarks``, in the order of the defaults; what is unknown is left out."""
+    named = set(benchmarks)
+    return {b: profile for b, profile in _defaults().profiles.items() if b in named}
+
+
 def _from_file(path: Path, where: str) -> Card:
     values = _tables(path)
-    own = _subtable(values.pop("profile", {}), "profile", where)
-    defaults = _defaults()["profile"]
-    tables = _merge({b: defaults[b] for b in defaults if b in [*own, *values.get("benchmarks", ())]}, own)
-    special = _merge(_defaults()["via"], _subtable(values.pop("via", {}), "via", where))
+    changes = _subtable(values.pop("profile", {}), "profile", where)
+    own_via = _subtable(values.pop("via", {}), "via", where)
+    profiles = _profiles(changes, _default([*changes, *values.get("benchmarks", ())]), where)
     via = {
-        transport: _profiles({b: _merge(tables[b], changes[b]) for b in changes if b in tables}, where)
-        for transport, changes in special.items()
+        transport: _profiles(
+            _subtable(own_via.get(transport, {}), transport, where), _profiles(known, profiles, where), where
+        )
+        for transport, known in _defaults().via.items()
     }
-    return _card(values, path.stem, where, _profiles(tables, where), via)
+    return _card(values, path.stem, where, profiles, via)
 
 
 def _card(
@@ -136,40 +149,33 @@ def _card(
     name: str,
     where: str,
     profiles: Mapping[str, Profile],
-    via: Mapping[str, Mapping[str, Profile]],
+    via: Mapping[str, Mapping[str, Profile]] = MappingProxyType({}),
+    base: Card | None = None,
 ) -> Card:
-    special = {transport: MappingProxyType(changed) for transport, changed in via.items() if changed}
+    if base is None:
+        values = {"baseline": name, **values}
+    special = {transport: MappingProxyType(changed) for transport, changed in via.items() if changed != profiles}
     fixed = {"name": name, "profiles": MappingProxyType(profiles), "via": MappingProxyType(special)}
-    return schema.read(Card, {"baseline": name, **values}, where, fixed=fixed)
+    return schema.read(Card, values, where, base=base, fixed=fixed)
 
 
-def _profiles(tables: Mapping[str, Any], where: str, known: Iterable[str] = ()) -> dict[str, Profile]:
-    read = {}
-    benchmarks = {*_defaults()["profile"], *known}
-    for benchmark, table in tables.items():
+def _profiles(changes: Mapping[str, Any], bases: Mapping[str, Profile], where: str) -> dict[str, Profile]:
+    """Apply the tables of ``changes``, one a benchmark, to the profiles of the same name."""
+    read = dict(bases)
+    for benchmark, table in changes.items():
         place = f"{where} [profile.{benchmark}]"
-        if benchmark not in benchmarks:
-            raise unknown("benchmark", benchmark, benchmarks, where=place)
-        read[benchmark] = schema.read(Profile, _subtable(table, f"profile.{benchmark}", where), place)
+        if benchmark not in _defaults().profiles:
+            raise unknown("benchmark", benchmark, _defaults().profiles, where=place)
+        if benchmark in bases:
+            table = _subtable(table, f"profile.{benchmark}", where)
+            read[benchmark] = schema.read(Profile, table, place, base=bases[benchmark])
     return read
-
-
-def _to_tables(profiles: Mapping[str, Profile]) -> dict[str, dict[str, Any]]:
-    return {b: {f.name: getattr(profile, f.name) for f in fields(Profile)} for b, profile in profiles.items()}
 
 
 def _subtable(value: Any, key: str, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise BadInputError(f"{where}: {key} must be a table, not {value!r}.")
     return value
-
-
-def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
 
 
 def _tables(path: Path) -> dict[str, Any]:
@@ -179,8 +185,3 @@ def _tables(path: Path) -> dict[str, Any]:
         raise BadInputError(f"Cannot read the model card {path}: {error.strerror}.") from error
     except ValueError as error:
         raise BadInputError(f"The model card {path} is not valid TOML: {error}.") from error
-
-
-@cache
-def _defaults() -> Mapping[str, Any]:
-    return _tables(DEFAULTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -13,24 +13,35 @@ from pytest_robustplus.errors import BadInputError, unknown
 T = TypeVar("T")
 
 
-def read(kind: type[T], table: Mapping[str, Any], where: str, *, fixed: Mapping[str, Any] | None = None) -> T:
+def read(
+    kind: type[T],
+    table: Mapping[str, Any],
+    where: str,
+    *,
+    base: T | None = None,
+    fixed: Mapping[str, Any] | None = None,
+) -> T:
     """Build ``kind`` from ``table``; ``fixed`` fields are given by the caller and may not be in the table.
 
-    Raises ``BadInputError`` for an unknown key (with the nearest right one), a wrong type or a missing key.
+    With a ``base``, what the table leaves out is as there, and tables within merge key by key. Raises ``BadInputError``
+    for an unknown key (with the nearest right one), a wrong type or a missing key.
     """
     given = dict(fixed or {})
     hints = _hints(kind)  # type: ignore[arg-type]  # mypy takes type[T] for unhashable
-    known = {f.name: f for f in fields(kind) if f.name not in given}  # type: ignore[arg-type]
-    for key in table:
+    known = {name: hint for name, hint in hints.items() if name not in given}
+    for key, value in table.items():
         if key not in known:
             raise unknown("key", key, known, where=where)
-    for name, spec in known.items():
-        if name in table:
-            given[name] = _convert(table[name], hints[name], f"{where}: {name}")
-        elif spec.default is MISSING and spec.default_factory is MISSING:
-            raise BadInputError(f"{where}: the key {name!r} is missing; it must be {_describe(hints[name])}.")
+        given[key] = _convert(value, known[key], f"{where}: {key}")
+        if base is not None and isinstance(value, Mapping):
+            given[key] = types.MappingProxyType({**getattr(base, key), **given[key]})
+    if base is None:
+        for spec in fields(kind):  # type: ignore[arg-type]
+            if spec.name not in given and spec.default is MISSING and spec.default_factory is MISSING:
+                needed = _describe(hints[spec.name])
+                raise BadInputError(f"{where}: the key {spec.name!r} is missing; it must be {needed}.")
     try:
-        return kind(**given)
+        return kind(**given) if base is None else replace(base, **given)  # type: ignore[type-var]
     except BadInputError as error:
         raise BadInputError(f"{where}: {error}") from None
 
