@@ -74,11 +74,11 @@ def _pull(scene: Scene, arm: Arm, goal: Goal, joint: Articulation, sign: float) 
 def _twist(scene: Scene, arm: Arm, goal: Goal, joint: Articulation, sign: float) -> Motion:
     """Grip a knob by its ridge from above and turn it about its axis."""
     points = scene.hull(joint.body)
-    ridge = around(points[points[:, 2] > points[:, 2].max() - 0.012])
+    top = points[:, 2].max()
+    ridge = around(points[points[:, 2] > top - 0.012])
     if ridge is None:
         return
-    position = np.array([*joint.anchor[:2], ridge.top - 0.018])
-    grip = Pose(position, ridge.pose.rotation)
+    grip = Pose(np.array([*joint.anchor[:2], top - 0.018]), ridge.rotation)
     yield from _come_to(arm, grip.moved(_UP * _STANDOFF), OPEN)
     yield from arm.reach(grip, OPEN, tolerance=0.006, steps=40, speed=0.8)
     yield from arm.dwell(grip, CLOSED, _GRIP_STEPS)

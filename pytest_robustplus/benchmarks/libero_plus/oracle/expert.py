@@ -9,6 +9,7 @@ import numpy as np
 
 from pytest_robustplus.benchmarks.libero_plus.oracle.arm import STILL, Arm, Motion
 from pytest_robustplus.benchmarks.libero_plus.oracle.articulate import articulate
+from pytest_robustplus.benchmarks.libero_plus.oracle.drag import drag, draggable
 from pytest_robustplus.benchmarks.libero_plus.oracle.scene import Goal, Scene
 from pytest_robustplus.benchmarks.libero_plus.oracle.transfer import transfer
 from pytest_robustplus.policies.contract import Actions, Observation
@@ -29,10 +30,14 @@ def episode(scene: Scene) -> Motion:
 
 
 def skill(scene: Scene, arm: Arm, goal: Goal) -> Motion:
-    """The motion that meets one goal."""
-    if goal[0] in ("on", "in"):
-        return transfer(scene, arm, goal)
-    return articulate(scene, arm, goal)
+    """The motion that meets one goal; what goes into a closed drawer opens it first."""
+    if goal[0] not in ("on", "in"):
+        yield from articulate(scene, arm, goal)
+        return
+    opened = ("open", goal[2])
+    if scene.is_drawer(goal[2]) and not scene.satisfied(opened):
+        yield from articulate(scene, arm, opened)
+    yield from drag(scene, arm, goal) if draggable(scene, goal) else transfer(scene, arm, goal)
 
 
 class Oracle:

@@ -58,6 +58,14 @@ class Scene:
         """Tell a named region (a site on a fixture or on the table) from an object."""
         return name not in self.environment.obj_body_id
 
+    def is_drawer(self, name: str) -> bool:
+        """Tell a region that moves on a joint of its own."""
+        return self.is_region(name) and bool(self.environment.get_object(name).joints)
+
+    def is_on_fixture(self, region: str) -> bool:
+        """Tell a region of a fixture or object from one of the table."""
+        return getattr(self.environment.get_object(region), "parent_name", None) in self.environment.obj_body_id
+
     def body(self, name: str) -> int:
         """Body that an object is, or that a region is attached to (a drawer for the region inside it)."""
         bodies = self.environment.obj_body_id

@@ -12,7 +12,8 @@ from pytest_robustplus.benchmarks.libero_plus.oracle.scene import Goal, Scene, V
 
 _ATTEMPTS = 3
 _GRIP_STEPS = 10
-_HOVER = 0.10
+_RISE = 0.10
+_CLEARANCE = 0.05
 
 
 def transfer(scene: Scene, arm: Arm, goal: Goal) -> Motion:
@@ -21,9 +22,9 @@ def transfer(scene: Scene, arm: Arm, goal: Goal) -> Motion:
     for _ in range(_ATTEMPTS):
         grasp = plan(scene, name)
         rest = scene.position(name)[2]
-        yield from pick(arm, grasp)
-        height = max(grasp.top + 0.08, scene.position(target)[2] + 0.20)
-        lifted = Pose(np.array([*grasp.pose.position[:2], height]), grasp.pose.rotation)
+        yield from pick(scene, arm, grasp)
+        height = max(grasp.clear, scene.position(target)[2] + 0.20)
+        lifted = Pose(np.array([*arm.pose.position[:2], height]), grasp.pose.rotation)
         yield from arm.reach(lifted, CLOSED, tolerance=0.02, steps=40)
         if scene.position(name)[2] - rest < 0.04:
             yield from arm.reach(lifted, OPEN, tolerance=0.02, steps=10)
@@ -33,13 +34,26 @@ def transfer(scene: Scene, arm: Arm, goal: Goal) -> Motion:
             return
 
 
-def pick(arm: Arm, grasp: Grasp) -> Motion:
-    """Hover, descend, close."""
-    hover = max(grasp.top + _HOVER, min(arm.pose.position[2], grasp.top + 2 * _HOVER))
-    above = Pose(np.array([*grasp.pose.position[:2], hover]), grasp.pose.rotation)
-    yield from arm.reach(above, OPEN, tolerance=0.012, steps=60)
+def pick(scene: Scene, arm: Arm, grasp: Grasp) -> Motion:
+    """Come down along the approach axis, close, and go back the same way."""
+    approach = grasp.pose.rotation[:, 2]
+    above = grasp.pose.moved(approach * (grasp.clear - grasp.pose.position[2]) / approach[2])
+    yield from travel(scene, arm, above)
     yield from arm.reach(grasp.pose, OPEN, tolerance=0.006, steps=50, speed=0.8)
     yield from arm.dwell(grasp.pose, CLOSED, _GRIP_STEPS)
+    if approach[2] > -0.99:
+        yield from arm.reach(above, CLOSED, tolerance=0.02, steps=40)
+
+
+def travel(scene: Scene, arm: Arm, pose: Pose) -> Motion:
+    """Go to ``pose`` with an empty gripper: straight, or over what stands higher on the way."""
+    way = np.linspace(arm.pose.position, pose.position, 9)
+    ceiling = float(way[:, 2].max()) + 0.2
+    skyline = max(scene.surface(point, ceiling, frozenset()) for point in way)
+    if skyline + _CLEARANCE > pose.position[2]:
+        crossing = Pose(np.array([*pose.position[:2], skyline + 2 * _CLEARANCE]), pose.rotation)
+        yield from arm.reach(crossing, OPEN, tolerance=0.03, steps=60)
+    yield from arm.reach(pose, OPEN, tolerance=0.012, steps=60)
 
 
 def place(scene: Scene, arm: Arm, predicate: str, name: str, target: str, lifted: Pose) -> Motion:
@@ -55,7 +69,7 @@ def release(arm: Arm) -> Motion:
     """Open the fingers, rise 10 cm and wait for the object to settle."""
     here = Pose(arm.pose.position, arm.pose.rotation)
     yield from arm.dwell(here, OPEN, _GRIP_STEPS)
-    yield from arm.reach(here.moved(np.array([0, 0, _HOVER])), OPEN, tolerance=0.02, steps=20)
+    yield from arm.reach(here.moved(np.array([0, 0, _RISE])), OPEN, tolerance=0.02, steps=20)
     yield from arm.dwell(arm.pose, OPEN, 6)
 
 
