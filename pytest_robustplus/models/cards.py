@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -86,14 +87,14 @@ def card_from_mapping(name: str, mapping: Mapping[str, Any], cards: Mapping[str,
     changes = _subtable(own.pop("profile", {}), "profile", where)
     like = own.pop("like", None)
     if like is None:
-        named = [*changes, *own.get("benchmarks", ())] or _defaults().profiles
-        return _card({"title": name, "family": "own", **own}, name, where, _profiles(changes, _default(named), where))
+        bases = _default(_named(changes, own) or list(_defaults().profiles), where)
+        return _card({"title": name, "family": "own", **own}, name, where, _profiles(changes, bases, where))
     if not isinstance(like, str):
         raise BadInputError(f"{where}: like must be the name of a card, not {like!r}.")
     if like not in cards:
         raise unknown("model", like, cards, where=f"{where} like")
     base = cards[like]
-    profiles = _profiles(changes, base.profiles, where)
+    profiles = _profiles(changes, {**_default(changes, where), **base.profiles}, where)
     # The user's own changes win over what a transport is known to do already.
     via = {transport: _profiles(changes, special, where) for transport, special in base.via.items()}
     own = {"title": f"{name} (like {base.title})", "unavailable": "" if "policy" in own else base.unavailable} | own
@@ -124,23 +125,41 @@ def _defaults() -> _Defaults:
     return _Defaults(profiles, tables["via"])
 
 
-def _default(benchmarks: Iterable[str]) -> dict[str, Profile]:
-    """The default profiles of ``benchmarks``, in the order of the defaults; what is unknown is left out."""
+def _named(changes: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    """The benchmarks that a card speaks of."""
+    return [*changes, *_strings(values.get("benchmarks"))]
+
+
+def _strings(value: Any) -> list[str]:
+    """The strings of a list that has not been checked yet."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else []
+
+
+def _default(benchmarks: Iterable[str], where: str) -> dict[str, Profile]:
+    """The default profiles of ``benchmarks``; a name may be one that a plugin knows, but not nearly one known here."""
     named = set(benchmarks)
-    return {b: profile for b, profile in _defaults().profiles.items() if b in named}
+    known = _defaults().profiles
+    for benchmark in named - known.keys():
+        if difflib.get_close_matches(benchmark, known, n=1, cutoff=0.85):
+            raise unknown("benchmark", benchmark, known, where=f"{where} [profile.{benchmark}]")
+    return {
+        benchmark: default_profile(benchmark)
+        for benchmark in [*known, *sorted(named - known.keys())]
+        if benchmark in named
+    }
 
 
 def _from_file(path: Path, where: str) -> Card:
     values = _tables(path)
     changes = _subtable(values.pop("profile", {}), "profile", where)
-    own_via = _subtable(values.pop("via", {}), "via", where)
-    profiles = _profiles(changes, _default([*changes, *values.get("benchmarks", ())]), where)
-    via = {
-        transport: _profiles(
-            _subtable(own_via.get(transport, {}), transport, where), _profiles(known, profiles, where), where
-        )
-        for transport, known in _defaults().via.items()
-    }
+    profiles = _profiles(changes, _default(_named(changes, values), where), where)
+    via = {transport: _profiles(known, profiles, where) for transport, known in _defaults().via.items()}
+    for transport, special in _subtable(values.pop("via", {}), "via", where).items():
+        if transport not in _strings(values.get("transports")):
+            raise unknown(
+                "transport", transport, _strings(values.get("transports")), where=f"{where} [via.{transport}]"
+            )
+        via[transport] = _profiles(_subtable(special, f"via.{transport}", where), via.get(transport, profiles), where)
     return _card(values, path.stem, where, profiles, via)
 
 
@@ -161,15 +180,15 @@ def _card(
 
 def _profiles(changes: Mapping[str, Any], bases: Mapping[str, Profile], where: str) -> dict[str, Profile]:
     """Apply the tables of ``changes``, one a benchmark, to the profiles of the same name."""
-    read = dict(bases)
-    for benchmark, table in changes.items():
-        place = f"{where} [profile.{benchmark}]"
-        if benchmark not in _defaults().profiles:
-            raise unknown("benchmark", benchmark, _defaults().profiles, where=place)
-        if benchmark in bases:
-            table = _subtable(table, f"profile.{benchmark}", where)
-            read[benchmark] = schema.read(Profile, table, place, base=bases[benchmark])
-    return read
+    return {
+        benchmark: schema.read(
+            Profile,
+            _subtable(changes.get(benchmark, {}), f"profile.{benchmark}", where),
+            f"{where} [profile.{benchmark}]",
+            base=base,
+        )
+        for benchmark, base in bases.items()
+    }
 
 
 def _subtable(value: Any, key: str, where: str) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -151,6 +152,10 @@ def test_the_table_names_every_model_and_why_one_is_unavailable() -> None:
     assert "no plans" in " ".join(text.split())
 
 
+MINE = 'title = "Mine"\nfamily = "vla"\n'
+LIBERO = MINE + "[profile.libero_plus]\n"
+
+
 def write(folder: Path, text: str) -> Path:
     path = folder / "mine.toml"
     path.write_text(textwrap.dedent(text))
@@ -166,13 +171,21 @@ def test_a_card_file_of_ones_own(tmp_path: Path) -> None:
         assert len(cards) == len(CARDS) + 1
 
 
+def test_a_card_for_a_plugins_benchmark(tmp_path: Path) -> None:
+    card = load_cards([write(tmp_path, MINE + "[profile.kitchen]\nreplan = 3")])["mine"]
+    assert card.profiles == {"kitchen": replace(Profile(), replan=3)}
+
+
+def test_a_card_may_say_how_a_transport_differs(tmp_path: Path) -> None:
+    text = LIBERO + 'gripper = "sign"\n[via.lerobot.libero_plus]\ngripper = "threshold"\n'
+    card = load_cards([write(tmp_path, 'transports = ["lerobot", "vla-eval"]\n' + text)])["mine"]
+    rules = [card.over(transport).profiles["libero_plus"].gripper for transport in ("act", "lerobot", "vla-eval")]
+    assert rules == ["sign", "threshold", "identity"]
+
+
 def test_a_card_given_as_an_object_replaces_its_namesake() -> None:
     mine = Card(name="pi05", title="Mine", family="own", baseline="pi05", profiles={})
     assert load_cards([mine])["pi05"] is mine
-
-
-MINE = 'title = "Mine"\nfamily = "vla"\n'
-LIBERO = MINE + "[profile.libero_plus]\n"
 
 
 @pytest.mark.parametrize(
@@ -188,6 +201,9 @@ LIBERO = MINE + "[profile.libero_plus]\n"
         pytest.param(LIBERO + "replann = 3", r"\[profile\.libero_plus\].*mean 'replan'", id="profile key"),
         pytest.param(LIBERO + 'flip.wrist = "rot180"', r"flip\.wrist.*mean 'rotate180'", id="flip"),
         pytest.param(MINE + "[profile.libero_pluss]", r"mean 'libero_plus'", id="benchmark"),
+        pytest.param(MINE + 'benchmarks = ["robotwin-plus"]', r"mean 'robotwin_plus'", id="benchmark in the list"),
+        pytest.param(MINE + "benchmarks = 3", r"benchmarks must be a list", id="benchmarks"),
+        pytest.param(MINE + 'transports = ["act"]\n[via.atc]', r"transport 'atc'.*mean 'act'", id="via"),
         pytest.param('title = "M', r"mine\.toml is not valid TOML", id="syntax"),
     ],
 )

@@ -34,6 +34,12 @@ def test_a_users_model_like_a_published_one() -> None:
     assert card.profiles["robotwin_plus"] == theirs.profiles["robotwin_plus"]
 
 
+def test_a_benchmark_that_the_published_one_lacks_can_be_added() -> None:
+    card = own({"like": "pi0", "profile": {"robotwin_plus": {"replan": 50}}})
+    assert set(card.profiles) == {"libero_plus", "robotwin_plus"}
+    assert card.profiles["robotwin_plus"].replan == 50
+
+
 def test_tables_merge_key_by_key() -> None:
     changes = {"flip": {"wrist": "rotate180"}, "horizons": {"libero_10": 600}}
     profile = own({"like": "x_vla", "profile": {"libero_plus": changes}}).profiles["libero_plus"]
