@@ -19,6 +19,7 @@ from pytest_robustplus.models.profile import Flip, Profile, Resize
 from pytest_robustplus.policies.contract import Image
 
 Size = tuple[int, int]
+Weights = NDArray[np.float32]
 
 
 def pipeline(profile: Profile, camera: str) -> Callable[[Image], Image]:
@@ -76,27 +77,19 @@ def resize(image: Image, how: Resize, size: Size) -> Image:
     if how == "pad":
         return _pad(image, size)
     if how == "lanczos3":
-        return _lanczos3(image, size)
+        return _filtered(image, _lanczos3(image.shape[0], height), _lanczos3(image.shape[1], width))
     pillow = _pillow()
     return np.asarray(pillow.fromarray(image).resize((width, height), pillow.Resampling.BILINEAR), np.uint8)
 
 
-def _lanczos3(image: Image, size: Size) -> Image:
-    """Filter rows, then columns, in floats: Pillow would cut to 0..255 in between, up to 20 grey levels elsewhere."""
-    rows, columns = (_lanczos3_weights(before, after) for before, after in zip(image.shape, size, strict=False))
-    filtered = np.einsum("yhc,xh->yxc", np.tensordot(rows, image.astype(np.float32), 1), columns, optimize=True)
-    scaled: Image = np.rint(filtered).clip(0, 255).astype(np.uint8)
-    return scaled
-
-
 @lru_cache(maxsize=16)
-def _lanczos3_weights(before: int, after: int) -> NDArray[np.float32]:
+def _lanczos3(before: int, after: int) -> Weights:
     """Weights of shape (after, before); when shrinking the kernel widens, at the border it is normalised anew."""
     scale = before / after
     distance = (np.arange(before) + 0.5)[None, :] - (np.arange(after) + 0.5)[:, None] * scale
     x = distance / max(scale, 1.0)
     weights = np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
-    normal: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    normal: Weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return normal
 
 
@@ -121,28 +114,24 @@ def centre_crop(image: Image, area: float) -> Image:
 
     The box is not rounded to pixels: that is TensorFlow's crop_and_resize, with which OpenVLA's family was trained.
     """
-    rows, columns = (_sampling(length, area**0.5) for length in image.shape[:2])
-    frame = image.astype(np.float32)
-    frame = frame[rows.low] + (frame[rows.high] - frame[rows.low]) * rows.share[:, None, None]
-    frame = frame[:, columns.low] + (frame[:, columns.high] - frame[:, columns.low]) * columns.share[None, :, None]
-    cropped: Image = np.rint(frame).astype(np.uint8)
-    return cropped
-
-
-class _Sampling:
-    """Where each output pixel of one axis lies between two input pixels."""
-
-    def __init__(self, length: int, side: float) -> None:
-        margin = (1 - side) / 2
-        places = np.linspace(margin * (length - 1), (margin + side) * (length - 1), length)
-        self.low: NDArray[np.intp] = np.floor(places).astype(np.intp)
-        self.high: NDArray[np.intp] = np.minimum(self.low + 1, length - 1)
-        self.share: NDArray[np.float32] = (places - self.low).astype(np.float32)
+    return _filtered(image, *(_inner(length, area**0.5) for length in image.shape[:2]))
 
 
 @lru_cache(maxsize=16)
-def _sampling(length: int, side: float) -> _Sampling:
-    return _Sampling(length, side)
+def _inner(length: int, side: float) -> Weights:
+    """Weights of shape (length, length) that sample the middle ``side`` of an axis, corner to corner."""
+    margin = (1 - side) / 2
+    places = np.linspace(margin * (length - 1), (margin + side) * (length - 1), length)
+    near: Weights = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(length)[None, :])).astype(np.float32)
+    return near
+
+
+def _filtered(image: Image, rows: Weights, columns: Weights) -> Image:
+    """Weigh the rows, then the columns, in floats: Pillow would cut to 0..255 in between, up to 20 grey levels off."""
+    tall = np.tensordot(rows, image.astype(np.float32), 1)
+    both = np.tensordot(columns, tall, (1, 1)).swapaxes(0, 1)
+    result: Image = np.ascontiguousarray(np.rint(both).clip(0, 255), np.uint8)
+    return result
 
 
 def _pillow() -> Any:
