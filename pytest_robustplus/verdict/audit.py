@@ -185,7 +185,7 @@ class _Likelihood(NamedTuple):
                 f"{successes} successes in {played} played of {total} tasks is impossible; "
                 "0 <= successes <= played <= total must hold."
             )
-        factorial = _log_factorials(total)
+        factorial = log_factorials(total)
         left = total - played
         # log C(count, successes) + log C(total - count, failures) for count = successes .. successes + left.
         chosen = factorial[successes : successes + left + 1] - factorial[: left + 1]
@@ -217,7 +217,8 @@ class _Likelihood(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _log_factorials(total: int) -> Array:
+def log_factorials(total: int) -> Array:
+    """Return log(0!), log(1!), … log(total!), shared and read-only."""
     table: Array = gammaln(np.arange(total + 1) + 1.0)
     table.flags.writeable = False
     return table
