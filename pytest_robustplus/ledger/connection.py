@@ -56,7 +56,7 @@ class Connection:
 
 
 def connect(path: Path, *, create: bool, verify: bool) -> Connection:
-    """Open the ledger at ``path``; ``verify`` reads all of it to find damage (45 MB take 0.1 s)."""
+    """Open the ledger at ``path``; ``verify`` reads all of it to find damage (50 MB take 0.06 s)."""
     try:
         if not path.exists():
             if not create:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing.synchronize
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ledger_samples import FORKSERVER, TOTAL, join, make_episode
+from ledger_samples import join, make_episode
+from ledger_writers import FORKSERVER, claim, claim_and_wait, take_all
 
 from pytest_robustplus.ledger import Ledger
+from pytest_robustplus.ledger.processes import Process, dead, this_process
 
 Play = Callable[..., list[int]]
 WORKERS = 4
-
-
-def claim(
-    ledger: Ledger, audit: int, worker: str, block: int = 4, stale_s: float = 60, total: int = TOTAL
-) -> range | None:
-    return ledger.claim(audit, worker, block=block, total=total, stale_s=stale_s)
 
 
 def test_blocks_come_in_order_until_none_is_left(ledger: Ledger, audit: int) -> None:
@@ -30,6 +27,13 @@ def test_blocks_come_in_order_until_none_is_left(ledger: Ledger, audit: int) -> 
         range(8, 10),
         None,
     ]
+
+
+def test_what_is_finished_needs_no_claim(ledger: Ledger, audit: int) -> None:
+    for position in claim(ledger, audit, "gw0") or ():
+        ledger.record(audit, position, make_episode(position))
+    with ledger._connection.reading("counting") as database:
+        assert database.execute("SELECT count(*) FROM claim").fetchone() == (0,)
 
 
 def test_holes_are_claimed_first_and_only_holes(ledger: Ledger, audit: int, play: Play) -> None:
@@ -80,14 +84,6 @@ def test_release_frees_one_worker_and_release_stale_all_silent_ones(ledger: Ledg
     assert claim(ledger, audit, "gw2") == range(4)
 
 
-def claim_and_wait(path: Path, audit: int, claimed: multiprocessing.synchronize.Event) -> None:
-    with Ledger.open(path) as ledger:
-        join(ledger, "run-1")
-        claim(ledger, audit, "victim")
-        claimed.set()
-        time.sleep(60)
-
-
 def test_claims_of_a_killed_process_are_free_at_once(ledger: Ledger, audit: int, path: Path) -> None:
     claimed = FORKSERVER.Event()
     process = FORKSERVER.Process(target=claim_and_wait, args=(path, audit, claimed))
@@ -97,6 +93,19 @@ def test_claims_of_a_killed_process_are_free_at_once(ledger: Ledger, audit: int,
     process.kill()
     process.join()
     assert claim(ledger, audit, "gw1", stale_s=3600) == range(4)
+
+
+def test_a_process_is_dead_from_its_end_on_even_when_nobody_has_waited_for_it() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        stat = Path(f"/proc/{child.pid}/stat").read_text()
+        process = Process(this_process().machine, child.pid, stat.rpartition(")")[2].split()[19])
+        assert not dead(process)
+        assert dead(process._replace(born="1")), "its pid was given to another process"
+        assert not dead(process._replace(machine="another", born="1")), "nobody can tell from here"
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert dead(process)
+    assert dead(process)
 
 
 def test_a_process_that_takes_over_a_name_does_not_inherit_positions_that_nobody_plays(
@@ -109,22 +118,6 @@ def test_a_process_that_takes_over_a_name_does_not_inherit_positions_that_nobody
     process.kill()
     process.join()
     assert claim(ledger, audit, "victim", stale_s=3600) == range(4)
-
-
-def take_all(
-    path: Path, worker: str, start: multiprocessing.synchronize.Barrier, results: multiprocessing.Queue
-) -> None:
-    with Ledger.open(path) as ledger:
-        audit = join(ledger, "run-1")
-        start.wait(30)
-        taken = []
-        while (block := claim(ledger, audit, worker, block=3, total=150)) is not None:
-            for position in block:
-                taken.append(position)
-                if position % 2:
-                    ledger.record(audit, position, make_episode(position, worker=worker))
-        results.put(taken)
-        start.wait(30)  # claims last as long as the process
 
 
 def test_processes_get_disjoint_blocks(ledger: Ledger, path: Path) -> None:

@@ -47,7 +47,7 @@ def refused(path: Path, pattern: str, **how: bool) -> None:
     assert "\n" not in message
     assert re.search(r"--robust-ledger|move it away|restore|delete it", message)
     after = {file.name: file.read_bytes() for file in path.parent.iterdir() if file.is_file()}
-    assert after[path.name] == before[path.name]
+    assert {name: after[name] for name in before} == before
     assert not [name for name in after if name not in before and not name.endswith(("-wal", "-shm"))]
 
 
@@ -90,6 +90,17 @@ def test_another_version_is_refused(filled: Path, version: int, age: str) -> Non
     with contextlib.closing(sqlite3.connect(filled)) as database:
         database.execute(f"PRAGMA user_version = {version}")
     refused(filled, f"{age} pytest-robustplus .ledger version {version}")
+
+
+def test_what_a_killed_process_left_beside_a_ledger_of_another_version_stays(filled: Path, tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    with contextlib.closing(sqlite3.connect(filled)) as database:
+        database.execute(f"PRAGMA user_version = {VERSION + 1}")
+        for suffix in ("", "-wal"):
+            shutil.copy(filled.with_name(filled.name + suffix), killed / (filled.name + suffix))
+    assert (killed / "ledger.sqlite-wal").stat().st_size > 0
+    refused(killed / "ledger.sqlite", "a newer pytest-robustplus")
 
 
 @pytest.mark.parametrize("kept", [0.9, 0.5, 0.1])
@@ -304,6 +315,8 @@ def test_a_lock_that_is_never_given_back_is_told(
 def test_a_failed_transaction_leaves_no_half(ledger: Ledger, audit: int) -> None:
     with pytest.raises(LedgerError, match="constraint"):
         ledger.record(audit, 0, make_episode(0, steps=None, actions=np.zeros((2, 7)), provenance={"new": "facts"}))
+    with ledger._connection.reading("counting") as database:
+        assert database.execute("SELECT count(*) FROM provenance").fetchone() == (0,)
     ledger.record(audit, 0, make_episode(0, provenance={"new": "facts"}))
     assert ledger.episode("last").record.provenance == {"new": "facts"}
 

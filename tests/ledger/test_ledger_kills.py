@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing.connection
 import shutil
 import sqlite3
 import time
 from pathlib import Path
 
 import numpy as np
-from ledger_samples import FORKSERVER, TOTAL, join, make_conclusion, make_episode
+from ledger_samples import TOTAL, join, make_conclusion
+from ledger_writers import FORKSERVER, conclude, play_on
 
 from pytest_robustplus.ledger import Ledger
 
 KILLS = 60
-POSITIONS = 4000
-
-
-def play_on(path: Path, run: str, news: multiprocessing.connection.Connection) -> None:
-    """Resume the audit and record what is left, telling before and after each episode."""
-    actions = np.random.default_rng(0).uniform(-1, 1, (100, 7)).astype(np.float32)
-    with Ledger.open(path) as ledger:
-        audit = join(ledger, run)
-        while (block := ledger.claim(audit, run, block=4, total=POSITIONS, stale_s=3600)) is not None:
-            for position in block:
-                news.send(("begun", position))
-                if position % 50 == 49 and not ledger.attempts(audit, position):
-                    ledger.record(audit, position, make_episode(position, worker=run, success=None, error="crash"))
-                ledger.record(audit, position, make_episode(position, worker=run, actions=actions))
-                news.send(("finished", position))
 
 
 def whole(path: Path) -> list[tuple[int, int]]:
@@ -98,16 +83,6 @@ def test_kills_lose_nothing_and_repeat_nothing(path: Path) -> None:
         assert len(prefix) == len(finished), "one worker at a time leaves no hole"
         assert [len(ledger.attempts(audit, position)) for position in (48, 49)] == [1, 2]
         assert ledger.episode("last").record.actions is not None
-
-
-def conclude(path: Path, run: str, news: multiprocessing.connection.Connection) -> None:
-    """Play a short audit to its verdict."""
-    with Ledger.open(path) as ledger:
-        audit = join(ledger, run)
-        news.send("joined")
-        for position in range(TOTAL):
-            ledger.record(audit, position, make_episode(position, worker=run))
-        ledger.close_audit(audit, make_conclusion(reason=run))
 
 
 def test_a_kill_around_the_verdict_leaves_one_verdict_or_none(path: Path) -> None:
