@@ -89,11 +89,17 @@ def _twist(scene: Scene, arm: Arm, goal: Goal, joint: Articulation, sign: float)
 
 
 def _push(scene: Scene, arm: Arm, goal: Goal, joint: Articulation, sign: float) -> Motion:
-    """Lean the closed fingers on the part furthest out and push it home."""
-    inward = joint.axis * sign
-    contact = _foremost(scene, joint, -inward)
-    approach = (inward - _UP) / np.sqrt(2)
-    push = Pose(contact - inward * 0.015, facing(arm, approach, np.cross(inward, _UP)))
+    """Lean the closed fingers on the part furthest out, a drawer's handle or a door's free edge, and push it home."""
+    if joint.hinge:
+        contact = _free_edge(scene, joint)
+        inward = np.cross(joint.axis * sign, contact - joint.anchor)
+        inward /= np.linalg.norm(inward)
+        rotation = facing(arm, -_UP, inward)
+    else:
+        inward = joint.axis * sign
+        contact = _foremost(scene, joint, -inward)
+        rotation = facing(arm, (inward - _UP) / np.sqrt(2), np.cross(inward, _UP))
+    push = Pose(contact - inward * 0.015, rotation)
     yield from _come_to(arm, push.moved(-inward * 0.05), CLOSED)
     yield from _follow(scene, arm, goal, joint, sign, push, CLOSED)
     yield from arm.reach(arm.pose.moved(-inward * 0.08), CLOSED, tolerance=0.02, steps=20)
@@ -128,3 +134,13 @@ def _foremost(scene: Scene, joint: Articulation, outward: Vector) -> Vector:
     front = np.concatenate([shape for shape, far in zip(shapes, reach, strict=True) if far > reach.max() - 0.002])
     middle: Vector = (front.min(0) + front.max(0)) / 2
     return middle
+
+
+def _free_edge(scene: Scene, joint: Articulation) -> Vector:
+    """Point of a door near its edge away from the hinge, 3 cm below its top."""
+    points = scene.hull(joint.body)
+    away = np.linalg.norm(np.cross(points - joint.anchor, joint.axis), axis=1)
+    edge: Vector = points[away > away.max() - 0.02].mean(0)
+    spot: Vector = joint.anchor + (edge - joint.anchor) * 0.9
+    spot[2] = points[:, 2].max() - 0.03
+    return spot

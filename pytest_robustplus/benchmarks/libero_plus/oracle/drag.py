@@ -9,7 +9,10 @@ from pytest_robustplus.benchmarks.libero_plus.oracle.grasp import WIDEST
 from pytest_robustplus.benchmarks.libero_plus.oracle.scene import Goal, Scene, Vector
 
 _FLAT = 0.03
+_ATTEMPTS = 3
 _STEPS = 120
+_PRESS = 0.005
+_LEAD = 0.03
 _MARGIN_STEPS = 3
 _UP = np.array([0.0, 0.0, 1.0])
 
@@ -23,29 +26,38 @@ def draggable(scene: Scene, goal: Goal) -> bool:
 
 
 def drag(scene: Scene, arm: Arm, goal: Goal) -> Motion:
-    """Lower closed fingers into the middle of the object and lead it to its goal."""
-    _, name, target = goal
+    """Press closed fingers into the middle of the object and lead it to its goal; start again if it slips away."""
+    for _ in range(_ATTEMPTS):
+        points = scene.hull(scene.body(goal[1]))
+        middle = (points.min(0) + points.max(0)) / 2
+        radius = float(np.ptp(points[:, :2], axis=0).min()) / 2
+        floor = scene.surface(middle, points[:, 2].max() + 0.1, frozenset())
+        inside = Pose(np.array([*middle[:2], floor - _PRESS]), downward(_across(_way(scene, goal))))
+        yield from arm.reach(inside.moved(_UP * 0.1), CLOSED, tolerance=0.02, steps=60)
+        yield from arm.reach(inside, CLOSED, tolerance=0.008, steps=40, speed=0.8)
+        yield from _lead(scene, arm, goal, inside, radius)
+        yield from arm.reach(arm.pose.moved(_UP * 0.1), CLOSED, tolerance=0.02, steps=20)
+        if scene.satisfied(goal):
+            return
 
-    def way() -> Vector:
-        offset = scene.position(target) - scene.position(name)
-        offset[2] = 0.0
-        return offset
 
-    points = scene.hull(scene.body(name))
-    middle = (points.min(0) + points.max(0)) / 2
-    floor = scene.surface(middle, points[:, 2].max() + 0.1, frozenset())
-    inside = Pose(np.array([*middle[:2], floor + 0.005]), downward(_across(way())))
-    yield from arm.reach(inside.moved(_UP * 0.1), CLOSED, tolerance=0.02, steps=60)
-    yield from arm.reach(inside, CLOSED, tolerance=0.008, steps=40, speed=0.8)
+def _lead(scene: Scene, arm: Arm, goal: Goal, inside: Pose, radius: float) -> Motion:
     left = _MARGIN_STEPS
     for _ in range(_STEPS):
-        ahead = way()
-        lead = arm.pose.position + ahead / max(float(np.linalg.norm(ahead)), 1e-6) * 0.03
-        yield arm.action(Pose(np.array([*lead[:2], inside.position[2]]), inside.rotation), CLOSED, speed=0.7)
+        way = _way(scene, goal)
+        ahead = arm.pose.position + way / max(float(np.linalg.norm(way)), 1e-6) * _LEAD
+        yield arm.action(Pose(np.array([*ahead[:2], inside.position[2]]), inside.rotation), CLOSED, speed=0.6)
         left -= scene.satisfied(goal)
-        if not left:
-            break
-    yield from arm.reach(arm.pose.moved(_UP * 0.1), CLOSED, tolerance=0.02, steps=20)
+        slipped = np.linalg.norm((arm.pose.position - scene.position(goal[1]))[:2]) > radius
+        if not left or slipped:
+            return
+
+
+def _way(scene: Scene, goal: Goal) -> Vector:
+    """Horizontal offset from the object to its goal."""
+    way = scene.position(goal[2]) - scene.position(goal[1])
+    way[2] = 0.0
+    return way
 
 
 def _across(heading: Vector) -> float:

@@ -19,8 +19,9 @@ _RIM_INSET = 0.006
 _FLOOR_GAP = 0.008
 _HOVER, _CLEARANCE = 0.10, 0.02
 # Samples of the Panda's collision shape in the frame of the fingertips, in metres: the lower edge of one open finger,
-# 1 cm beyond the centre of the tips, and the lower face of the hand, 3 cm behind it.
-_FINGER = np.array(list(product((0.03, 0.045, 0.065), (-0.012, 0.0, 0.012), (0.01,))))
+# 1 cm beyond the centre of the tips, every 5 mm since drawers have thin walls, and the lower face of the
+# hand, 3 cm behind it.
+_FINGER = np.array(list(product(np.arange(0.03, 0.068, 0.005), (-0.012, 0.0, 0.012), (0.01,))))
 _HAND = np.array(list(product((-0.1, -0.06, -0.03, 0.0, 0.03, 0.06, 0.1), (-0.035, 0.0, 0.035), (-0.03,))))
 # Nothing within that height above the fingertips escapes notice.
 _HEADROOM = 0.25
