@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
@@ -86,8 +86,8 @@ def test_matrices_agree_with_scipy(quat: np.ndarray) -> None:
 @given(quaternions)
 def test_axis_angle_comes_back_as_the_same_quaternion_and_not_its_antipode(quat: np.ndarray) -> None:
     quat = unit(quat)
-    if abs(quat[3]) < 1 - 1e-9:
-        np.testing.assert_allclose(axis_angle_to_quat(quat_to_axis_angle(quat)), quat, atol=1e-7)
+    assume(abs(quat[3]) < 1 - 1e-9)
+    np.testing.assert_allclose(axis_angle_to_quat(quat_to_axis_angle(quat)), quat, atol=1e-6)
 
 
 @given(quaternions)
@@ -101,6 +101,8 @@ def test_a_matrix_comes_back_as_the_quaternion_with_positive_real_part(quat: np.
 @given(quaternions, st.sampled_from(sorted(REPRESENTATIONS)))
 def test_every_representation_comes_back_as_the_same_rotation(quat: np.ndarray, name: str) -> None:
     quat = unit(quat)
+    # Near a full turn robosuite's formula divides two roundings by each other, and that is what models were trained on.
+    assume(quat[3] > -1 + 1e-9)
     representation = REPRESENTATIONS[name]
     written = representation.from_quat(quat)
     assert written.shape == (representation.width,)
