@@ -30,7 +30,7 @@ def main() -> None:
     solved = played = 0
     for suite in arguments.suite or SUITES:
         for trials in base_tasks(suite, arguments.trials, arguments.only):
-            episodes = [episode for episode in measure(trials)]
+            episodes = list(measure(trials))
             won = sum(episode.success for episode in episodes)
             steps = ", ".join(str(episode.steps) if episode.success else "–" for episode in episodes)
             print(f"| {suite} | {trials[0].base} | {won}/{len(episodes)} | {steps} |", flush=True)

@@ -10,13 +10,14 @@ import numpy as np
 from pytest_robustplus.benchmarks.libero_plus.oracle.arm import STILL, Arm, Motion
 from pytest_robustplus.benchmarks.libero_plus.oracle.articulate import articulate
 from pytest_robustplus.benchmarks.libero_plus.oracle.drag import drag, draggable
-from pytest_robustplus.benchmarks.libero_plus.oracle.scene import Goal, Scene
+from pytest_robustplus.benchmarks.libero_plus.oracle.scene import Goal, Scene, Vector
 from pytest_robustplus.benchmarks.libero_plus.oracle.transfer import transfer
 from pytest_robustplus.policies.contract import Actions, Observation
 
 # Doors and drawers open before anything goes in and close after everything is in.
 _ORDER = {"open": 0, "turnon": 1, "turnoff": 1, "on": 2, "in": 2, "close": 3}
 _ROUNDS = 3
+_GAP = 0.005
 
 
 def episode(scene: Scene) -> Motion:
@@ -37,7 +38,18 @@ def skill(scene: Scene, arm: Arm, goal: Goal) -> Motion:
     opened = ("open", goal[2])
     if scene.is_drawer(goal[2]) and not scene.satisfied(opened):
         yield from articulate(scene, arm, opened)
-    yield from drag(scene, arm, goal) if draggable(scene, goal) else transfer(scene, arm, goal)
+    yield from drag(scene, arm, goal) if draggable(scene, goal) else transfer(scene, arm, goal, _spot(scene, goal))
+
+
+def _spot(scene: Scene, goal: Goal) -> Vector:
+    """Offset from the target's centre that leaves room for the other objects that go onto the same region."""
+    spot = np.zeros(3)
+    sharing = [other for other in scene.goals if other[0] == "on" and other[2:] == goal[2:]]
+    if len(sharing) > 1 and goal in sharing and scene.is_region(goal[2]):
+        size = np.ptp(scene.hull(scene.body(goal[1])), axis=0)
+        axis = int(np.argmin(size[:2]))
+        spot[axis] = (sharing.index(goal) - (len(sharing) - 1) / 2) * (size[axis] + _GAP)
+    return spot
 
 
 class Oracle:

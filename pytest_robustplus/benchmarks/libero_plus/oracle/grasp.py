@@ -16,7 +16,9 @@ WIDEST = 0.075
 _RIM_DEPTH = 0.022
 _RIM_INSET = 0.006
 # Closest that the fingertips' centre comes to what an object stands on.
-_FLOOR_GAP = 0.008
+_FLOOR_GAP = 0.01
+# A knob at least that high can be held above what carries it.
+_KNOB = 0.012
 _HOVER, _CLEARANCE = 0.10, 0.02
 # Samples of the Panda's collision shape in the frame of the fingertips, in metres: the lower edge of one open finger,
 # 1 cm beyond the centre of the tips, every 5 mm since drawers have thin walls, and the lower face of the
@@ -54,9 +56,26 @@ def around(points: Vector) -> Pose | None:
     if widths[best] >= WIDEST:
         return None
     height = high[2] - low[2]
-    z = max(low[2] + 0.012, high[2] - 0.035) if height > 0.05 else (low[2] + high[2]) / 2 - 0.003
+    z = (
+        max(low[2] + 0.012, high[2] - 0.035)
+        if height > 0.05
+        else max((low[2] + high[2]) / 2 - 0.003, low[2] + _FLOOR_GAP)
+    )
     yaw = float(_SWEEP[best])
     return Pose(np.array([*_middle(points, yaw), z]), downward(yaw))
+
+
+def by_knob(scene: Scene, body: int) -> Pose | None:
+    """Take a narrow part that sticks out of the top, such as the knob of a lid; None if there is none."""
+    parts = sorted(
+        (scene.corners(geom) for geom in scene.solids(scene.subtree(body))), key=lambda part: part[:, 2].max()
+    )
+    *rest, knob = parts
+    shoulder = max((float(part[:, 2].max()) for part in rest), default=-np.inf)
+    pose = around(knob)
+    if pose is None or knob[:, 2].max() - shoulder < _KNOB:
+        return None
+    return Pose(np.array([*pose.position[:2], shoulder + _FLOOR_GAP]), pose.rotation)
 
 
 def by_rim(scene: Scene, body: int, points: Vector) -> Pose:
@@ -90,7 +109,7 @@ def plan(scene: Scene, name: str) -> Grasp:
     """Choose the grasp of a free object from its collision shape as it lies now."""
     body = scene.body(name)
     points = scene.hull(body)
-    pose = around(points) or by_rim(scene, body, points)
+    pose = around(points) or by_knob(scene, body) or by_rim(scene, body, points)
     return Grasp(
         pose, max(float(points[:, 2].max()) + _HOVER, _overhang(scene, pose, scene.subtree(body)) + _CLEARANCE)
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from pytest_robustplus.benchmarks.libero_plus.oracle.arm import CLOSED, OPEN, Arm, Motion, Pose
@@ -13,12 +11,14 @@ from pytest_robustplus.benchmarks.libero_plus.oracle.scene import Goal, Scene, V
 _ATTEMPTS = 3
 _GRIP_STEPS = 10
 _RISE = 0.10
+# The stove's cooking region lies 25 mm inside the plate that things stand on.
+_SUNK = 0.03
 _CLEARANCE = 0.05
 
 
-def transfer(scene: Scene, arm: Arm, goal: Goal) -> Motion:
-    """Carry ``goal[1]`` to ``goal[2]``; a lost object or an unmet predicate starts another attempt, three at most."""
-    predicate, name, target = goal
+def transfer(scene: Scene, arm: Arm, goal: Goal, offset: Vector) -> Motion:
+    """Carry ``goal[1]`` to ``offset`` from ``goal[2]``; a lost object or an unmet goal starts another attempt."""
+    _, name, target = goal
     for _ in range(_ATTEMPTS):
         grasp = plan(scene, name)
         rest = scene.position(name)[2]
@@ -29,7 +29,7 @@ def transfer(scene: Scene, arm: Arm, goal: Goal) -> Motion:
         if scene.position(name)[2] - rest < 0.04:
             yield from arm.reach(lifted, OPEN, tolerance=0.02, steps=10)
             continue
-        yield from place(scene, arm, predicate, name, target, lifted)
+        yield from place(scene, arm, goal, offset, lifted)
         if scene.satisfied(goal):
             return
 
@@ -56,11 +56,18 @@ def travel(scene: Scene, arm: Arm, pose: Pose) -> Motion:
     yield from arm.reach(pose, OPEN, tolerance=0.012, steps=60)
 
 
-def place(scene: Scene, arm: Arm, predicate: str, name: str, target: str, lifted: Pose) -> Motion:
+def place(scene: Scene, arm: Arm, goal: Goal, offset: Vector, lifted: Pose) -> Motion:
     """Carry the held object over its target, lower it, let go and rise."""
-    over = _over(scene, arm, name, target, lifted)
+    predicate, name, target = goal
+
+    def over() -> Pose:
+        """Pose that brings the object's origin, wherever it sits between the fingers, above the target."""
+        held = scene.position(name) - arm.pose.position
+        there = scene.position(target) + offset - held
+        return Pose(np.array([*there[:2], lifted.position[2]]), lifted.rotation)
+
     yield from arm.reach(over, CLOSED, tolerance=0.01, steps=80)
-    drop = lowest(scene, name) - _release_height(scene, predicate, target)
+    drop = lowest(scene, name) - _release_height(scene, predicate, name, target)
     yield from arm.reach(lambda: over().moved(np.array([0, 0, -drop])), CLOSED, tolerance=0.01, steps=50, speed=0.9)
     yield from release(arm)
 
@@ -78,19 +85,10 @@ def lowest(scene: Scene, name: str) -> float:
     return float(scene.hull(scene.body(name))[:, 2].min())
 
 
-def _over(scene: Scene, arm: Arm, name: str, target: str, lifted: Pose) -> Callable[[], Pose]:
-    """Pose that brings the object's origin, wherever it sits between the fingers, above the target."""
-
-    def over() -> Pose:
-        held: Vector = scene.position(name) - arm.pose.position
-        goal = scene.position(target)
-        return Pose(np.array([*(goal - held)[:2], lifted.position[2]]), lifted.rotation)
-
-    return over
-
-
-def _release_height(scene: Scene, predicate: str, target: str) -> float:
+def _release_height(scene: Scene, predicate: str, name: str, target: str) -> float:
     """Where the object's lowest point lets go: just above a surface, or 3 cm below the rim of a container."""
     if predicate == "in":
         return float(scene.hull(scene.body(target))[:, 2].max()) - 0.03
-    return float(scene.position(target)[2]) + 0.012
+    nominal = scene.position(target)
+    surface = scene.surface(nominal, nominal[2] + _SUNK, scene.subtree(scene.body(name)))
+    return max(float(nominal[2]), surface) + 0.012
