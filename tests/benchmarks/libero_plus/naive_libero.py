@@ -1,0 +1,122 @@
+"""The package's own environment, played as naively as it can be: a fresh one per episode, rendered at every step."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.libero_plus import noise, packages
+from pytest_robustplus.benchmarks.libero_plus.init_states import init_state
+from pytest_robustplus.benchmarks.libero_plus.scenes import scene_name
+from pytest_robustplus.benchmarks.libero_plus.simulator import STATE, LiberoSimulator
+from pytest_robustplus.benchmarks.libero_plus.tasks import variant_name
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.contract import Actions, Observation
+
+SEED = 7
+CAMERAS = {"agentview": "agentview_image", "wrist": "robot0_eye_in_hand_image"}
+
+
+class Played(NamedTuple):
+    """What two ways of playing must agree on."""
+
+    state: str
+    success: bool
+    seen: dict[int, Observation]
+
+
+def actions(count: int) -> list[Actions]:
+    """Settle twice, then flail."""
+    still = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
+    return [still] * 2 + list(np.random.default_rng(0).uniform(-1, 1, (count - 2, 7)))
+
+
+def state_hash(environment: Any) -> str:
+    """The digest of ``LiberoSimulator.state_hash``, taken from robosuite's simulation."""
+    model, data = environment.sim.model._model, environment.sim.data._data
+    state = np.empty(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_INTEGRATION))
+    mujoco.mj_getState(model, data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
+    return hashlib.sha256(state.tobytes() + model.body_pos.tobytes() + model.body_quat.tobytes()).hexdigest()
+
+
+def build(task: Task, size: int) -> Any:
+    environment = packages.import_environment().OffScreenRenderEnv(
+        bddl_file_name=str(packages.variant_file(task.suite, variant_name(task))),
+        camera_heights=size,
+        camera_widths=size,
+        camera_names=["agentview", "robot0_eye_in_hand"],
+    )
+    environment.seed(SEED)
+    environment.reset()
+    environment.set_init_state(init_state(task.suite, scene_name(task), task.trial))
+    return environment
+
+
+def play(
+    task: Task,
+    moves: Sequence[Actions],
+    looks: Collection[int],
+    size: int = 256,
+    *,
+    begin: Callable[[Any], None] = lambda environment: None,
+    picture: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda environment, observed: observed,
+) -> Played:
+    """Play ``moves``; ``begin`` may change the initial state, ``picture`` what is seen after a step."""
+    generator = np.random.get_state()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        environment = build(task, size)
+        begin(environment)
+        seen, success = {}, False
+        for step, move in enumerate(moves, 1):
+            if task.dimension is Dimension.NOISE:
+                np.random.seed(noise.seed(task.name, SEED, step))
+            observed, _, success, _ = environment.step(move)
+            if step in looks:
+                observed = picture(environment, observed)
+                seen[step] = Observation(
+                    {camera: np.array(observed[name]) for camera, name in CAMERAS.items()},
+                    {name: np.array(observed[sensor]) for name, sensor in STATE.items()},
+                    "",
+                )
+        digest = state_hash(environment)
+        environment.close()
+    np.random.set_state(generator)
+    return Played(digest, success, seen)
+
+
+def play_with(simulator: LiberoSimulator, task: Task, moves: Sequence[Actions], looks: Collection[int]) -> Played:
+    """Play the same with ours, looking only at ``looks``."""
+    simulator.reset(task)
+    seen, success = {}, False
+    for step, move in enumerate(moves, 1):
+        success = simulator.step(move, look=step in looks)
+        if step in looks:
+            seen[step] = simulator.observe()
+    return Played(simulator.state_hash(), success, seen)
+
+
+def largest_difference(ours: Played, theirs: Played) -> float:
+    """Largest difference of any pixel or reading of any look."""
+    assert ours.seen.keys() == theirs.seen.keys()
+
+    def apart(first: NDArray[Any], second: NDArray[Any]) -> float:
+        assert first.shape == second.shape
+        return float(np.abs(first.astype(float) - second).max())
+
+    return max(
+        apart(one[name], other[name])
+        for step, observation in ours.seen.items()
+        for one, other in (
+            (observation.images, theirs.seen[step].images),
+            (observation.state, theirs.seen[step].state),
+        )
+        for name in one
+    )

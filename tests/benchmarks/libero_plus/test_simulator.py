@@ -1,0 +1,214 @@
+"""The simulator contract: what it promises, what it refuses, what it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pytest_robustplus.benchmarks.libero_plus import cameras
+from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
+from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache, scene_name
+from pytest_robustplus.benchmarks.libero_plus.settling import settling
+from pytest_robustplus.benchmarks.libero_plus.simulator import CLOCK_SUBSTEP, SUBSTEPS, LiberoSimulator
+from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
+from pytest_robustplus.errors import BadInputError, SimulatorError
+from pytest_robustplus.perturbations import Dimension
+
+STILL = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
+SPATIAL = "libero_spatial/pick_up_the_black_bowl_on_the_stove_and_place_it_on_the_plate"
+RAMEKIN = "libero_spatial/pick_up_the_black_bowl_on_the_ramekin_and_place_it_on_the_plate"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[LiberoSimulator]:
+    built = LiberoSimulator(LiberoProtocol(), image_size=64)
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="module")
+def blind() -> Iterator[LiberoSimulator]:
+    built = LiberoSimulator(LiberoProtocol(), render=False)
+    yield built
+    built.close()
+
+
+def test_an_observation_holds_raw_frames_and_the_state(simulator: LiberoSimulator) -> None:
+    instruction = simulator.reset(find_task(f"{SPATIAL}#0"))
+    simulator.step(STILL, look=True)
+    seen = simulator.observe()
+    assert seen.instruction == instruction == "pick up the black bowl on the stove and place it on the plate"
+    assert {name: image.shape for name, image in seen.images.items()} == dict.fromkeys(
+        ("agentview", "wrist"), (64, 64, 3)
+    )
+    assert all(image.dtype == np.uint8 and image.std() > 10 for image in seen.images.values())
+    assert {name: vector.shape for name, vector in seen.state.items()} == {
+        "eef_pos": (3,),
+        "eef_quat": (4,),
+        "gripper_qpos": (2,),
+        "joint_pos": (7,),
+    }
+    assert np.linalg.norm(seen.state["eef_quat"]) == pytest.approx(1)
+
+
+def test_raw_frames_begin_at_the_bottom(simulator: LiberoSimulator) -> None:
+    """The bare wall behind the table is at the top of the picture, which is the end of the array."""
+    simulator.reset(find_task(f"{SPATIAL}#0"))
+    frame = simulator.observe().images["agentview"]
+    assert frame[-8:, :16].std() < 5 < frame[:40].std()
+
+
+def test_nothing_is_seen_without_looking(simulator: LiberoSimulator) -> None:
+    simulator.reset(find_task(f"{SPATIAL}#0"))
+    simulator.observe()
+    simulator.step(STILL, look=True)
+    simulator.step(STILL, look=False)
+    with pytest.raises(SimulatorError, match="look=True"):
+        simulator.observe()
+
+
+def test_without_rendering_the_physics_is_the_same(simulator: LiberoSimulator, blind: LiberoSimulator) -> None:
+    states = []
+    for one in (simulator, blind):
+        one.reset(find_task(f"{SPATIAL}#1"))
+        for _ in range(3):
+            one.step(STILL, look=True)
+        states.append(one.state_hash())
+    assert states[0] == states[1]
+    assert blind.observe().images == {}
+    assert blind.provenance()["renderer"] == "none"
+
+
+def test_initial_states_differ_and_the_seed_moves_fixtures(blind: LiberoSimulator) -> None:
+    hashes = set()
+    for trial in range(3):
+        blind.reset(find_task(f"{SPATIAL}#{trial}"))
+        hashes.add(blind.state_hash())
+    assert len(hashes) == 3
+    cabinet = blind.environment.obj_body_id["wooden_cabinet_1"]
+    here = blind.environment.sim.model.body_pos[cabinet].copy()
+    other = LiberoSimulator(LiberoProtocol(env_seed=8), render=False)
+    other.reset(find_task(f"{SPATIAL}#0"))
+    moved = np.abs(other.environment.sim.model.body_pos[cabinet] - here).max()
+    other.close()
+    assert 0 < moved < 0.05
+
+
+def test_numpys_global_generator_is_left_alone(simulator: LiberoSimulator) -> None:
+    task = next(task for task in tasks() if task.dimension is Dimension.NOISE and task.subdimension == "fog")
+    np.random.seed(3)
+    expected = np.random.random(5)
+    np.random.seed(3)
+    simulator.reset(task)
+    simulator.step(STILL, look=True)
+    simulator.observe()
+    assert np.array_equal(np.random.random(5), expected)
+
+
+def test_noise_touches_the_main_camera_alone(simulator: LiberoSimulator) -> None:
+    noisy = next(task for task in tasks() if task.subdimension == "fog" and task.suite == "libero_spatial")
+    clean = replace(noisy, dimension=Dimension.ORIGINAL)
+    images = []
+    for task in (noisy, clean):
+        simulator.reset(task)
+        simulator.step(STILL, look=True)
+        images.append(simulator.observe().images)
+    assert np.array_equal(images[0]["wrist"], images[1]["wrist"])
+    assert not np.array_equal(images[0]["agentview"], images[1]["agentview"])
+
+
+def test_the_clock_fires_two_physics_steps_early() -> None:
+    """robosuite's observable clock, as it counts: floating-point seconds, two forced samples before the first step."""
+    elapsed, sampled, fired = 0.0, False, set()
+    for count in range(2 + 1000 * SUBSTEPS):
+        elapsed += 0.002
+        forced = count < 2
+        if forced or not sampled:
+            sampled = True
+            if not forced:
+                fired.add((count - 2) % SUBSTEPS)
+        if elapsed >= 0.05:
+            elapsed, sampled = elapsed % 0.05, False
+    assert fired == {CLOCK_SUBSTEP}
+
+
+def test_tasks_share_models(blind: LiberoSimulator) -> None:
+    """All of libero_spatial is one model; words, cameras, joints and noise never make another."""
+    spatial = [task for task in tasks() if task.suite == "libero_spatial" and not task.blocked]
+    shared = {}
+    for dimension in (Dimension.ORIGINAL, Dimension.CAMERA, Dimension.ROBOT, Dimension.LANGUAGE, Dimension.NOISE):
+        task = [task for task in spatial if task.dimension is dimension][-1]
+        blind.reset(task)
+        shared[dimension] = blind.environment.sim
+    assert len({id(sim) for sim in shared.values()}) == 1
+
+
+def test_memory_bounds_what_is_kept() -> None:
+    cache = SceneCache(None, None, memory_bytes=1)
+    spatial, floor = find_task(f"{SPATIAL}#0"), find_task("libero_object/pick_up_the_milk_and_place_it_in_the_basket#0")
+    first = cache.scene(spatial)
+    assert cache.scene(spatial) is first
+    cache.scene(floor)
+    again = cache.scene(spatial)
+    assert again is not first
+    assert again.compiled is not first.compiled
+    cache.close()
+
+
+@pytest.mark.parametrize("pose", [0, 501])
+def test_a_pose_that_is_not_stored_is_refused(blind: LiberoSimulator, pose: int) -> None:
+    task = next(task for task in tasks() if task.dimension is Dimension.ROBOT)
+    with pytest.raises(BadInputError, match="numbered 1 to 500"):
+        blind.reset(replace(task, parameters={"pose": pose}))
+
+
+def test_cameras_turn_by_whole_degrees() -> None:
+    task = next(task for task in tasks() if task.dimension is Dimension.CAMERA)
+    assert cameras.view(replace(task, parameters={"horizontal_deg": -6})).horizon_view == 354
+    with pytest.raises(BadInputError, match=r"horizontal_deg is 2.5"):
+        cameras.view(replace(task, parameters={"horizontal_deg": 2.5}))
+
+
+def test_generated_tasks_play_in_their_base_scene(blind: LiberoSimulator) -> None:
+    """A camera, robot or noise task needs no name of the official list."""
+    official = next(task for task in tasks() if task.dimension is Dimension.CAMERA)
+    generated = replace(official, name=f"{official.suite}/generated-17", parameters={"distance_scale": 1.25})
+    assert scene_name(generated) == official.base
+
+
+def test_a_blocked_task_says_what_would_unlock_it(blind: LiberoSimulator) -> None:
+    blocked = next(task for task in tasks() if task.blocked)
+    with pytest.raises(BadInputError, match="assets archive"):
+        blind.reset(blocked)
+
+
+def test_an_unknown_camera_names_the_nearest() -> None:
+    with pytest.raises(BadInputError, match=r"'wirst'.*Did you mean 'wrist'"):
+        LiberoSimulator(LiberoProtocol(), cameras=("wirst",))
+
+
+def test_playing_needs_a_task() -> None:
+    fresh = LiberoSimulator(LiberoProtocol(), render=False)
+    with pytest.raises(SimulatorError, match="reset"):
+        fresh.step(STILL, look=False)
+    fresh.close()
+    fresh.close()
+
+
+def test_provenance_names_versions_and_the_renderer(simulator: LiberoSimulator) -> None:
+    provenance = simulator.provenance()
+    assert provenance["mujoco"].startswith("3.3.")
+    assert provenance["renderer"]
+    assert {"robosuite", "liberoplus", "numpy", "python", "libero_protocol"} < provenance.keys()
+
+
+def test_the_bowl_stays_on_the_ramekin(blind: LiberoSimulator) -> None:
+    """The scene that MuJoCo 3.4 and later break: there the bowl goes 5.6 cm and turns by 51°."""
+    bowl, *others = settling(blind, find_task(f"{RAMEKIN}#0"), STILL, 10)
+    assert bowl.body.startswith("akita_black_bowl")
+    assert 0.01 < bowl.sideways_m < 0.02
+    assert 10 < bowl.turned_deg < 20
+    assert all(other.sideways_m < 0.005 and other.fallen_m > 0 for other in others)
