@@ -31,10 +31,10 @@ from pytest_robustplus.verdict.audit import Array, Evalues, Plan, Verdict, log_f
 Outcomes = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
 
-# Weight on the design rate; 0.5 needs 1 to 5 % more episodes, 0.95 a fifth more for a policy that lost 30 points.
+# Weight on the design rate; 0.5 needs 1 to 5 % more episodes, 0.95 an eighth more for a policy that lost 30 points.
 DESIGN_WEIGHT = 0.8
 # Discordances in the prediction, spaced evenly in logarithm from one task to all; 80 need the same episodes as 24, 12
-# a tenth more where the two checkpoints have nothing in common.
+# an eighth more where the two checkpoints have nothing in common.
 DISCORDANCES = 24
 # Newton's steps from the right on a convex function; 8 reach rounding error, and fewer would cost growth, not validity.
 NEWTON_STEPS = 12
