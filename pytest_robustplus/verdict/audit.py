@@ -138,8 +138,9 @@ class Planned(NamedTuple):
 
 
 def noise_floor(rate: float, total: int) -> float:
-    """Smallest margin (a fraction) at which a rerun of the same policy fails about 1 % of the time, or less.
+    """Smallest margin (a fraction) at which a rerun of the same policy falls short about 1 % of the time.
 
+    Exactly: 1 to 2 % in the middle, up to 5 % where the policy has only about five failures in expectation.
     ``2.33 * sqrt(2 p (1 - p) / total)``: both the baseline and the new run are one realisation each. ``p`` is the
     baseline's rate, kept two tasks away from 0 and 1, where a rate of exactly 1 would otherwise claim no noise at all.
     """
