@@ -22,6 +22,14 @@ class PolicyError(RobustnessError):
     """The policy raised, or answered with something that no robot can execute: recorded, never scored."""
 
 
+class CheckFailedError(RobustnessError):
+    """A pre-flight check found something that would make every episode meaningless."""
+
+
+class CheckSkipped(RobustnessError):  # noqa: N818 - an answer, not an error
+    """A pre-flight check does not apply to this model."""
+
+
 class LedgerError(RobustnessError):
     """The ledger cannot be read or written; what it holds is left as it is."""
 

@@ -125,7 +125,10 @@ def add_options(parser: pytest.Parser) -> None:
     for option in _OPTIONS:
         action = "append" if option.many else "store"
         group.addoption(option.flag, action=action, dest=option.dest, metavar=option.metavar, help=option.help)
-        parser.addini(f"robust_{option.key}", option.help, type="args" if option.many else "string", default=None)
+        if option.many:
+            parser.addini(f"robust_{option.key}", option.help, type="args", default=None)
+        else:
+            parser.addini(f"robust_{option.key}", option.help, type="string", default=None)
     group.addoption("--robust-fresh", action="store_true", help="start anew instead of resuming an unfinished run")
     group.addoption("--robust-models", action="store_true", help="list the models that have a card, and exit")
     group.addoption("--robust-replay", metavar="EPISODE", help="play a recorded episode again, write an MP4, and exit")
@@ -159,9 +162,10 @@ def _project_table(root: Path) -> Mapping[str, Any]:
     if not path.is_file():
         return {}
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("robustplus", {})
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise BadInputError(f"{path} is not valid TOML: {error}. Mend it, or run pytest elsewhere.") from error
+    table: Mapping[str, Any] = document.get("tool", {}).get("robustplus", {})
     known = {option.key for option in _OPTIONS} | {"model"}
     for key in table:
         if key not in known:

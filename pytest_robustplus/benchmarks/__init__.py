@@ -1,1 +1,16 @@
 """Benchmarks, one folder each, all behind the contract in ``contract.py``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_robustplus.benchmarks.contract import Benchmark
+    from pytest_robustplus.options import Settings
+
+
+def built_in(settings: Settings) -> list[Benchmark]:
+    """The benchmarks that come with this package; building them imports no simulator."""
+    from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
+
+    return [LiberoPlus(settings.protocol, settings.libero_assets)]

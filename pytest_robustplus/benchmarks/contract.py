@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from pytest_robustplus.baselines import TotalRule
 from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.policies.contract import Actions, Observation, Policy
 
 Parameter = str | int | float | bool
 
@@ -64,6 +65,22 @@ class Simulator(Protocol):
         ...
 
 
+class CheckContext(NamedTuple):
+    """What a pre-flight check may look at: a simulator and the policy as the cells will use them."""
+
+    simulator: Simulator
+    policy: Policy
+    profile: Profile
+    tasks: Sequence[Task]
+
+
+class Check(NamedTuple):
+    """One pre-flight check; ``run`` returns what it saw, or raises ``CheckFailedError`` or ``CheckSkipped``."""
+
+    name: str
+    run: Callable[[CheckContext], str]
+
+
 class Benchmark(Protocol):
     """A frozen list of tasks and the simulator that plays them."""
 
@@ -71,15 +88,30 @@ class Benchmark(Protocol):
     title: str
     suites: tuple[str, ...]
     dimensions: tuple[Dimension, ...]
+    total_rule: TotalRule
+    profile: Profile
+    """How a policy is played that comes without a card."""
 
     def tasks(self) -> Sequence[Task]:
         """Every task in the benchmark's own order, blocked ones included; needs no simulator."""
         ...
 
-    def simulator(self, profile: Profile) -> Simulator:
-        """Build a simulator that plays tasks as the model's profile wants them played."""
-        ...
-
     def task(self, name: str) -> Task:
         """Look one task up by name; raises ``BadInputError`` with the nearest name."""
+        ...
+
+    def protocol(self, profile: Profile) -> Mapping[str, str]:
+        """Name every choice in how tasks are played that a published number may depend on."""
+        ...
+
+    def simulator(self, profile: Profile, protocol: Mapping[str, str]) -> Simulator:
+        """Build a simulator for a model's profile under a protocol, such as ``protocol`` returns."""
+        ...
+
+    def script(self, name: str) -> Policy:
+        """Build one of the policies that need no checkpoint: ``expert``, ``replay`` or ``zero``."""
+        ...
+
+    def checks(self) -> Sequence[Check]:
+        """What has to hold before an episode is worth playing, cheapest first; needs no simulator to list."""
         ...

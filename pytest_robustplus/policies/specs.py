@@ -15,6 +15,7 @@ from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.policies.contract import Policy
 
 if TYPE_CHECKING:
+    from pytest_robustplus.benchmarks.contract import Benchmark
     from pytest_robustplus.models.cards import Card
 
 
@@ -25,7 +26,7 @@ class PolicyRequest:
     address: str
     card: Card
     profile: Profile
-    benchmark: str
+    benchmark: Benchmark
 
 
 PolicyFactory = Callable[[PolicyRequest], Policy]
@@ -37,12 +38,12 @@ def split(spec: str) -> tuple[str, str]:
     return scheme, address
 
 
-def build(spec: str, factories: Mapping[str, PolicyFactory], card: Card, profile: Profile, benchmark: str) -> Policy:
+def build(spec: str, factories: Mapping[str, PolicyFactory], card: Card, benchmark: Benchmark) -> Policy:
     """Build the policy that ``spec`` names; raises ``BadInputError`` for an unknown scheme or a broken target."""
     scheme, address = split(spec)
     if scheme not in factories:
         raise unknown("policy scheme", scheme, factories, where=f"policy spec {spec!r}")
-    return factories[scheme](PolicyRequest(address, card, profile, benchmark))
+    return factories[scheme](PolicyRequest(address, card, card.profiles[benchmark.name], benchmark))
 
 
 def fingerprint(policy: Policy) -> str:
@@ -83,3 +84,15 @@ def from_python(request: PolicyRequest) -> Policy:
             " an array of shape (steps, action width). See docs/adding_a_model.md."
         )
     return policy  # type: ignore[no-any-return]
+
+
+def _script(name: str) -> PolicyFactory:
+    return lambda request: request.benchmark.script(name)
+
+
+FACTORIES: Mapping[str, PolicyFactory] = {
+    "python": from_python,
+    "expert": _script("expert"),
+    "replay": _script("replay"),
+    "zero": _script("zero"),
+}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,7 @@ from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.policies.contract import Actions, Observation, Policy, Privileged
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
+class Episode(NamedTuple):
     """What came of playing one task once.
 
     ``actions`` has shape (steps, action width): every action executed after settling. Times are seconds of wall
@@ -97,7 +95,7 @@ def play(
             with in_policy("The policy"):
                 answer = policy.act([_placed(observation, len(executed), slot)])
             inferences += 1
-            chunk = list(_checked(answer, simulator.action_width, task)[: profile.replan])
+            chunk = list(answer[0][: profile.replan])
         action = chunk.pop(0)
         executed.append(action)
         # The last observation of an episode is never looked at, so it is never rendered.
@@ -142,24 +140,3 @@ def _horizon(profile: Profile, task: Task) -> int:
 def _placed(observation: Observation, step: int, slot: int) -> Observation:
     return Observation(observation.images, observation.state, observation.instruction, step, slot)
 
-
-def _checked(answer: Any, width: int, task: Task) -> Actions:
-    try:
-        chunk = np.asarray(answer[0], dtype=None)
-    except (TypeError, IndexError, KeyError, ValueError) as error:
-        raise PolicyError(
-            f"The policy answered {type(answer).__name__} in {task.name}; act() must return one array per observation,"
-            f" each of shape (steps, {width})."
-        ) from error
-    if chunk.ndim != 2 or chunk.shape[0] == 0 or chunk.shape[1] != width or chunk.dtype.kind != "f":
-        raise PolicyError(
-            f"The policy answered an array of shape {chunk.shape} and type {chunk.dtype} in {task.name};"
-            f" the simulator takes floats of shape (steps, {width}). Check the model's profile and un-normalisation."
-        )
-    if not np.isfinite(chunk).all():
-        bad = np.argwhere(~np.isfinite(chunk))[0]
-        raise PolicyError(
-            f"The policy answered {chunk[tuple(bad)]} at step {bad[0]}, component {bad[1]} of a chunk in {task.name}."
-            " Nothing was sent to the simulator. Check the checkpoint's weights and normalisation statistics."
-        )
-    return chunk

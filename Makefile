@@ -1,0 +1,33 @@
+# Two commands for a newcomer: `make evaluate` and `make test`. Each installs what it needs first.
+PYTHON ?= $(shell for v in python3.11 python3.12 python3; do \
+	$$v -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$v && break; done)
+RUN := .venv/bin/
+ARGS ?=
+
+.PHONY: evaluate test check install perf clean
+
+evaluate: install  ## Play the embedded default: a small audit of every dimension, about five minutes on two cores.
+	$(RUN)pytest suites/libero_plus $(ARGS)
+
+test: install check  ## Everything that has to be green before a change lands.
+	$(RUN)pytest tests $(ARGS)
+
+check: install
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml scripts/system_packages.sh
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found: install one, or run make PYTHON=/path/to/python3.11."; exit 1; }
+	sh scripts/system_packages.sh $(PYTHON)
+	$(PYTHON) -m venv .venv
+	$(RUN)pip install --quiet --disable-pip-version-check --editable ".[libero,dev]"
+	touch $@
+
+perf: install  ## Measure speed and memory; each script prints its figure last and fails when its bound is missed.
+	for script in perf/*.py; do echo "== $$script"; $(RUN)python $$script || exit 1; done
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

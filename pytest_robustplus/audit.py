@@ -1,0 +1,229 @@
+"""Playing a cell until its verdict is known: the one place where statistics, ledger and rollout meet."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from pytest_robustplus.baselines import Baseline
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.cells import Cell
+from pytest_robustplus.errors import PolicyError, SimulatorError
+from pytest_robustplus.ledger import AuditKey, Conclusion, EpisodeRecord
+from pytest_robustplus.population import Population, digest
+from pytest_robustplus.report.cell import CellReport, FailedTask, Group, Outcome
+from pytest_robustplus.report.progress import Progress
+from pytest_robustplus.rollout.episode import play
+from pytest_robustplus.rollout.replay import provenance
+from pytest_robustplus.session import Session
+from pytest_robustplus.verdict.audit import Verdict
+
+# One retry tells a passing fault of the infrastructure from a lasting one.
+TRIES = 2
+# A worker whose process is gone loses its claims at once; this bounds one that hangs.
+STALE_S = 1800.0
+POLL_S = 0.2
+SHOWN_FAILURES = 5
+
+
+class Audit:
+    """One cell's attempt at a verdict; any number of workers may share it through the ledger."""
+
+    def __init__(self, session: Session, cell: Cell, baseline: Baseline | None, progress: Progress) -> None:
+        self._session, self._cell, self._baseline, self._progress = session, cell, baseline, progress
+        self._checkpoint = session.checkpoint(cell)
+        self._population = Population.of(cell, self._checkpoint.fingerprint, baseline, session.settings.budget)
+        self._protocol = cell.benchmark.protocol(cell.profile)
+        self._planned = self._population.plan(baseline, session.settings)
+        self._looked = 0
+        key = AuditKey(
+            model=cell.card.name,
+            benchmark=cell.benchmark.name,
+            dimension=str(cell.dimension),
+            checkpoint=self._checkpoint.fingerprint,
+            protocol=digest([repr(cell.profile), dict(self._protocol), session.salt]),
+            population=self._population.digest(),
+        )
+        self._state = session.ledger.open_audit(
+            key, run=session.run, total=len(self._population.tasks), order_seed=self._population.order_seed
+        )
+
+    def decide(self) -> CellReport:
+        """Play until the verdict is known and record it; raises what made an episode unplayable."""
+        start = time.monotonic()
+        try:
+            played = self._work(waiting=True)
+        finally:
+            self._progress.end()
+            # A worker that gives up on an episode must not keep others waiting for it.
+            self._session.ledger.release(self._session.claimant)
+        assert played is not None
+        report = self._report(played, time.monotonic() - start)
+        self._session.ledger.close_audit(self._state.id, _conclusion(report))
+        return report
+
+    def help(self) -> None:
+        """Play what is free until the verdict is known or nothing is left to claim."""
+        self._work(waiting=False)
+
+    def _work(self, *, waiting: bool) -> int | None:
+        ledger, worker = self._session.ledger, self._session.claimant
+        total = len(self._population.tasks)
+        while (played := self._decided()) is None:
+            block = ledger.claim(self._state.id, worker, block=1, total=total, stale_s=STALE_S, tries=TRIES)
+            if block is not None:
+                for position in block:
+                    self._play(position)
+            elif waiting:
+                self._refuse_unplayable()
+                time.sleep(POLL_S)
+            else:
+                return None
+        return played
+
+    def _decided(self) -> int | None:
+        """Return how many episodes the verdict needed, looking after each one in order, whoever played it.
+
+        Looking at every length of the prefix, not only at its present end, is what makes verdicts independent of how
+        many workers fed it.
+        """
+        outcomes = self._session.ledger.prefix(self._state.id)
+        successes = sum(outcomes[: self._looked])
+        for played in range(self._looked + 1, len(outcomes) + 1):
+            successes += outcomes[played - 1]
+            if self._verdict(played, successes) is not None:
+                return played
+        self._looked = len(outcomes)
+        if outcomes:
+            plan = self._planned.plan
+            bounds = plan.interval(len(outcomes), successes)
+            self._progress.show(self._cell.id, len(outcomes), successes, plan.total, bounds)
+        return None
+
+    def _verdict(self, played: int, successes: int) -> Outcome | None:
+        plan = self._planned.plan
+        if self._baseline is None:
+            return "measured" if played == plan.total else None
+        found = plan.verdict(played, successes)
+        return None if found is None else ("pass" if found is Verdict.PASS else "fail")
+
+    def _play(self, position: int) -> None:
+        task = self._population.tasks[position]
+        for tries_left in reversed(range(TRIES)):
+            started = datetime.now(UTC).isoformat(timespec="seconds")
+            try:
+                simulator = self._session.simulator(self._cell)
+                episode = play(simulator, self._checkpoint.policy, task, self._cell.profile)
+            except (SimulatorError, PolicyError) as error:
+                self._record(position, task, started, success=None, error=str(error), instruction="")
+                self._session.drop_simulator(self._cell)
+                # A policy that cannot answer this observation will not answer it the second time either.
+                if isinstance(error, PolicyError) or not tries_left:
+                    raise
+            else:
+                facts = provenance(simulator.provenance(), self._cell.profile, self._protocol)
+                self._record(position, task, started, **episode._asdict(), provenance=facts)
+                return
+
+    def _record(self, position: int, task: Task, started: str, **outcome: Any) -> None:
+        record = EpisodeRecord(
+            task=task.name,
+            suite=task.suite,
+            base=task.base,
+            subdimension=task.subdimension,
+            parameters=task.parameters,
+            trial=task.trial,
+            seed=int(self._protocol["env_seed"]),
+            prompt_source=self._protocol["prompt_source"],
+            worker=self._session.claimant,
+            started=started,
+            **outcome,
+        )
+        self._session.ledger.record(self._state.id, position, record)
+
+    def _refuse_unplayable(self) -> None:
+        """Raise when the next position of the prefix has used up its tries, on whichever worker."""
+        position = len(self._session.ledger.prefix(self._state.id))
+        tries = self._session.ledger.attempts(self._state.id, position)
+        errors = [a.record.error for a in tries if a.record.error and a.run == self._session.run]
+        if len(errors) >= TRIES:
+            raise SimulatorError(f"Episode {position} could not be played, {len(errors)} times: {errors[-1]}")
+
+    def _report(self, played: int, seconds: float) -> CellReport:
+        outcomes = self._session.ledger.prefix(self._state.id)[:played]
+        successes = sum(outcomes)
+        plan, baseline = self._planned.plan, self._baseline
+        evidence = plan.log_evalues(played, successes)
+        low, high = plan.interval(played, successes)
+        outcome = self._verdict(played, successes)
+        assert outcome is not None
+        return CellReport(
+            model=self._cell.card.name,
+            benchmark=self._cell.benchmark.name,
+            dimension=str(self._cell.dimension),
+            outcome=outcome,
+            successes=successes,
+            played=played,
+            total=plan.total,
+            playable=self._population.playable,
+            listed=self._population.listed,
+            low=low,
+            high=high,
+            seconds=seconds,
+            resumed=min(self._state.resumed, played),
+            baseline=None if baseline is None else self._population.rate(baseline),
+            source="" if baseline is None else baseline.source,
+            margin=self._planned.margin,
+            margin_raised=self._planned.raised,
+            log_pass=evidence.log_pass,
+            log_fail=evidence.log_fail,
+            above=baseline is not None and plan.above(played, successes),
+            order_seed=self._population.order_seed,
+            notes=tuple(self._notes()),
+            groups=self._groups(outcomes),
+            failed=self._failed(played),
+        )
+
+    def _notes(self) -> list[str]:
+        notes = self._population.notes(self._baseline)
+        baseline = self._baseline
+        if baseline is not None:
+            own = self._protocol["prompt_source"]
+            if baseline.prompt_source and baseline.prompt_source != own:
+                notes.append(f"prompts come from {own}, the baseline's from {baseline.prompt_source}")
+            if self._planned.plan.vacuous:
+                notes.append("the margin swallows the baseline, so this cell cannot fail; give it more episodes")
+        return notes
+
+    def _groups(self, outcomes: list[bool]) -> tuple[Group, ...]:
+        found: dict[str, list[bool]] = defaultdict(list)
+        for task, success in zip(self._population.tasks, outcomes, strict=False):
+            found[task.subdimension or task.suite].append(success)
+        return tuple(Group(name, sum(group), len(group)) for name, group in sorted(found.items()))
+
+    def _failed(self, played: int) -> tuple[FailedTask, ...]:
+        failures = [
+            FailedTask(stored.id, stored.record.task, stored.record.steps)
+            for stored in self._session.ledger.episodes(self._state.id)
+            if stored.position < played and stored.record.success is False
+        ]
+        return tuple(failures[:SHOWN_FAILURES])
+
+
+def _conclusion(report: CellReport) -> Conclusion:
+    return Conclusion(
+        verdict=report.outcome,
+        played=report.played,
+        successes=report.successes,
+        low=report.low,
+        high=report.high,
+        log_pass=report.log_pass,
+        log_fail=report.log_fail,
+        margin=report.margin,
+        margin_raised=report.margin_raised,
+        baseline_rate=report.baseline,
+        baseline_source=report.source,
+        reason="; ".join(report.notes),
+    )

@@ -1,0 +1,72 @@
+"""LIBERO-Plus behind the benchmark contract: its frozen list, its protocol, its simulator and its scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pytest_robustplus.baselines import TotalRule
+from pytest_robustplus.benchmarks.contract import Check, Simulator, Task
+from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
+from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
+from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
+from pytest_robustplus.models.cards import default_profile
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.contract import Policy
+
+DEMONSTRATIONS = Path(__file__).parent / "demonstrations.npz"
+
+
+class LiberoPlus:
+    """10,030 perturbed LIBERO tasks in four suites, each played once; arXiv 2510.13626."""
+
+    name = "libero_plus"
+    title = "LIBERO-Plus"
+    suites = SUITES
+    dimensions = tuple(Dimension)
+    total_rule: TotalRule = "weighted"
+
+    def __init__(self, protocol: Mapping[str, str], assets: Path | None = None) -> None:
+        """Take the choices that differ from the published protocol, and an unpacked assets archive if there is one."""
+        self.profile = default_profile(self.name)
+        self._choices = dict(protocol)
+        self._assets = assets
+
+    def tasks(self) -> Sequence[Task]:
+        return tasks(self._assets)
+
+    def task(self, name: str) -> Task:
+        return find_task(name, self._assets)
+
+    def protocol(self, profile: Profile) -> Mapping[str, str]:
+        own = {"prompt_source": profile.prompt_source, "env_seed": str(profile.env_seed)}
+        return LiberoProtocol.parse({**own, **self._choices}).choices()
+
+    def simulator(self, profile: Profile, protocol: Mapping[str, str]) -> Simulator:
+        from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
+
+        return LiberoSimulator(
+            LiberoProtocol.parse(protocol),
+            cameras=profile.cameras,
+            image_size=profile.image_size,
+            assets=self._assets,
+        )
+
+    def script(self, name: str) -> Policy:
+        if name == "expert":
+            from pytest_robustplus.benchmarks.libero_plus.oracle import Oracle
+
+            return Oracle()
+        if name == "replay":
+            from pytest_robustplus.policies.replay import Replay, load
+
+            return Replay(load(DEMONSTRATIONS))
+        from pytest_robustplus.policies.zero import Zero
+
+        return Zero()
+
+    def checks(self) -> Sequence[Check]:
+        from pytest_robustplus.benchmarks.libero_plus.checks import CHECKS
+
+        return CHECKS

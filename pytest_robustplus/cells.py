@@ -1,0 +1,84 @@
+"""Cells: (model, benchmark, perturbation dimension), each one test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pytest_robustplus.benchmarks.contract import Benchmark, Task
+from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.models.cards import Card
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.options import Settings
+from pytest_robustplus.perturbations import PERTURBATIONS, Dimension
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a robustness table; ``suites`` are those of the benchmark that its tasks come from."""
+
+    card: Card
+    benchmark: Benchmark
+    dimension: Dimension
+    suites: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The stable name between the brackets of the test's id."""
+        return f"{self.card.name}-{self.benchmark.name}-{self.dimension}"
+
+    @property
+    def profile(self) -> Profile:
+        """How the cell's model sees and acts on the cell's benchmark."""
+        return self.card.profiles[self.benchmark.name]
+
+    def tasks(self) -> list[Task]:
+        """The benchmark's tasks that belong to this cell, blocked ones included."""
+        return [t for t in self.benchmark.tasks() if t.dimension is self.dimension and t.suite in self.suites]
+
+
+def select(benchmark: Benchmark, cards: Mapping[str, Card], models: Iterable[str], settings: Settings) -> list[Cell]:
+    """List the cells of ``models`` that the settings choose, models in the order given, dimensions in the table's.
+
+    Raises ``BadInputError`` for a model, suite or dimension that the benchmark does not have.
+    """
+    chosen = _cards(models, cards, benchmark)
+    wanted = settings.perturbations or PERTURBATIONS
+    dimensions = [dimension for dimension in benchmark.dimensions if dimension in wanted]
+    if not dimensions:
+        raise BadInputError(
+            f"{benchmark.title} has none of the dimensions {', '.join(wanted)}; it has {', '.join(benchmark.dimensions)}."
+            " Choose with --robust-perturbation."
+        )
+    for suite in settings.suites:
+        if suite not in benchmark.suites:
+            raise unknown("suite", suite, benchmark.suites, where=f"--robust-suite for {benchmark.title}")
+    suites = tuple(suite for suite in benchmark.suites if not settings.suites or suite in settings.suites)
+    return [Cell(card, benchmark, dimension, suites) for card in chosen for dimension in dimensions]
+
+
+def find_benchmark(name: str, benchmarks: Mapping[str, Benchmark]) -> Benchmark:
+    """Look a benchmark up by name; a hyphen is as good as an underscore."""
+    key = name.replace("-", "_")
+    if key not in benchmarks:
+        raise unknown("benchmark", name, benchmarks, where="pytest.mark.robustness")
+    return benchmarks[key]
+
+
+def _cards(names: Iterable[str], cards: Mapping[str, Card], benchmark: Benchmark) -> list[Card]:
+    playable = {name: card for name, card in cards.items() if benchmark.name in card.profiles}
+    chosen: dict[str, Card] = {}
+    for name in names:
+        if name == "all":
+            chosen.update(playable)
+        elif name not in cards:
+            raise unknown("model", name, [*cards, "all"], where="--robust-model")
+        elif name in playable:
+            chosen[name] = cards[name]
+        else:
+            raise BadInputError(
+                f"{cards[name].title} has no profile for {benchmark.title}; it has one for"
+                f" {', '.join(cards[name].profiles) or 'none'}. Add [profile.{benchmark.name}] to its card, or choose"
+                f" another of {', '.join(playable)}."
+            )
+    return list(chosen.values())

@@ -1,0 +1,37 @@
+"""What a suite asks for by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_robustplus.baselines import Baseline
+    from pytest_robustplus.cells import Cell
+    from pytest_robustplus.items import CellTest, CheckTest
+
+
+@pytest.fixture
+def baseline(cell: Cell, request: pytest.FixtureRequest) -> Baseline | None:
+    """The published or recorded number that ``cell`` is held against; None when there is none."""
+    from pytest_robustplus.session import session_of
+
+    return session_of(request.config).baseline(cell)
+
+
+@pytest.fixture
+def audit(request: pytest.FixtureRequest) -> Callable[[Cell], CellTest]:
+    """A function from a cell to its test: ``audit(cell).not_worse_than(baseline)`` plays until the verdict is known."""
+    from pytest_robustplus.items import CellTest
+
+    return lambda cell: CellTest(cell, request.node)
+
+
+@pytest.fixture
+def preflight(request: pytest.FixtureRequest) -> Callable[[CheckTest], str]:
+    """A function that runs one pre-flight check and returns what it saw; a failing one stops its model's cells."""
+    from pytest_robustplus.items import run_check
+
+    return lambda check: run_check(check, request.node)

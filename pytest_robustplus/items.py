@@ -1,0 +1,155 @@
+"""Cells and pre-flight checks as pytest items: parametrisation, order, and what their reports say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pytest
+
+from pytest_robustplus.baselines import Baseline
+from pytest_robustplus.benchmarks.contract import Check, CheckContext
+from pytest_robustplus.cells import Cell
+from pytest_robustplus.errors import BadInputError, CheckFailedError, CheckSkipped, RobustnessError
+from pytest_robustplus.report.cell import CellReport
+from pytest_robustplus.report.figures import paragraph, percent
+from pytest_robustplus.report.progress import progress
+from pytest_robustplus.session import Session, session_of
+
+_REFUSED: pytest.StashKey[BadInputError] = pytest.StashKey()
+_REPORT: pytest.StashKey[CellReport] = pytest.StashKey()
+_ERROR = "unplayable"
+
+
+class CheckTest(NamedTuple):
+    """One pre-flight check of one model on one benchmark; ``cell`` stands for all of that model's cells there."""
+
+    cell: Cell
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class CellTest:
+    """A cell in the hands of a test."""
+
+    cell: Cell
+    item: pytest.Item
+
+    def not_worse_than(self, baseline: Baseline | None) -> bool:
+        """Play until it is known whether the cell reaches the baseline less its margin.
+
+        Without a baseline the whole population is played and the test is skipped with the figures: measured, not
+        passed. Raises ``SimulatorError`` or ``PolicyError`` when episodes could not be played.
+        """
+        # Brings scipy, which collecting does not need.
+        from pytest_robustplus.audit import Audit
+
+        session = session_of(self.item.config)
+        _refuse_unfit(session, self.cell)
+        report = Audit(session, self.cell, baseline, progress(self.item.config, session.settings.progress)).decide()
+        self.item.stash[_REPORT] = report
+        self.item.user_properties.extend(report.properties())
+        if report.outcome == "measured":
+            pytest.skip(f"measured {percent(report.rate)} of {report.played}; there is no baseline to hold it against")
+        return report.outcome == "pass"
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Give a marked test one item per cell, or per pre-flight check of each model."""
+    marker = metafunc.definition.get_closest_marker("robustness")
+    if marker is None or not {"cell", "check"} & set(metafunc.fixturenames):
+        return
+    try:
+        cells = session_of(metafunc.config).cells(*marker.args)
+    except BadInputError as error:
+        # Raised here it would be one more collection error; the run as a whole was asked for something impossible.
+        metafunc.config.stash[_REFUSED] = error
+        cells = []
+    if "cell" in metafunc.fixturenames:
+        metafunc.parametrize("cell", cells, ids=[cell.id for cell in cells])
+        return
+    models = {cell.card.name: cell for cell in cells}
+    checks = [CheckTest(cell, check) for cell in models.values() for check in cell.benchmark.checks()]
+    names = [f"{test.cell.card.name}-{test.cell.benchmark.name}-{test.check.name}" for test in checks]
+    metafunc.parametrize("check", checks, ids=names)
+
+
+def check_selection(config: pytest.Config) -> None:
+    """Refuse models and suites that nothing offers, before anything is collected."""
+    try:
+        session_of(config).check_selection()
+    except BadInputError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def refuse_bad_input(config: pytest.Config) -> None:
+    """End a run that was asked for cells that cannot be."""
+    if _REFUSED in config.stash:
+        raise pytest.UsageError(str(config.stash[_REFUSED]))
+
+
+def sort(items: list[pytest.Item]) -> None:
+    """Let pre-flight checks run first; otherwise keep the order."""
+    items.sort(key=lambda item: 0 if "check" in getattr(item, "fixturenames", ()) else 1)
+
+
+def run_check(test: CheckTest, item: pytest.Item) -> str:
+    """Run one pre-flight check and remember its outcome for the cells that depend on it."""
+    session = session_of(item.config)
+    cell = test.cell
+    _skip_unavailable(cell)
+    try:
+        context = CheckContext(
+            session.simulator(cell), session.checkpoint(cell).policy, cell.profile, session.playable(cell)
+        )
+        seen = test.check.run(context)
+    except CheckSkipped as reason:
+        pytest.skip(str(reason))
+    except RobustnessError as error:
+        session.ledger.record_check(session.run, *_model(cell), test.check.name, False, str(error))
+        raise
+    session.ledger.record_check(session.run, *_model(cell), test.check.name, True, seen)
+    item.user_properties.append(("preflight", seen))
+    return seen
+
+
+def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
+    """Replace the traceback of a red cell by what a person needs, and set faults apart from failures."""
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, RobustnessError) and report.failed:
+        report.longrepr = str(error)
+        if not isinstance(error, CheckFailedError):
+            report.user_properties.append((_ERROR, type(error).__name__))
+    found = item.stash.get(_REPORT, None)
+    if found is not None and report.when == "call" and isinstance(error, AssertionError):
+        benchmark = session_of(item.config).benchmarks[found.benchmark]
+        report.longrepr = paragraph(found, f"{found.dimension} of {found.model} on {benchmark.title}")
+    return report
+
+
+def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count a cell whose episodes could not be played as an error, not as a failure of the policy."""
+    if isinstance(report, pytest.TestReport) and report.when == "call" and report.failed:
+        if any(name == _ERROR for name, _ in report.user_properties):
+            return "error", "E", "ERROR"
+    return None
+
+
+def _refuse_unfit(session: Session, cell: Cell) -> None:
+    _skip_unavailable(cell)
+    failed = session.ledger.failed_checks(session.run, *_model(cell))
+    if failed:
+        pytest.skip(f"not played: pre-flight check {failed[0].check} failed: {failed[0].detail}")
+    if not session.playable(cell):
+        listed = cell.tasks()
+        reason = listed[0].blocked if listed else f"{cell.benchmark.title} has no such task"
+        pytest.skip(f"0 of {len(listed):,} tasks can be played: {reason}")
+
+
+def _skip_unavailable(cell: Cell) -> None:
+    if cell.card.unavailable and not cell.card.policy:
+        pytest.skip(f"{cell.card.title}: {cell.card.unavailable}")
+
+
+def _model(cell: Cell) -> tuple[str, str]:
+    return cell.card.name, cell.benchmark.name

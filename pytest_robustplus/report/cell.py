@@ -1,0 +1,94 @@
+"""What one cell ends with, as data that travels from a worker to the controller and into every report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, NamedTuple
+
+_PREFIX = "robustness_"
+
+Outcome = Literal["pass", "fail", "measured"]
+
+
+class FailedTask(NamedTuple):
+    """A task on which the policy failed, with the ledger's episode that shows it."""
+
+    episode: int
+    task: str
+    steps: int
+
+
+class Group(NamedTuple):
+    """How one sub-dimension of the cell fared."""
+
+    name: str
+    successes: int
+    played: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellReport:
+    """Figures of a decided cell; rates, margins and intervals are fractions.
+
+    ``total`` is the audited population, ``listed`` what the benchmark's list holds for this cell and ``playable`` what
+    of it this installation can play. ``log_pass`` and ``log_fail`` are natural logarithms of the two e-values.
+    """
+
+    model: str
+    benchmark: str
+    dimension: str
+    outcome: Outcome
+    successes: int
+    played: int
+    total: int
+    playable: int
+    listed: int
+    low: float
+    high: float
+    seconds: float
+    resumed: int = 0
+    baseline: float | None = None
+    source: str = ""
+    margin: float = 0.0
+    margin_raised: bool = False
+    log_pass: float = 0.0
+    log_fail: float = 0.0
+    above: bool = False
+    order_seed: str = ""
+    notes: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    failed: tuple[FailedTask, ...] = ()
+
+    @property
+    def rate(self) -> float:
+        """Success rate over the episodes that count."""
+        return self.successes / self.played
+
+    @property
+    def saved(self) -> int:
+        """Episodes of the audited population that the early verdict made unnecessary."""
+        return self.total - self.played
+
+    def properties(self) -> list[tuple[str, object]]:
+        """Flatten into test-report properties; what is no scalar becomes JSON text."""
+        return [
+            (_PREFIX + name, json.dumps(value) if isinstance(value, (tuple, list)) else value)
+            for name, value in asdict(self).items()
+        ]
+
+    @classmethod
+    def from_properties(cls, properties: Iterable[tuple[str, object]]) -> CellReport | None:
+        """Read back what ``properties`` wrote; None when the test was no cell, or never got a result."""
+        found: dict[str, Any] = {
+            name.removeprefix(_PREFIX): value for name, value in properties if name.startswith(_PREFIX)
+        }
+        if not found:
+            return None
+        known = {field.name for field in fields(cls)}
+        values = {name: value for name, value in found.items() if name in known}
+        values["notes"] = tuple(json.loads(values["notes"]))
+        values["groups"] = tuple(Group(*entry) for entry in json.loads(values["groups"]))
+        values["failed"] = tuple(FailedTask(*entry) for entry in json.loads(values["failed"]))
+        return cls(**values)

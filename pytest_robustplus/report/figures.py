@@ -1,0 +1,58 @@
+"""How figures are written: one place, so that a table, a paragraph and a progress line agree."""
+
+from __future__ import annotations
+
+import math
+
+from pytest_robustplus.report.cell import CellReport
+
+
+def percent(fraction: float) -> str:
+    """Write a rate, such as ``85.7 %``."""
+    return f"{100 * fraction:.1f} %"
+
+
+def interval(low: float, high: float) -> str:
+    """Write an interval of rates, such as ``[70.9, 79.6]``."""
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def count(number: int) -> str:
+    """Write a count with thousands separated."""
+    return f"{number:,}"
+
+
+def evalue(log: float) -> str:
+    """Write an e-value given as a natural logarithm, such as ``312`` or ``10^6.2``."""
+    if math.isinf(log):
+        return "∞" if log > 0 else "0"
+    return f"10^{log / math.log(10):.1f}" if log > math.log(1e4) else f"{math.exp(log):.3g}"
+
+
+def paragraph(cell: CellReport, title: str) -> str:
+    """Explain a cell to the person who has to act on it: figures, baseline, evidence, and how to see a failure."""
+    lines = [f"{title}: {percent(cell.rate)} of {cell.played} episodes succeeded, 95 % sequence {interval(cell.low, cell.high)}"]
+    if cell.baseline is not None:
+        raised = f", raised by run-to-run noise at N={cell.total}" if cell.margin_raised else ""
+        lines += [
+            f"  baseline  {percent(cell.baseline)}: {cell.source}",
+            f"  margin    {100 * cell.margin:.1f} points{raised}",
+            f"  evidence  e-value {evalue(cell.log_fail)} for a loss beyond the margin, {evalue(cell.log_pass)} against",
+        ]
+    lines.append(f"  episodes  {denominators(cell)}")
+    lines += [f"  note      {note}" for note in cell.notes]
+    for index, failure in enumerate(cell.failed):
+        label = "failed  " if index == 0 else "        "
+        lines.append(f"  {label}  {failure.task}, {failure.steps} steps: pytest --robust-replay {failure.episode}")
+    return "\n".join(lines)
+
+
+def denominators(cell: CellReport) -> str:
+    """Say of how many tasks the played ones are, down to the benchmark's own list."""
+    saved = f", {count(cell.saved)} saved" if cell.saved else ""
+    resumed = f", {count(cell.resumed)} of them resumed" if cell.resumed else ""
+    return (
+        f"{count(cell.played)} played of {count(cell.total)} audited{saved}{resumed};"
+        f" {count(cell.playable)} playable of {count(cell.listed)} listed"
+    )
+

@@ -1,0 +1,100 @@
+"""The table at the end of a run: models down, perturbations across, and what its figures rest on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import pytest
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pytest_robustplus.baselines.totals import columns, total
+from pytest_robustplus.benchmarks.contract import Benchmark
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.report.cell import CellReport
+from pytest_robustplus.report.figures import count, percent
+
+_STYLE = {"pass": "green", "fail": "bold red", "measured": "yellow"}
+
+
+def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mapping[str, Benchmark]]) -> None:
+    """Write one table per benchmark that was played, each with its notes."""
+    tests = (test for tests in terminal.stats.values() for test in tests if isinstance(test, pytest.TestReport))
+    found = (CellReport.from_properties(test.user_properties) for test in tests if test.when == "call")
+    reports = [report for report in found if report is not None]
+    for name in sorted({report.benchmark for report in reports}):
+        benchmark = benchmarks()[name]
+        own = [report for report in reports if report.benchmark == name]
+        terminal.section(f"robustness: {benchmark.title}", sep="-")
+        terminal.write_line(_rendered(_table(own, benchmark), terminal))
+        for line in _footnotes(own, benchmark):
+            terminal.write_line(line)
+
+
+def _table(reports: Sequence[CellReport], benchmark: Benchmark) -> Table:
+    dimensions = [d for d in benchmark.dimensions if any(report.dimension == d for report in reports)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
+    table.add_column("")
+    for dimension in dimensions:
+        table.add_column(str(dimension), justify="right")
+    table.add_column("Total", justify="right")
+    for model in dict.fromkeys(report.model for report in reports):
+        row = {report.dimension: report for report in reports if report.model == model}
+        cells = [_cell(row[d]) if d in row else Text("–", style="dim") for d in dimensions]
+        table.add_row(Text(model, style="bold"), *cells, _total(row, benchmark), end_section=True)
+    return table
+
+
+def _cell(report: CellReport) -> Text:
+    text = Text(f"{percent(report.rate)}\n")
+    if report.baseline is not None:
+        star = "*" if report.margin_raised else " "
+        text.append(f"≥ {percent(max(report.baseline - report.margin, 0))}{star}\n", style="dim")
+    word = "above" if report.above and report.outcome == "pass" else report.outcome
+    text.append(f"{word.upper()}\n", style=_STYLE[report.outcome])
+    text.append(f"{count(report.played)} of {count(report.total)}", style="dim")
+    return text
+
+
+def _total(row: Mapping[str, CellReport], benchmark: Benchmark) -> Text:
+    rates = {Dimension(name): report.rate for name, report in row.items()}
+    counts = {Dimension(name): report.listed for name, report in row.items()}
+    needed = columns(benchmark.total_rule)
+    measured = [dimension for dimension in needed if dimension in rates]
+    if not measured:
+        return Text("–", style="dim")
+    if len(measured) < len(needed):
+        return Text(f"–\n{len(measured)} of {len(needed)}\ndimensions", style="dim")
+    return Text(percent(total(benchmark.total_rule, rates, counts)), style="bold")
+
+
+def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[str]:
+    played, total = sum(r.played for r in reports), sum(r.total for r in reports)
+    yield f"{count(played)} episodes decided what {count(total)} would have said: {percent(1 - played / total)} saved."
+    playable, listed = sum(r.playable for r in _per_dimension(reports)), sum(r.listed for r in _per_dimension(reports))
+    yield f"Of these dimensions' {count(listed)} tasks, {count(playable)} can be played here."
+    if any(report.margin_raised for report in reports):
+        yield "* the least rate that passes, where run-to-run noise at this many episodes raised the margin."
+    for report in reports:
+        for note in report.notes:
+            yield f"{report.model}, {report.dimension}: {note}."
+
+
+def _per_dimension(reports: Sequence[CellReport]) -> list[CellReport]:
+    return list({report.dimension: report for report in reports}.values())
+
+
+def _rendered(table: Table, terminal: pytest.TerminalReporter) -> str:
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=max(terminal._tw.fullwidth, 60),
+        force_terminal=terminal.hasmarkup,
+        no_color=not terminal.hasmarkup,
+        color_system="standard" if terminal.hasmarkup else None,
+    )
+    console.print(table)
+    return stream.getvalue().rstrip("\n")

@@ -1,0 +1,113 @@
+"""Playing a recorded episode again from its actions alone: no policy, no checkpoint, and a video of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.contract import Benchmark
+from pytest_robustplus.errors import LedgerError
+from pytest_robustplus.ledger import StoredEpisode
+from pytest_robustplus.models import schema
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.policies.contract import Actions, Image, Observation
+from pytest_robustplus.rollout.episode import play
+
+CAMERAS = ("agentview", "wrist")
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Whether an episode came out the same, and a text that says so."""
+
+    same: bool
+    text: str
+
+
+class _Tape:
+    """Answers the first look with everything that was recorded."""
+
+    def __init__(self, actions: Actions) -> None:
+        self._actions = actions
+
+    def reset(self, slot: int, instruction: str) -> None:
+        pass
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        return [self._actions]
+
+
+def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> Replayed:
+    """Play an episode's recorded actions under its recorded protocol, and write what the cameras see to ``video``.
+
+    Raises ``LedgerError`` for an episode that was never played.
+    """
+    record = stored.record
+    if record.actions is None or record.success is None:
+        raise LedgerError(f"Episode {stored.id} ({record.task}) was not played: {record.error}. There is nothing to show.")
+    profile, protocol = recorded_protocol(record.provenance)
+    steps = len(record.actions)
+    tape = replace(profile, cameras=CAMERAS, flip={}, replan=steps, chunk=0, horizons={record.suite: steps})
+    simulator = benchmark.simulator(tape, protocol)
+    frames: list[Image] = []
+    try:
+        again = play(
+            simulator,
+            _Tape(record.actions),
+            benchmark.task(record.task),
+            tape,
+            watch=lambda observation: frames.append(_frame(observation)),
+        )
+        versions = simulator.provenance()
+    finally:
+        simulator.close()
+    _write(video, frames)
+    same = again.success == record.success and again.state_hash == record.state_hash
+    return Replayed(same, "\n".join([*_verdict(stored, same, again.success), *_changes(record.provenance, versions),
+                                     f"video: {video}"]))  # fmt: skip
+
+
+def provenance(
+    simulator: Mapping[str, str], profile: Profile, protocol: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Add to what a simulator says of itself all that is needed to play the episode again."""
+    settings = {field.name: getattr(profile, field.name) for field in fields(profile)}
+    return {**simulator, "profile": json.dumps(settings, default=dict), "protocol": json.dumps(dict(protocol))}
+
+
+def recorded_protocol(recorded: Mapping[str, str]) -> tuple[Profile, Mapping[str, str]]:
+    """Read back the profile and the protocol that ``provenance`` stored."""
+    profile = schema.read(Profile, json.loads(recorded["profile"]), "the ledger's profile")
+    return profile, json.loads(recorded["protocol"])
+
+
+def _verdict(stored: StoredEpisode, same: bool, success: bool) -> list[str]:
+    record = stored.record
+    outcome = {True: "success", False: "failure"}
+    head = f"episode {stored.id}: {record.task}, {outcome[bool(record.success)]} after {record.steps} steps"
+    if same:
+        return [head, "it came out the same, down to the last bit of the final state"]
+    return [head, f"it came out DIFFERENT: {outcome[success]} now, with another final state"]
+
+
+def _changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return [
+        f"  {key}: {then.get(key, 'unknown')} when recorded, {value} now"
+        for key, value in now.items()
+        if then.get(key) != value
+    ]
+
+
+def _frame(observation: Observation) -> Image:
+    # MuJoCo's frames begin at the bottom row.
+    return np.concatenate([image[::-1] for image in observation.images.values()], axis=1)
+
+
+def _write(path: Path, frames: Sequence[Image]) -> None:
+    import imageio.v3
+
+    imageio.v3.imwrite(path, np.stack(frames), fps=20, codec="libx264", macro_block_size=16)

@@ -1,0 +1,194 @@
+"""What the items of one pytest process share: settings, registries, the ledger, and whatever is costly to build."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import uuid
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import pytest_robustplus
+from pytest_robustplus.baselines import Baseline, Baselines
+from pytest_robustplus.benchmarks.contract import Benchmark, Simulator, Task
+from pytest_robustplus.cells import Cell, find_benchmark, select
+from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.ledger import Ledger
+from pytest_robustplus.models.cards import Card, card_from_mapping, load_cards
+from pytest_robustplus.options import Settings, read_settings
+from pytest_robustplus.policies import specs
+from pytest_robustplus.policies.contract import Policy
+from pytest_robustplus.policies.profiled import Profiled
+
+DEFAULT_MODELS = ("replay",)
+
+
+class Checkpoint(NamedTuple):
+    """A policy ready to be played, and the name that tells its weights apart from others."""
+
+    policy: Policy
+    fingerprint: str
+
+
+class Session:
+    """One per pytest process; everything is built on first use, so that collecting costs nothing."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self.config = config
+        self.settings = settings
+        worker = getattr(config, "workerinput", {})
+        self.worker: str = worker.get("workerid", "main")
+        self.run: str = worker.get("testrunuid", uuid.uuid4().hex)
+        # Part of an audit's identity: with --robust-fresh, only workers of this very run share its episodes.
+        self.salt = self.run if settings.fresh else ""
+        self.claimant = f"{self.run}-{self.worker}"
+        self._policies: dict[tuple[str, str], Checkpoint] = {}
+        self._simulators: dict[tuple[str, object], Simulator] = {}
+
+    @cached_property
+    def cards(self) -> Mapping[str, Card]:
+        """Every model on offer: built-in, from plugins, and from ``[tool.robustplus.model]``."""
+        offered = self.config.hook.pytest_robustplus_models()
+        cards = dict(load_cards([card for group in offered for card in group]))
+        for name, table in self.settings.own_models.items():
+            cards[name] = card_from_mapping(name, table, cards)
+        for spec in filter(_is_spec, self.settings.models):
+            cards[_model_name(spec)] = _card_of_spec(spec, self.benchmarks)
+        return cards
+
+    @cached_property
+    def benchmarks(self) -> Mapping[str, Benchmark]:
+        """Every benchmark on offer, by name."""
+        offered = self.config.hook.pytest_robustplus_benchmarks(settings=self.settings)
+        return {benchmark.name: benchmark for group in reversed(offered) for benchmark in group}
+
+    @cached_property
+    def factories(self) -> Mapping[str, specs.PolicyFactory]:
+        """Every way of reaching a policy, by the scheme of its spec."""
+        offered = self.config.hook.pytest_robustplus_policies()
+        return {scheme: factory for group in reversed(offered) for scheme, factory in group.items()}
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger of this run, opened at the first cell."""
+        ledger = Ledger.open(self.ledger_path)
+        ledger.begin_run(
+            self.run,
+            command=shlex.join(["pytest", *self.config.invocation_params.args]),
+            versions={"pytest_robustplus": pytest_robustplus.__version__, "python": sys.version.split()[0]},
+        )
+        return ledger
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger is, whether or not it exists yet."""
+        if self.settings.ledger is not None:
+            return self.settings.ledger
+        cache = getattr(self.config, "cache", None)
+        if cache is None:
+            raise BadInputError("pytest's cache is switched off, so the ledger has no place. Give --robust-ledger FILE.")
+        return Path(cache.mkdir("robustplus")) / "ledger.sqlite"
+
+    @cached_property
+    def baselines(self) -> Baselines:
+        """Published and recorded numbers, those of the user after the package's own."""
+        tasks = {name: benchmark.tasks() for name, benchmark in self.benchmarks.items()}
+        return Baselines.load(self.settings.baselines, tasks)
+
+    def baseline(self, cell: Cell) -> Baseline | None:
+        """What a cell is held against: of its suite alone where the cell has one and the table prints it."""
+        suite = cell.suites[0] if len(cell.suites) == 1 else None
+        find = self.baselines.find
+        found = find(cell.card.baseline, cell.benchmark.name, cell.dimension, suite=suite)
+        return found or find(cell.card.baseline, cell.benchmark.name, cell.dimension)
+
+    def check_selection(self) -> None:
+        """Refuse names that nothing offers; says nothing about which benchmark they belong to."""
+        for name in self.settings.models:
+            if name != "all" and not _is_spec(name) and name not in self.cards:
+                raise unknown("model", name, [*self.cards, "all"], where="--robust-model")
+        suites = {suite for benchmark in self.benchmarks.values() for suite in benchmark.suites}
+        for suite in self.settings.suites:
+            if suite not in suites:
+                raise unknown("suite", suite, suites, where="--robust-suite")
+        if self.settings.policy and len(self.settings.models) > 1:
+            raise BadInputError("--robust-policy says how to reach one model; choose that one with --robust-model.")
+
+    def cells(self, benchmark_name: str) -> list[Cell]:
+        """The cells that this run was asked for on one benchmark."""
+        benchmark = find_benchmark(benchmark_name, self.benchmarks)
+        names = [_model_name(name) if _is_spec(name) else name for name in self.settings.models]
+        return select(benchmark, self.cards, names or DEFAULT_MODELS, self.settings)
+
+    def playable(self, cell: Cell) -> list[Task]:
+        """The tasks of a cell that this installation can play."""
+        return [task for task in cell.tasks() if not task.blocked]
+
+    def checkpoint(self, cell: Cell) -> Checkpoint:
+        """The policy behind a cell's model; raises ``BadInputError`` when nothing says how to reach it."""
+        key = (cell.card.name, cell.benchmark.name)
+        if key not in self._policies:
+            spec = self.settings.policy or cell.card.policy
+            if not spec:
+                raise BadInputError(
+                    f"{cell.card.title} has no policy of its own here. Serve its checkpoint and say how to reach it with"
+                    f" --robust-policy SPEC, or with policy = 'SPEC' in [tool.robustplus.model.{cell.card.name}]."
+                )
+            policy = specs.build(spec, self.factories, cell.card, cell.benchmark)
+            name = f"{spec}@{specs.fingerprint(policy)}"
+            self._policies[key] = Checkpoint(Profiled(policy, cell.profile, cell.card.title), name)
+        return self._policies[key]
+
+    def simulator(self, cell: Cell) -> Simulator:
+        """The simulator that plays a cell; cells of equal profile share one, and so its compiled scenes."""
+        key = (cell.benchmark.name, repr(cell.profile))
+        if key not in self._simulators:
+            protocol = cell.benchmark.protocol(cell.profile)
+            self._simulators[key] = cell.benchmark.simulator(cell.profile, protocol)
+        return self._simulators[key]
+
+    def drop_simulator(self, cell: Cell) -> None:
+        """Close a simulator that failed, so that the next episode gets a fresh one."""
+        simulator = self._simulators.pop((cell.benchmark.name, repr(cell.profile)), None)
+        if simulator is not None:
+            simulator.close()
+
+    def close(self, exitstatus: int) -> None:
+        """Free simulators and note in the ledger, if one was opened, how the run ended."""
+        for simulator in self._simulators.values():
+            simulator.close()
+        self._simulators.clear()
+        if "ledger" in self.__dict__:
+            self.ledger.end_run(self.run, int(exitstatus))
+            self.ledger.close()
+
+
+_SESSION: pytest.StashKey[Session] = pytest.StashKey()
+
+
+def session_of(config: pytest.Config) -> Session:
+    """The session of this pytest process, made on first use; raises ``pytest.UsageError`` for bad options."""
+    if _SESSION not in config.stash:
+        try:
+            config.stash[_SESSION] = Session(config, read_settings(config))
+        except BadInputError as error:
+            raise pytest.UsageError(str(error)) from error
+    return config.stash[_SESSION]
+
+
+def _is_spec(name: str) -> bool:
+    return ":" in name
+
+
+def _model_name(spec: str) -> str:
+    return spec.rpartition(":")[2].replace("-", "_")
+
+
+def _card_of_spec(spec: str, benchmarks: Mapping[str, Benchmark]) -> Card:
+    name = _model_name(spec)
+    profiles = {key: benchmark.profile for key, benchmark in benchmarks.items()}
+    return Card(name=name, title=name, family="own", baseline=name, profiles=profiles, policy=spec)

@@ -1,0 +1,129 @@
+"""Every wrong input gives one readable paragraph: what, where, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--robust-model=staedy"], "*Unknown model 'staedy' (from --robust-model). Did you mean 'steady'?*"),
+        (["--robust-perturbation=camara"], "*Unknown perturbation 'camara'*Did you mean 'camera'?*"),
+        (["--robust-suite=lefty"], "*Unknown suite 'lefty'*Did you mean 'left'?*"),
+        (["--robust-budget=0"], "*--robust-budget '0': must be a whole number of at least 1.*"),
+        (["--robust-budget=many"], "*--robust-budget 'many': must be a whole number of at least 1.*"),
+        (["--robust-margin=120"], "*--robust-margin '120': must be percentage points*"),
+        (["--robust-alpha-pass=0"], "*--robust-alpha-pass '0': must lie strictly between 0 and 1.*"),
+        (["--robust-protocol=prompt"], "*--robust-protocol 'prompt' is not of the form KEY=VALUE*"),
+        (["--robust-progress=loud"], "*--robust-progress 'loud': must be auto or off.*"),
+        (["--robust-model=steady,strong", "--robust-policy=zero"], "*--robust-policy says how to reach one model*"),
+        (["--robust-perturbation=robot", "--robust-model=steady"], "*Toy Table has none of the dimensions robot*"),
+        (["--robust-replay=17"], "*there is no such file*"),
+        (["--robust-replay=first"], "*give the number of an episode*"),
+    ],
+)
+def test_usage_errors_exit_with_pytests_usage_code(toy: pytest.Pytester, arguments: list[str], message: str) -> None:
+    result = toy.runpytest(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[tool.robustplus]\nmodles = ["steady"]\n', "*Unknown key 'modles'*Did you mean 'models'?*"),
+        ("[tool.robustplus]\nmodels = [\n", "*pyproject.toml*not valid TOML*"),
+        ('[tool.robustplus]\nmodel = "steady"\n', "*must hold one table per model of your own*"),
+    ],
+)
+def test_a_bad_pyproject_names_itself(pytester: pytest.Pytester, text: str, message: str) -> None:
+    # With an ini file of its own, pytest leaves reading pyproject.toml to us.
+    pytester.path.joinpath("pytest.ini").write_text("[pytest]")
+    pytester.makepyprojecttoml(text)
+    result = pytester.runpytest()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_an_unknown_benchmark_names_the_nearest(toy: pytest.Pytester) -> None:
+    toy.makepyfile(
+        test_suite="""
+        import pytest
+
+        @pytest.mark.robustness("toi")
+        def test_success_rate(cell, audit, baseline):
+            assert audit(cell).not_worse_than(baseline)
+        """
+    )
+    result = toy.runpytest()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*Unknown benchmark 'toi'*Did you mean 'toy'?*"])
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ("toy:Nan", "Strong, call 1, answered nan at step 0, component 0*Nothing was sent to the simulator*"),
+        ("toy:Wide", "Strong, call 1, answered an array of shape (4, 7); an action chunk has shape (steps, 2)*"),
+        ("toy:Raises", "*The policy failed in *: ValueError: CUDA error: out of memory*"),
+        ("toy:NoPolicy", "*has no method act(observations)*"),
+        ("toy:Stedy", "*Unknown attribute of toy 'Stedy'*Did you mean 'Steady'?*"),
+        ("no_such_module:Policy", "*Cannot import 'no_such_module'*pythonpath*"),
+        ("toy", "*is not of the form python:module:attribute*"),
+    ],
+)
+def test_a_policy_at_fault_is_an_error_and_never_a_failed_episode(
+    toy: pytest.Pytester, policy: str, message: str
+) -> None:
+    arguments = ["--robust-model=strong", f"--robust-policy=python:{policy}", "--robust-perturbation=camera"]
+    result = toy.runpytest(*arguments, "--robust-ledger=l.sqlite")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([message])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_passing_fault_of_the_simulator_is_retried_once(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    faults = tmp_path / "faults"
+    faults.write_text("1")
+    monkeypatch.setenv("TOY_FAULTS", str(faults))
+    toy.runpytest("--robust-model=steady", "--robust-perturbation=camera").assert_outcomes(passed=1)
+
+
+def test_a_lasting_fault_is_an_error_and_nothing_recorded_is_lost(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from pytest_robustplus.ledger import Ledger
+
+    faults = tmp_path / "faults"
+    monkeypatch.setenv("TOY_FAULTS", str(faults))
+    arguments = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-ledger=l.sqlite"]
+    faults.write_text("2")
+    result = toy.runpytest(*arguments)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*Resetting the scene failed in *: RuntimeError: the physics exploded*"])
+    toy.runpytest(*arguments).assert_outcomes(passed=1)
+    with Ledger.open(toy.path / "l.sqlite", create=False) as ledger:
+        tries = [episode for audit in {a.id for a in ledger.audits()} for episode in ledger.episodes(audit)]
+    assert sum(1 for stored in tries if stored.record.error) == 2
+    assert all(stored.record.success is None for stored in tries if stored.record.error)
+
+
+def test_a_file_that_is_no_ledger_is_left_alone(toy: pytest.Pytester) -> None:
+    diary = toy.path / "diary.sqlite"
+    diary.write_text("Dear diary, today I trained for 30k steps.")
+    result = toy.runpytest("--robust-model=steady", "--robust-ledger=diary.sqlite")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*this is not a ledger*left as it is*--robust-ledger*"])
+    assert diary.read_text().startswith("Dear diary")
+
+
+def test_no_place_for_a_ledger_is_said(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("--robust-model=steady", "-p", "no:cacheprovider")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*the ledger has no place. Give --robust-ledger FILE.*"])

@@ -1,0 +1,166 @@
+"""Cells as items: which there are, what they are called, and how they end."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def test_a_cell_is_an_item(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("--collect-only", "-q", "--robust-model=steady,strong")
+    result.stdout.fnmatch_lines(
+        [
+            "test_suite.py::test_success_rate[[]steady-toy-camera[]]",
+            "test_suite.py::test_success_rate[[]steady-toy-noise[]]",
+            "test_suite.py::test_success_rate[[]strong-toy-camera[]]",
+            "test_suite.py::test_success_rate[[]strong-toy-noise[]]",
+        ]
+    )
+
+
+def test_all_chooses_every_model_and_every_dimension(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("--collect-only", "-q", "--robust-model=all", "--robust-perturbation=all")
+    result.stdout.fnmatch_lines(["*20 tests collected*"])
+
+
+def test_plain_k_chooses_too(toy: pytest.Pytester) -> None:
+    toy.runpytest("--robust-model=steady", "-k", "camera").assert_outcomes(passed=1, deselected=1)
+
+
+def test_a_policy_as_good_as_its_baseline_passes_early(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("--robust-model=steady")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*robustness: Toy Table*", "*camera*noise*Total*", "*PASS*PASS*"])
+    result.stdout.fnmatch_lines(["*episodes decided what 120 would have said: * saved."])
+
+
+def test_a_policy_below_its_baseline_fails_with_what_a_person_needs(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("--robust-model=weak", "--robust-perturbation=camera")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "camera of weak on Toy Table: *% of * episodes succeeded, 95 % sequence [[]*[]]",
+            "*baseline*80.0 %: arXiv 2600.00001v1, Table 1*",
+            "*margin*points, raised by run-to-run noise at N=60",
+            "*evidence*e-value*for a loss beyond the margin*",
+            "*episodes*played of 60 audited*60 playable of 60 listed",
+            "*failed*camera_*3 steps: pytest --robust-replay *",
+        ]
+    )
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_without_a_baseline_a_cell_is_measured_not_passed(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("-rs", "--robust-model=python:toy:steady", "--robust-perturbation=camera")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*measured 80.0 % of 60; there is no baseline to hold it against*"])
+    result.stdout.fnmatch_lines(["*MEASURED*"])
+
+
+def test_a_blocked_dimension_is_skipped_with_what_would_unlock_it(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("-rs", "--robust-model=steady", "--robust-perturbation=light")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*0 of 60 tasks can be played: the toy shop has no lamps; --toy-lamps would unlock it"])
+
+
+def test_a_model_without_a_checkpoint_is_skipped_with_that_reason(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("-rs", "--robust-model=secret")
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["*Secret: nobody has published its checkpoint"])
+
+
+def test_a_model_that_nobody_serves_is_an_error(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("--robust-model=served")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*Served has no policy of its own here*--robust-policy SPEC*"])
+
+
+def test_a_policy_can_be_named_for_it(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("--robust-model=strong", "--robust-policy=python:toy:Weak", "--robust-perturbation=camera")
+    result.assert_outcomes(failed=1)
+
+
+def test_a_budget_audits_its_own_first_tasks(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("--robust-model=steady", "--robust-budget=20")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*of 20*of 20*", "*would have said*", "*raised the margin*"])
+
+
+def test_one_suite_can_be_chosen(toy: pytest.Pytester) -> None:
+    result = toy.runpytest("--robust-model=steady", "--robust-suite=left", "--robust-perturbation=camera")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*of 30*"])
+
+
+def test_figures_travel_as_properties(toy: pytest.Pytester) -> None:
+    toy.runpytest("--robust-model=steady", "--robust-perturbation=camera", "--junitxml=junit.xml")
+    junit = toy.path.joinpath("junit.xml").read_text()
+    assert 'name="robustness_outcome" value="pass"' in junit
+    assert 'name="robustness_dimension" value="camera"' in junit
+
+
+def test_models_and_defaults_come_from_pyproject(toy: pytest.Pytester) -> None:
+    toy.path.joinpath("tox.ini").unlink()
+    toy.makepyprojecttoml(
+        """
+        [tool.robustplus]
+        models = ["mine"]
+        perturbations = ["noise"]
+        baselines = ["toy_baselines.toml"]
+        budget = 30
+
+        [tool.robustplus.model.mine]
+        like = "steady"
+        policy = "python:toy:Weak"
+        """
+    )
+    result = toy.runpytest("-v")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*test_success_rate[[]mine-toy-noise[]]*"])
+
+
+def test_the_command_line_outranks_pyproject(toy: pytest.Pytester) -> None:
+    toy.path.joinpath("tox.ini").unlink()
+    toy.makepyprojecttoml('[tool.robustplus]\nmodels = ["weak"]\nbaselines = ["toy_baselines.toml"]\n')
+    toy.runpytest("--robust-model=steady", "--robust-perturbation=camera").assert_outcomes(passed=1)
+
+
+def test_progress_is_a_plain_line_where_there_is_no_terminal(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_robustplus.report.progress.PLAIN_EVERY_S", 0.0)
+    result = toy.runpytest_inprocess("--robust-model=steady", "--robust-perturbation=camera")
+    result.stdout.fnmatch_lines(["steady-toy-camera: * of at most 60 episodes, * % [[]*[]]*"])
+    silent = toy.runpytest_inprocess("--robust-model=steady", "--robust-perturbation=noise", "--robust-progress=off")
+    silent.stdout.no_fnmatch_line("*of at most*")
+
+
+def test_preflight_runs_first_and_stops_cells_with_its_reason(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toy import PREFLIGHT
+
+    toy.makepyfile(test_zz_preflight=PREFLIGHT)
+    result = toy.runpytest("-v", "--robust-model=steady", "--robust-perturbation=camera")
+    result.assert_outcomes(passed=2, skipped=1)
+    result.stdout.fnmatch_lines(["*steady-toy-scales*PASSED*", "*steady-toy-colours*SKIPPED*", "*toy-camera*PASSED*"])
+    monkeypatch.setenv("TOY_SCALES", "broken")
+    result = toy.runpytest("-rs", "--robust-model=steady", "--robust-perturbation=camera")
+    result.assert_outcomes(failed=1, skipped=2)
+    result.stdout.fnmatch_lines(["The scales show 3 g with nothing on them. Calibrate them."])
+    result.stdout.fnmatch_lines(["*not played: pre-flight check scales failed: The scales show 3 g*"])
+
+
+def test_a_rerun_plays_in_the_same_order(toy: pytest.Pytester) -> None:
+    from pytest_robustplus.ledger import Ledger
+
+    for _ in range(2):
+        toy.runpytest("--robust-model=weak", "--robust-perturbation=camera", "--robust-ledger=l.sqlite")
+    with Ledger.open(toy.path / "l.sqlite", create=False) as ledger:
+        first, second = (ledger.episodes(audit.id) for audit in ledger.audits())
+    assert [episode.record.task for episode in first] == [episode.record.task for episode in second]
+    facts = first[0].record.provenance
+    assert facts["toy"] == "1.0"
+    assert json.loads(facts["protocol"])["prompt_source"] == "task_language"
