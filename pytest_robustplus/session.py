@@ -90,7 +90,9 @@ class Session:
             return self.settings.ledger
         cache = getattr(self.config, "cache", None)
         if cache is None:
-            raise BadInputError("pytest's cache is switched off, so the ledger has no place. Give --robust-ledger FILE.")
+            raise BadInputError(
+                "pytest's cache is switched off, so the ledger has no place. Give --robust-ledger FILE."
+            )
         return Path(cache.mkdir("robustplus")) / "ledger.sqlite"
 
     @cached_property

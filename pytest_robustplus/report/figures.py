@@ -31,7 +31,9 @@ def evalue(log: float) -> str:
 
 def paragraph(cell: CellReport, title: str) -> str:
     """Explain a cell to the person who has to act on it: figures, baseline, evidence, and how to see a failure."""
-    lines = [f"{title}: {percent(cell.rate)} of {cell.played} episodes succeeded, 95 % sequence {interval(cell.low, cell.high)}"]
+    lines = [
+        f"{title}: {percent(cell.rate)} of {cell.played} episodes succeeded, 95 % sequence {interval(cell.low, cell.high)}"
+    ]
     if cell.baseline is not None:
         raised = f", raised by run-to-run noise at N={cell.total}" if cell.margin_raised else ""
         lines += [
@@ -55,4 +57,3 @@ def denominators(cell: CellReport) -> str:
         f"{count(cell.played)} played of {count(cell.total)} audited{saved}{resumed};"
         f" {count(cell.playable)} playable of {count(cell.listed)} listed"
     )
-

@@ -17,6 +17,7 @@ from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.figures import count, percent
 
+_HEADING = {Dimension.BACKGROUND: "backgr."}
 _STYLE = {"pass": "green", "fail": "bold red", "measured": "yellow"}
 
 
@@ -36,11 +37,12 @@ def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mappin
 
 def _table(reports: Sequence[CellReport], benchmark: Benchmark) -> Table:
     dimensions = [d for d in benchmark.dimensions if any(report.dimension == d for report in reports)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
-    table.add_column("")
+    # Nine columns have to fit into 80 characters: two a gap, eight a cell ("MEASURED" and "71 of 60" among them).
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), collapse_padding=True)
+    table.add_column("", overflow="fold")
     for dimension in dimensions:
-        table.add_column(str(dimension), justify="right")
-    table.add_column("Total", justify="right")
+        table.add_column(_HEADING.get(dimension, str(dimension)), justify="right", overflow="fold")
+    table.add_column("Total", justify="right", overflow="fold")
     for model in dict.fromkeys(report.model for report in reports):
         row = {report.dimension: report for report in reports if report.model == model}
         cells = [_cell(row[d]) if d in row else Text("–", style="dim") for d in dimensions]
@@ -52,10 +54,10 @@ def _cell(report: CellReport) -> Text:
     text = Text(f"{percent(report.rate)}\n")
     if report.baseline is not None:
         star = "*" if report.margin_raised else " "
-        text.append(f"≥ {percent(max(report.baseline - report.margin, 0))}{star}\n", style="dim")
+        text.append(f"≥{percent(max(report.baseline - report.margin, 0))}{star}\n", style="dim")
     word = "above" if report.above and report.outcome == "pass" else report.outcome
     text.append(f"{word.upper()}\n", style=_STYLE[report.outcome])
-    text.append(f"{count(report.played)} of {count(report.total)}", style="dim")
+    text.append(f"{count(report.played)}/{count(report.total)}", style="dim")
     return text
 
 
@@ -67,13 +69,15 @@ def _total(row: Mapping[str, CellReport], benchmark: Benchmark) -> Text:
     if not measured:
         return Text("–", style="dim")
     if len(measured) < len(needed):
-        return Text(f"–\n{len(measured)} of {len(needed)}\ndimensions", style="dim")
+        return Text(f"–\n{len(measured)} of {len(needed)}", style="dim")
     return Text(percent(total(benchmark.total_rule, rates, counts)), style="bold")
 
 
 def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[str]:
     played, total = sum(r.played for r in reports), sum(r.total for r in reports)
     yield f"{count(played)} episodes decided what {count(total)} would have said: {percent(1 - played / total)} saved."
+    if resumed := sum(report.resumed for report in reports):
+        yield f"{count(resumed)} of them were resumed from an earlier run that did not finish."
     playable, listed = sum(r.playable for r in _per_dimension(reports)), sum(r.listed for r in _per_dimension(reports))
     yield f"Of these dimensions' {count(listed)} tasks, {count(playable)} can be played here."
     if any(report.margin_raised for report in reports):

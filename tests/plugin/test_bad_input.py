@@ -35,13 +35,10 @@ def test_usage_errors_exit_with_pytests_usage_code(toy: pytest.Pytester, argumen
     ("text", "message"),
     [
         ('[tool.robustplus]\nmodles = ["steady"]\n', "*Unknown key 'modles'*Did you mean 'models'?*"),
-        ("[tool.robustplus]\nmodels = [\n", "*pyproject.toml*not valid TOML*"),
         ('[tool.robustplus]\nmodel = "steady"\n', "*must hold one table per model of your own*"),
     ],
 )
 def test_a_bad_pyproject_names_itself(pytester: pytest.Pytester, text: str, message: str) -> None:
-    # With an ini file of its own, pytest leaves reading pyproject.toml to us.
-    pytester.path.joinpath("pytest.ini").write_text("[pytest]")
     pytester.makepyprojecttoml(text)
     result = pytester.runpytest()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -119,7 +116,7 @@ def test_a_file_that_is_no_ledger_is_left_alone(toy: pytest.Pytester) -> None:
     diary.write_text("Dear diary, today I trained for 30k steps.")
     result = toy.runpytest("--robust-model=steady", "--robust-ledger=diary.sqlite")
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*this is not a ledger*left as it is*--robust-ledger*"])
+    result.stdout.fnmatch_lines(["*diary.sqlite*left as it is*--robust-ledger*"])
     assert diary.read_text().startswith("Dear diary")
 
 

@@ -52,7 +52,7 @@ def test_a_policy_below_its_baseline_fails_with_what_a_person_needs(toy: pytest.
 
 
 def test_without_a_baseline_a_cell_is_measured_not_passed(toy: pytest.Pytester) -> None:
-    result = toy.runpytest("-rs", "--robust-model=python:toy:steady", "--robust-perturbation=camera")
+    result = toy.runpytest("-rs", "--robust-model=python:toy:unnamed", "--robust-perturbation=camera")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*measured 80.0 % of 60; there is no baseline to hold it against*"])
     result.stdout.fnmatch_lines(["*MEASURED*"])
@@ -61,7 +61,9 @@ def test_without_a_baseline_a_cell_is_measured_not_passed(toy: pytest.Pytester) 
 def test_a_blocked_dimension_is_skipped_with_what_would_unlock_it(toy: pytest.Pytester) -> None:
     result = toy.runpytest("-rs", "--robust-model=steady", "--robust-perturbation=light")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*0 of 60 tasks can be played: the toy shop has no lamps; --toy-lamps would unlock it"])
+    result.stdout.fnmatch_lines(
+        ["*0 of 60 tasks can be played: the toy shop has no lamps; --toy-lamps would unlock it"]
+    )
 
 
 def test_a_model_without_a_checkpoint_is_skipped_with_that_reason(toy: pytest.Pytester) -> None:
@@ -85,13 +87,13 @@ def test_a_policy_can_be_named_for_it(toy: pytest.Pytester) -> None:
 def test_a_budget_audits_its_own_first_tasks(toy: pytest.Pytester) -> None:
     result = toy.runpytest("--robust-model=steady", "--robust-budget=20")
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*of 20*of 20*", "*would have said*", "*raised the margin*"])
+    result.stdout.fnmatch_lines(["*/20*/20*", "*would have said*", "*raised the margin*"])
 
 
 def test_one_suite_can_be_chosen(toy: pytest.Pytester) -> None:
     result = toy.runpytest("--robust-model=steady", "--robust-suite=left", "--robust-perturbation=camera")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*of 30*"])
+    result.stdout.fnmatch_lines(["*/30*"])
 
 
 def test_figures_travel_as_properties(toy: pytest.Pytester) -> None:

@@ -176,11 +176,17 @@ class NoPolicy:
     pass
 
 
-steady = Steady(0.8)
+unnamed = Steady(0.8)
 
 
 def card(name: str, **changes: object) -> Card:
-    values = {"title": name.title(), "family": "own", "baseline": name, "profiles": {"toy": PROFILE}, "benchmarks": ("toy",)} | changes
+    values = {
+        "title": name.title(),
+        "family": "own",
+        "baseline": name,
+        "profiles": {"toy": PROFILE},
+        "benchmarks": ("toy",),
+    } | changes
     return Card(name=name, **values)  # type: ignore[arg-type]
 
 
@@ -201,23 +207,23 @@ def pytest_robustplus_benchmarks(settings: object) -> Iterable[Benchmark]:
     return [Toy(protocol)]
 
 
-SUITE = '''
+SUITE = """
 import pytest
 
 @pytest.mark.robustness("toy")
 def test_success_rate(cell, audit, baseline):
     assert audit(cell).not_worse_than(baseline)
-'''
+"""
 
-PREFLIGHT = '''
+PREFLIGHT = """
 import pytest
 
 @pytest.mark.robustness("toy")
 def test_preflight(check, preflight):
     assert preflight(check)
-'''
+"""
 
-BASELINES = '''
+BASELINES = """
 [[table]]
 benchmark = "toy"
 paper = "arXiv 2600.00001v1"
@@ -231,7 +237,7 @@ row = [
     { model = "strong", name = "Strong", percent = [100.0, 100.0, 100.0, 100.0], default = true },
     { model = "steady", name = "Steady", percent = [80.0, 80.0, 80.0, 80.0], default = true },
 ]
-'''
+"""
 
 
 @pytest.fixture

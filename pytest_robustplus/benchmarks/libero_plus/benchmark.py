@@ -23,8 +23,8 @@ class LiberoPlus:
 
     name = "libero_plus"
     title = "LIBERO-Plus"
-    suites = SUITES
-    dimensions = tuple(Dimension)
+    suites: tuple[str, ...] = SUITES
+    dimensions: tuple[Dimension, ...] = tuple(Dimension)
     total_rule: TotalRule = "weighted"
 
     def __init__(self, protocol: Mapping[str, str], assets: Path | None = None) -> None:
