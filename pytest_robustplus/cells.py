@@ -47,8 +47,8 @@ def select(benchmark: Benchmark, cards: Mapping[str, Card], models: Iterable[str
     dimensions = [dimension for dimension in benchmark.dimensions if dimension in wanted]
     if not dimensions:
         raise BadInputError(
-            f"{benchmark.title} has none of the dimensions {', '.join(wanted)}; it has {', '.join(benchmark.dimensions)}."
-            " Choose with --robust-perturbation."
+            f"{benchmark.title} has none of the dimensions {', '.join(wanted)}. Choose others by --robust-perturbation:"
+            f" it has {', '.join(benchmark.dimensions)}."
         )
     for suite in settings.suites:
         if suite not in benchmark.suites:

@@ -129,10 +129,10 @@ def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestR
 
 def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
     """Count a cell whose episodes could not be played as an error, not as a failure of the policy."""
-    if isinstance(report, pytest.TestReport) and report.when == "call" and report.failed:
-        if any(name == _ERROR for name, _ in report.user_properties):
-            return "error", "E", "ERROR"
-    return None
+    if not isinstance(report, pytest.TestReport) or report.when != "call" or not report.failed:
+        return None
+    at_fault = any(name == _ERROR for name, _ in report.user_properties)
+    return ("error", "E", "ERROR") if at_fault else None
 
 
 def _refuse_unfit(session: Session, cell: Cell) -> None:

@@ -171,7 +171,7 @@ def _project_table(root: Path) -> Mapping[str, Any]:
     own = table.get("model", {})
     if not (isinstance(own, dict) and all(isinstance(entry, dict) for entry in own.values())):
         raise BadInputError(
-            f"[tool.robustplus] model in {path} must hold one table per model of your own, [tool.robustplus.model.NAME]."
+            f"[tool.robustplus] model in {path} must hold a table per model of your own, [tool.robustplus.model.NAME]."
             " To choose the models to test, write models = ['NAME']."
         )
     return table

@@ -137,8 +137,8 @@ class Session:
             spec = self.settings.policy or cell.card.policy
             if not spec:
                 raise BadInputError(
-                    f"{cell.card.title} has no policy of its own here. Serve its checkpoint and say how to reach it with"
-                    f" --robust-policy SPEC, or with policy = 'SPEC' in [tool.robustplus.model.{cell.card.name}]."
+                    f"{cell.card.title} has no policy of its own here. Serve its checkpoint and say how to reach it"
+                    f" with --robust-policy SPEC, or with policy = 'SPEC' in [tool.robustplus.model.{cell.card.name}]."
                 )
             policy = specs.build(spec, self.factories, cell.card, cell.benchmark)
             name = f"{spec}@{specs.fingerprint(policy)}"

@@ -45,14 +45,15 @@ class Profiled:
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
         self._calls += 1
         where = f"{self._name}, call {self._calls},"
-        answer = self.policy.act([self._seen(observation) for observation in observations])
+        answer = self.policy.act([self.seen(observation) for observation in observations])
         chunks = checked(answer, len(observations), self._actions.taken, where)
         if self._fed_back:
             for observation, chunk in zip(observations, chunks, strict=True):
                 self._last[observation.slot] = chunk[: self.profile.replan][-1]
         return [self._actions(chunk) for chunk in chunks]
 
-    def _seen(self, observation: Observation) -> Observation:
+    def seen(self, observation: Observation) -> Observation:
+        """Return what the policy is shown in place of the simulator's own observation."""
         sensed = observation.state
         if self._state is not None:
             vector = self._state(sensed)

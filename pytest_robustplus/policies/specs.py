@@ -80,7 +80,7 @@ def from_python(request: PolicyRequest) -> Policy:
     policy = target() if inspect.isclass(target) or not hasattr(target, "act") else target
     if not callable(getattr(policy, "act", None)):
         raise BadInputError(
-            f"The object behind {where} has no method act(observations): give it one that returns, for each observation,"
+            f"The object behind {where} has no method act(observations): give it one that returns, for each of them,"
             " an array of shape (steps, action width). See docs/adding_a_model.md."
         )
     return policy  # type: ignore[no-any-return]

@@ -32,14 +32,15 @@ def evalue(log: float) -> str:
 def paragraph(cell: CellReport, title: str) -> str:
     """Explain a cell to the person who has to act on it: figures, baseline, evidence, and how to see a failure."""
     lines = [
-        f"{title}: {percent(cell.rate)} of {cell.played} episodes succeeded, 95 % sequence {interval(cell.low, cell.high)}"
+        f"{title}: {percent(cell.rate)} of {cell.played} episodes succeeded,"
+        f" 95 % sequence {interval(cell.low, cell.high)}"
     ]
     if cell.baseline is not None:
         raised = f", raised by run-to-run noise at N={cell.total}" if cell.margin_raised else ""
         lines += [
             f"  baseline  {percent(cell.baseline)}: {cell.source}",
             f"  margin    {100 * cell.margin:.1f} points{raised}",
-            f"  evidence  e-value {evalue(cell.log_fail)} for a loss beyond the margin, {evalue(cell.log_pass)} against",
+            f"  evidence  e-value {evalue(cell.log_fail)} for a loss beyond it, {evalue(cell.log_pass)} against one",
         ]
     lines.append(f"  episodes  {denominators(cell)}")
     lines += [f"  note      {note}" for note in cell.notes]

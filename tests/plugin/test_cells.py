@@ -43,7 +43,7 @@ def test_a_policy_below_its_baseline_fails_with_what_a_person_needs(toy: pytest.
             "camera of weak on Toy Table: *% of * episodes succeeded, 95 % sequence [[]*[]]",
             "*baseline*80.0 %: arXiv 2600.00001v1, Table 1*",
             "*margin*points, raised by run-to-run noise at N=60",
-            "*evidence*e-value*for a loss beyond the margin*",
+            "*evidence*e-value*for a loss beyond it*",
             "*episodes*played of 60 audited*60 playable of 60 listed",
             "*failed*camera_*3 steps: pytest --robust-replay *",
         ]
