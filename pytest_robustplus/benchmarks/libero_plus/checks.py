@@ -1,0 +1,204 @@
+"""What must hold before LIBERO-Plus is worth playing: a wrong flip or version yields a silent 0 % otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
+from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
+from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
+from pytest_robustplus.errors import CheckFailedError, CheckSkipped
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.contract import Image, Observation
+
+# On MuJoCo 3.3.7 the bowl on the ramekin goes 1.5 cm and 16°, on 3.17 it goes 5.6 cm and 51°.
+TELLTALE = "libero_spatial/pick_up_the_black_bowl_on_the_ramekin_and_place_it_on_the_plate#0"
+SIDEWAYS_M, TURNED_DEG = 0.03, 30.0
+# The hand covers 2 to 3 % of the main camera's frame, in its upper quarter, and 18 % of the wrist camera's.
+HAND_SHARE = 0.08
+CHANGED = 12
+GRIPPER_STEPS = 10
+
+
+def _versions(context: CheckContext) -> str:
+    version = context.simulator.provenance()["mujoco"]
+    if tuple(int(part) for part in version.split(".")[:2]) >= (3, 4):
+        raise CheckFailedError(
+            f"MuJoCo {version} is installed. From 3.4 on, scenes of libero_spatial settle elsewhere and published"
+            ' numbers no longer apply. Install the tested one: pip install "mujoco<3.4".'
+        )
+    return f"MuJoCo {version}"
+
+
+def _renderer(context: CheckContext) -> str:
+    _needs_cameras(context)
+    context.simulator.reset(_first(context))
+    for name, image in context.simulator.observe().images.items():
+        if image.std() < 1:
+            raise CheckFailedError(
+                f"The camera {name!r} draws one plain colour. The OpenGL driver is broken here; try the other of"
+                " MUJOCO_GL=egl and MUJOCO_GL=osmesa, or update Mesa."
+            )
+    return context.simulator.provenance()["renderer"]
+
+
+def _settling(context: CheckContext) -> str:
+    from pytest_robustplus.benchmarks.libero_plus.settling import settling
+
+    simulator: Any = context.simulator
+    action = np.asarray(context.profile.settle_action)
+    farthest = settling(simulator, find_task(TELLTALE), action, context.profile.settle_steps)[0]
+    seen = f"{farthest.body} goes {100 * farthest.sideways_m:.1f} cm sideways and turns {farthest.turned_deg:.0f}°"
+    if farthest.sideways_m > SIDEWAYS_M or farthest.turned_deg > TURNED_DEG:
+        raise CheckFailedError(
+            f"While the scene settles, {seen}; up to {100 * SIDEWAYS_M:.0f} cm and {TURNED_DEG:.0f}° is normal. Check"
+            " MuJoCo's version (below 3.4) and settle_action in the model's profile."
+        )
+    return seen
+
+
+def _cameras(context: CheckContext) -> str:
+    _needs_cameras(context)
+    hands = {camera: _hand(context, camera) for camera in context.profile.cameras}
+    main, wrist = hands.get("agentview"), hands.get("wrist")
+    if (main is not None and main.share > HAND_SHARE) or (wrist is not None and wrist.share < HAND_SHARE):
+        shares = ", ".join(f"{100 * hand.share:.0f} % of {camera}" for camera, hand in hands.items())
+        raise CheckFailedError(
+            f"The cameras are swapped: the robot's hand covers {shares}, where it should be about 2 % of agentview and"
+            " 18 % of wrist. Check cameras in the model's profile and the keys under which the policy is sent images."
+        )
+    if main is not None and main.height < 0.5:
+        raise CheckFailedError(
+            "The policy would see agentview upside down: the robot's hand is in the lower half. Check flip in the"
+            " model's profile; LIBERO's models are trained on frames rotated by 180° or flipped vertically."
+        )
+    return "agentview upright, cameras in place" if main is not None else "cameras in place"
+
+
+def _shapes(context: CheckContext) -> str:
+    chunk = _answer(context, _settled(context, _first(context)))
+    needed = min(context.profile.replan, context.profile.chunk or 1)
+    if chunk.shape[1] != context.simulator.action_width or len(chunk) < needed:
+        raise CheckFailedError(
+            f"The policy answers chunks of shape {chunk.shape}; its profile asks for at least {needed} actions, each"
+            f" {context.simulator.action_width} wide. Check replan, chunk and action in the model's profile."
+        )
+    return f"chunks of {len(chunk)} actions, {chunk.shape[1]} wide"
+
+
+def _gripper(context: CheckContext) -> str:
+    simulator = context.simulator
+    observation = _settled(context, _first(context))
+    asked = float(_answer(context, observation)[0, -1])
+    still = np.asarray(context.profile.settle_action)
+    before = float(np.abs(observation.state["gripper_qpos"]).sum())
+    for step in range(GRIPPER_STEPS):
+        simulator.step(np.concatenate([still[:-1], [1.0]]), look=step == GRIPPER_STEPS - 1)
+    after = float(np.abs(simulator.observe().state["gripper_qpos"]).sum())
+    if after >= before:
+        raise CheckFailedError(
+            f"The gripper opens at +1 (from {1000 * before:.0f} to {1000 * after:.0f} mm), while LIBERO closes it."
+        )
+    if asked > 0:
+        raise CheckFailedError(
+            f"The policy closes the gripper with its very first action ({asked:+.2f}), while every LIBERO demonstration"
+            " begins with it open (-1). Check gripper and gripper_invert in the model's profile."
+        )
+    return f"+1 closes it, from {1000 * before:.0f} to {1000 * after:.0f} mm; the policy begins at {asked:+.2f}"
+
+
+def _init_states(_context: CheckContext) -> str:
+    from pytest_robustplus.benchmarks.libero_plus.init_states import init_states
+
+    bases = {(task.suite, task.base) for task in tasks() if task.dimension is Dimension.ORIGINAL}
+    for suite, base in sorted(bases):
+        states = init_states(suite, base)
+        if len(np.unique(states, axis=0)) < len(states):
+            raise CheckFailedError(
+                f"Initial states of {suite}/{base} repeat, so episodes would too. Install LIBERO-Plus' package again."
+            )
+    return f"{len(bases)} base tasks, all initial states different"
+
+
+CHECKS = (
+    Check("versions", _versions),
+    Check("init_states", _init_states),
+    Check("settling", _settling),
+    Check("renderer", _renderer),
+    Check("cameras", _cameras),
+    Check("shapes", _shapes),
+    Check("gripper", _gripper),
+)
+
+
+class _Hand(NamedTuple):
+    """Where the policy would see the robot's hand: share of the frame, and height from 0 (bottom) to 1."""
+
+    share: float
+    height: float
+
+
+def _hand(context: CheckContext, camera: str) -> _Hand:
+    """Find the hand by drawing the same scene without it."""
+    simulator: Any = context.simulator
+    simulator.reset(_first(context))
+    shown = _shown(context, camera)
+    simulator.reset(_first(context))
+    with _hidden_hand(simulator.environment.sim.model._model):
+        hidden = _shown(context, camera)
+    changed = np.abs(shown.astype(int) - hidden).max(axis=-1) > CHANGED
+    if not changed.any():
+        return _Hand(0.0, 0.0)
+    return _Hand(float(changed.mean()), 1 - float(np.argwhere(changed)[:, 0].mean()) / len(changed))
+
+
+def _shown(context: CheckContext, camera: str) -> Image:
+    observation = context.simulator.observe()
+    seen = getattr(context.policy, "seen", None)
+    image = (seen(observation) if seen else observation).images[camera]
+    # Models that learn with torch take their frames as (3, height, width).
+    return np.moveaxis(image, 0, -1) if image.shape[0] == 3 else image
+
+
+@contextmanager
+def _hidden_hand(model: Any) -> Iterator[None]:
+    parts = ("gripper0_", "robot0_right_hand")
+    hand = [g for g in range(model.ngeom) if model.body(int(model.geom_bodyid[g])).name.startswith(parts)]
+    groups = model.geom_group[hand].copy()
+    model.geom_group[hand] = 5  # a group that no camera draws
+    try:
+        yield
+    finally:
+        model.geom_group[hand] = groups
+
+
+def _settled(context: CheckContext, task: Task) -> Observation:
+    simulator, profile = context.simulator, context.profile
+    instruction = simulator.reset(task)
+    action = np.asarray(profile.settle_action)
+    for step in range(profile.settle_steps):
+        simulator.step(action, look=step == profile.settle_steps - 1)
+    context.policy.reset(0, instruction)
+    attach = getattr(context.policy, "attach", None)
+    if attach:
+        attach(0, simulator)
+    return simulator.observe()
+
+
+def _answer(context: CheckContext, observation: Observation) -> Any:
+    return np.asarray(context.policy.act([observation])[0])
+
+
+def _first(context: CheckContext) -> Task:
+    """An unperturbed task of a suite that the run draws from."""
+    suite = context.tasks[0].suite if context.tasks else SUITES[0]
+    return next(task for task in tasks() if task.dimension is Dimension.ORIGINAL and task.suite == suite)
+
+
+def _needs_cameras(context: CheckContext) -> None:
+    if not context.profile.cameras:
+        raise CheckSkipped("the policy looks at no camera")

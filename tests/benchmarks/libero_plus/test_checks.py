@@ -1,0 +1,120 @@
+"""Pre-flight checks on the real simulator: what is right passes, each planted mistake is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_robustplus.benchmarks.contract import CheckContext
+from pytest_robustplus.benchmarks.libero_plus import checks
+from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
+from pytest_robustplus.benchmarks.libero_plus.checks import CHECKS
+from pytest_robustplus.benchmarks.libero_plus.packages import installed
+from pytest_robustplus.errors import CheckFailedError, CheckSkipped
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.policies.profiled import Profiled
+
+pytestmark = pytest.mark.skipif(not installed(), reason="LIBERO-Plus is not installed")
+BY_NAME = {check.name: check.run for check in CHECKS}
+BENCHMARK = LiberoPlus({})
+PROFILE = replace(BENCHMARK.profile, image_size=128)
+
+
+class Still:
+    """Holds still for eight steps, the gripper as told."""
+
+    def __init__(self, gripper: float = -1.0, width: int = 7) -> None:
+        self._chunk = np.zeros((8, width))
+        self._chunk[:, -1] = gripper
+
+    def reset(self, slot: int, instruction: str) -> None:
+        pass
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        return [self._chunk for _ in observations]
+
+
+class Altered:
+    """A simulator with one thing changed."""
+
+    def __init__(self, simulator: Any, **changes: Any) -> None:
+        self.__dict__.update(changes, _simulator=simulator)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._simulator, name)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Any]:
+    built = BENCHMARK.simulator(PROFILE, BENCHMARK.protocol(PROFILE))
+    yield built
+    built.close()
+
+
+def context(simulator: Any, profile: Profile = PROFILE, policy: Any = None) -> CheckContext:
+    return CheckContext(simulator, Profiled(policy or Still(), profile), profile, [])
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_what_is_right_passes(simulator: Any, name: str) -> None:
+    assert BY_NAME[name](context(simulator))
+
+
+def test_a_new_mujoco_is_refused(simulator: Any) -> None:
+    def newer() -> Mapping[str, str]:
+        return {**simulator.provenance(), "mujoco": "3.10.0"}
+
+    with pytest.raises(CheckFailedError, match=r"MuJoCo 3\.10\.0.*pip install \"mujoco<3\.4\""):
+        BY_NAME["versions"](context(Altered(simulator, provenance=newer)))
+
+
+def test_upside_down_frames_are_named(simulator: Any) -> None:
+    profile = replace(PROFILE, flip={})
+    with pytest.raises(CheckFailedError, match=r"upside down.*flip"):
+        BY_NAME["cameras"](context(simulator, profile))
+
+
+def test_swapped_cameras_are_named(simulator: Any) -> None:
+    def swapped() -> Observation:
+        seen = simulator.observe()
+        images = {"agentview": seen.images["wrist"], "wrist": seen.images["agentview"]}
+        return Observation(images, seen.state, seen.instruction)
+
+    with pytest.raises(CheckFailedError, match="cameras are swapped"):
+        BY_NAME["cameras"](context(Altered(simulator, observe=swapped)))
+
+
+def test_an_inverted_gripper_is_named(simulator: Any) -> None:
+    with pytest.raises(CheckFailedError, match="closes the gripper with its very first action"):
+        BY_NAME["gripper"](context(simulator, policy=Still(gripper=1.0)))
+
+
+def test_too_short_a_chunk_is_named(simulator: Any) -> None:
+    profile = replace(PROFILE, replan=16, chunk=16)
+    with pytest.raises(CheckFailedError, match=r"shape \(8, 7\).*at least 16 actions"):
+        BY_NAME["shapes"](context(simulator, profile))
+
+
+def test_a_scene_that_slides_is_named(simulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "SIDEWAYS_M", 0.01)
+    with pytest.raises(CheckFailedError, match=r"While the scene settles, akita_black_bowl.* goes 1\.\d cm sideways"):
+        BY_NAME["settling"](context(simulator))
+
+
+def test_a_blank_camera_is_named(simulator: Any) -> None:
+    def blank() -> Observation:
+        seen = simulator.observe()
+        return Observation({name: np.zeros_like(image) for name, image in seen.images.items()}, seen.state, "")
+
+    with pytest.raises(CheckFailedError, match="one plain colour"):
+        BY_NAME["renderer"](context(Altered(simulator, observe=blank)))
+
+
+def test_cameras_do_not_concern_a_policy_that_does_not_look(simulator: Any) -> None:
+    with pytest.raises(CheckSkipped):
+        BY_NAME["cameras"](context(simulator, replace(PROFILE, cameras=())))
