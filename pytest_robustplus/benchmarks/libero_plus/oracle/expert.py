@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,6 +63,7 @@ class Oracle:
 
     def __init__(self) -> None:
         self._motions: dict[int, Motion] = {}
+        self.checkpoint = _checkpoint()
 
     def reset(self, slot: int, instruction: str) -> None:
         self._motions.pop(slot, None)
@@ -76,3 +79,11 @@ class Oracle:
         motion = self._motions.get(slot)
         action = next(motion, STILL) if motion is not None else STILL
         return np.array(action, np.float64)[None]
+
+
+def _checkpoint() -> str:
+    """Name the expert by its code, all of it: a changed skill is another policy."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return f"oracle-{digest.hexdigest()[:12]}"
