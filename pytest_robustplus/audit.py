@@ -181,6 +181,7 @@ class Audit:
             log_fail=evidence.log_fail,
             above=baseline is not None and plan.above(played, successes),
             order_seed=self._population.order_seed,
+            audit=self._state.id,
             notes=tuple(self._notes()),
             groups=self._groups(outcomes),
             failed=self._failed(played),

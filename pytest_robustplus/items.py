@@ -11,6 +11,7 @@ from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Check, CheckContext
 from pytest_robustplus.cells import Cell
 from pytest_robustplus.errors import BadInputError, CheckFailedError, CheckSkipped, RobustnessError
+from pytest_robustplus.outputs import cell_property
 from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.figures import paragraph, percent
 from pytest_robustplus.report.progress import progress
@@ -120,6 +121,7 @@ def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestR
         report.longrepr = str(error)
         if not isinstance(error, CheckFailedError):
             report.user_properties.append((_ERROR, type(error).__name__))
+    report.user_properties.extend(cell_property(item))
     found = item.stash.get(_REPORT, None)
     if found is not None and report.when == "call" and isinstance(error, AssertionError):
         benchmark = session_of(item.config).benchmarks[found.benchmark]

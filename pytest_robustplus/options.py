@@ -116,6 +116,8 @@ class Settings:
     libero_assets: Path | None
     progress: str
     fresh: bool = False
+    accept: str | None = None
+    accept_partial: bool = False
     own_models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -130,6 +132,9 @@ def add_options(parser: pytest.Parser) -> None:
         else:
             parser.addini(f"robust_{option.key}", option.help, type="string", default=None)
     group.addoption("--robust-fresh", action="store_true", help="start anew instead of resuming an unfinished run")
+    group.addoption("--robust-accept", nargs="?", const="default", metavar="FILE.toml",
+                    help="record this run's outcomes as a baseline (default: baselines/MODEL.toml)")
+    group.addoption("--robust-accept-partial", action="store_true", help="accept a run although cells are missing")
     group.addoption("--robust-models", action="store_true", help="list the models that have a card, and exit")
     group.addoption("--robust-replay", metavar="EPISODE", help="play a recorded episode again, write an MP4, and exit")
 
@@ -153,6 +158,8 @@ def read_settings(config: pytest.Config) -> Settings:
         libero_assets=values["libero_assets"],
         progress=values["progress"],
         fresh=config.getoption("--robust-fresh"),
+        accept=_accept(config.getoption("--robust-accept")),
+        accept_partial=config.getoption("--robust-accept-partial"),
         own_models=table.get("model", {}),
     )
 
@@ -207,6 +214,15 @@ def _plain(value: Any) -> str | list[str]:
     if isinstance(value, list):
         return [str(item) for item in value]
     return str(value)
+
+
+def _accept(place: str | None) -> str | None:
+    if place is None or place == "default" or place.endswith(".toml"):
+        return place
+    raise BadInputError(
+        f"--robust-accept {place!r} does not end in .toml. If it is what pytest should collect, write"
+        " --robust-accept=default before it; otherwise name a .toml file."
+    )
 
 
 def _dimensions(names: Iterable[str] | None) -> tuple[Dimension, ...] | None:

@@ -27,10 +27,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    from pytest_robustplus.outputs import Outputs
     from pytest_robustplus.session import session_of
 
     config.addinivalue_line("markers", "robustness(benchmark): this test is about cells of a benchmark, one item each.")
     session_of(config)
+    config.pluginmanager.register(Outputs(config), "robustplus-outputs")
 
 
 @pytest.hookimpl(tryfirst=True)

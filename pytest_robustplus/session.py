@@ -46,8 +46,13 @@ class Session:
         # Part of an audit's identity: with --robust-fresh, only workers of this very run share its episodes.
         self.salt = self.run if settings.fresh else ""
         self.claimant = f"{self.run}-{self.worker}"
+        self.questions = 1
         self._policies: dict[tuple[str, str], Checkpoint] = {}
         self._simulators: dict[tuple[str, object], Simulator] = {}
+
+    def count_questions(self, cells: int) -> None:
+        """Take note of how many cells this run asks about: a false FAIL in any of them is a false FAIL of the run."""
+        self.questions = max(cells, 1)
 
     @cached_property
     def cards(self) -> Mapping[str, Card]:

@@ -33,7 +33,8 @@ class CellReport:
     """Figures of a decided cell; rates, margins and intervals are fractions.
 
     ``total`` is the audited population, ``listed`` what the benchmark's list holds for this cell and ``playable`` what
-    of it this installation can play. ``log_pass`` and ``log_fail`` are natural logarithms of the two e-values.
+    of it this installation can play; ``audit`` is the ledger's id of the attempt.
+    ``log_pass`` and ``log_fail`` are natural logarithms of the two e-values.
     """
 
     model: str
@@ -57,6 +58,7 @@ class CellReport:
     log_fail: float = 0.0
     above: bool = False
     order_seed: str = ""
+    audit: int = 0
     notes: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     failed: tuple[FailedTask, ...] = ()

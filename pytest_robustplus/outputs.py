@@ -1,0 +1,103 @@
+"""What a run leaves behind besides its exit code: files for machines and people, written once, by the controller."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+import pytest
+
+from pytest_robustplus.cells import Cell
+from pytest_robustplus.errors import RobustnessError
+from pytest_robustplus.ledger import Ledger
+from pytest_robustplus.report.run import PROPERTY, CellResult, Results
+from pytest_robustplus.session import session_of
+
+_HELPER = re.compile(r"-helper\d+\]$")
+_CELLS = "robustplus_cells"
+
+
+class Outputs:
+    """A plugin of its own, because it keeps what every report said until the run is over."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._results = Results()
+        self._said: list[tuple[str, bool]] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        cells = _cells(session.items)
+        session_of(self._config).count_questions(len(cells))
+        self._results.expect(cells)
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None:
+            output[_CELLS] = cells
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        # A worker that died brought no output; the others collected the same cells.
+        self._results.expect(getattr(node, "workeroutput", {}).get(_CELLS, {}))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not _HELPER.search(report.nodeid):
+            self._results.add(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        cells = self._results.cells()
+        # A worker of pytest-xdist sees only its own cells; a run of other tests has nothing to report.
+        if hasattr(self._config, "workerinput") or not cells or self._config.option.collectonly:
+            return
+        try:
+            self._write(cells)
+        except RobustnessError as error:
+            self._said.append((f"NOT written: {error}", True))
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for text, wrong in self._said:
+            terminalreporter.write_line(text, red=wrong)
+
+    def _write(self, cells: list[CellResult]) -> None:
+        session = session_of(self._config)
+        settings = session.settings
+        if settings.accept is None:
+            return
+        with Ledger.open(session.ledger_path, create=False, verify=False) as ledger:
+            self._accept(cells, ledger)
+
+    def _accept(self, cells: list[CellResult], ledger: Ledger) -> None:
+        from pytest_robustplus.accept import DEFAULT, accept
+
+        session = session_of(self._config)
+        place = session.settings.accept
+        if place is None:
+            return
+        written = accept(
+            cells,
+            ledger,
+            session.benchmarks,
+            root=self._config.rootpath,
+            file=None if place == DEFAULT else self._config.invocation_params.dir / place,
+            partial=session.settings.accept_partial,
+        )
+        self._said += [(accepted.text, False) for accepted in written]
+
+
+def cell_property(item: pytest.Item) -> list[tuple[str, str]]:
+    """Name the cell that an item is about, as a property of its reports; empty for other items."""
+    name = _name(item)
+    return [(PROPERTY, json.dumps(name))] if name else []
+
+
+def _cells(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
+    named = {item.nodeid: _name(item) for item in items if not _HELPER.search(item.nodeid)}
+    return {node: name for node, name in named.items() if name}
+
+
+def _name(item: pytest.Item) -> list[str]:
+    cell = getattr(getattr(item, "callspec", None), "params", {}).get("cell")
+    return [cell.card.name, cell.benchmark.name, str(cell.dimension)] if isinstance(cell, Cell) else []

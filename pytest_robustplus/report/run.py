@@ -1,0 +1,93 @@
+"""What a run ended with, cell by cell: decided cells with their figures, and the others with the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import pytest
+
+from pytest_robustplus.report.cell import CellReport
+
+# On every report of a cell, decided or not; CellReport's own properties are there only once it is decided.
+PROPERTY = "cell"
+
+State = Literal["pass", "fail", "measured", "error", "skipped", "unfinished"]
+DECIDED: tuple[State, ...] = ("pass", "fail", "measured")
+
+
+class CellName(NamedTuple):
+    """Which cell: the key under which results, ledger and baselines meet."""
+
+    model: str
+    benchmark: str
+    dimension: str
+
+    def __str__(self) -> str:
+        return f"{self.model}-{self.benchmark}-{self.dimension}"
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """How one cell ended; ``figures`` are there exactly when it was decided, otherwise ``reason`` says why not."""
+
+    node: str
+    name: CellName
+    state: State
+    reason: str = ""
+    figures: CellReport | None = None
+
+    @property
+    def decided(self) -> bool:
+        """Whether there is a rate: nothing else may be shown as a result."""
+        return self.figures is not None
+
+
+class Results:
+    """Collects test reports, from this process or from workers, into one result per cell."""
+
+    def __init__(self) -> None:
+        self._expected: dict[str, CellName] = {}
+        self._found: dict[str, CellResult] = {}
+
+    def expect(self, cells: Mapping[str, Iterable[str]]) -> None:
+        """Announce the cells of this run by node id: one that never reports is unfinished, not forgotten."""
+        self._expected.update({node: CellName(*name) for node, name in cells.items()})
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Take one phase of one test; a decided cell stays decided whatever its teardown does."""
+        name = self._name(report)
+        if name is None:
+            return
+        known = self._found.get(report.nodeid)
+        figures = CellReport.from_properties(report.user_properties) if report.when == "call" else None
+        if figures is not None:
+            # The audit decided; a test that failed otherwise, say by an assertion of its own, is no passed cell.
+            state: State = "fail" if report.failed else figures.outcome
+            self._found[report.nodeid] = CellResult(report.nodeid, name, state, "", figures)
+        elif (known is None or not known.decided) and (report.failed or report.skipped):
+            state = "error" if report.failed else "skipped"
+            self._found[report.nodeid] = CellResult(report.nodeid, name, state, _reason(report))
+
+    def cells(self) -> list[CellResult]:
+        """One result per cell, in the order in which they were collected or, failing that, reported."""
+        nodes = dict.fromkeys([*self._expected, *self._found])
+        return [
+            self._found.get(node)
+            or CellResult(node, self._expected[node], "unfinished", "the run ended before this cell was decided")
+            for node in nodes
+        ]
+
+    def _name(self, report: pytest.TestReport) -> CellName | None:
+        for key, value in report.user_properties:
+            if key == PROPERTY:
+                return CellName(*json.loads(str(value)))
+        return self._expected.get(report.nodeid)
+
+
+def _reason(report: pytest.TestReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return report.longreprtext.strip().splitlines()[-1] if report.longreprtext.strip() else "no reason was given"
