@@ -18,6 +18,10 @@ class SimulatorError(RobustnessError):
     """An episode could not be played: retried once, recorded, never scored against the policy."""
 
 
+class PolicyUnreachableError(SimulatorError):
+    """The server behind a policy is gone, silent or out of step: infrastructure, so treated like a simulator's fault."""
+
+
 class PolicyError(RobustnessError):
     """The policy raised, or answered with something that no robot can execute: recorded, never scored."""
 

@@ -23,6 +23,7 @@ from pytest_robustplus.options import Settings, read_settings
 from pytest_robustplus.policies import specs
 from pytest_robustplus.policies.contract import Policy
 from pytest_robustplus.policies.profiled import Profiled
+from pytest_robustplus.references import References
 
 DEFAULT_MODELS = ("replay",)
 
@@ -106,12 +107,21 @@ class Session:
         tasks = {name: benchmark.tasks() for name, benchmark in self.benchmarks.items()}
         return Baselines.load(self.settings.baselines, tasks)
 
-    def baseline(self, cell: Cell) -> Baseline | None:
-        """What a cell is held against: of its suite alone where the cell has one and the table prints it."""
-        suite = cell.suites[0] if len(cell.suites) == 1 else None
-        find = self.baselines.find
-        found = find(cell.card.baseline, cell.benchmark.name, cell.dimension, suite=suite)
-        return found or find(cell.card.baseline, cell.benchmark.name, cell.dimension)
+    @cached_property
+    def references(self) -> References:
+        """The baselines as --robust-baseline names them."""
+        tasks = {name: benchmark.tasks() for name, benchmark in self.benchmarks.items()}
+        return References(self.baselines, tasks, self.config.rootpath, self.config.invocation_params.dir)
+
+    def baselines_of(self, cell: Cell) -> tuple[Baseline, ...]:
+        """What a cell is held against, one for each that --robust-baseline asks for and that there is."""
+        found = (self.references.find(name, cell) for name in self.settings.against)
+        return tuple(baseline for baseline in found if baseline is not None)
+
+    def lacking(self, cell: Cell) -> list[str]:
+        """Say which baselines were asked for and do not exist, so that a missing gate is never taken for a passed one."""
+        names = [name for name in self.settings.against if name not in ("any", "none")]
+        return [self.references.absence(name, cell) for name in names if self.references.find(name, cell) is None]
 
     def check_selection(self) -> None:
         """Refuse names that nothing offers; says nothing about which benchmark they belong to."""
@@ -129,7 +139,12 @@ class Session:
         """The cells that this run was asked for on one benchmark."""
         benchmark = find_benchmark(benchmark_name, self.benchmarks)
         names = [_model_name(name) if _is_spec(name) else name for name in self.settings.models]
-        return select(benchmark, self.cards, names or DEFAULT_MODELS, self.settings)
+        return select(benchmark, self._reached(), names or DEFAULT_MODELS, self.settings)
+
+    def _reached(self) -> Mapping[str, Card]:
+        """The cards with the profiles that hold over the transport by which this run reaches each model."""
+        spec = self.settings.policy
+        return {name: card.over(specs.split(spec or card.policy)[0]) for name, card in self.cards.items()}
 
     def playable(self, cell: Cell) -> list[Task]:
         """The tasks of a cell that this installation can play."""

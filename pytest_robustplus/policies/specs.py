@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustplus.errors import BadInputError, unknown
@@ -63,7 +64,7 @@ def from_python(request: PolicyRequest) -> Policy:
     """Build a policy from ``module:attribute``: an object with ``act``, or something that returns one when called."""
     module_name, _, attribute = request.address.partition(":")
     where = f"policy spec 'python:{request.address}'"
-    if not (module_name and attribute):
+    if not module_name:
         raise BadInputError(f"The {where} is not of the form python:module:attribute, such as python:my_policy:Policy.")
     try:
         target: Any = importlib.import_module(module_name)
@@ -72,6 +73,8 @@ def from_python(request: PolicyRequest) -> Policy:
             f"Cannot import {module_name!r} for {where}: {error}. Install it, or add its folder to sys.path with"
             " pythonpath = ['.'] in pytest's configuration."
         ) from error
+    if not attribute:
+        return _from_robotwin(target, request, where)
     for name in attribute.split("."):
         if not hasattr(target, name):
             public = [key for key in vars(target) if not key.startswith("_")]
@@ -86,8 +89,30 @@ def from_python(request: PolicyRequest) -> Policy:
     return policy  # type: ignore[no-any-return]
 
 
+def _from_robotwin(module: ModuleType, request: PolicyRequest, where: str) -> Policy:
+    from pytest_robustplus.policies.transports.robotwin import FUNCTIONS, RoboTwinPolicy, is_robotwin
+
+    if not is_robotwin(module):
+        raise BadInputError(
+            f"The {where} names a module alone, which has to be a RoboTwin policy with {', '.join(FUNCTIONS)}. Name an"
+            " object in it as python:module:attribute, such as python:my_policy:Policy."
+        )
+    return RoboTwinPolicy(module, request)
+
+
 def _script(name: str) -> PolicyFactory:
     return lambda request: request.benchmark.script(name)
+
+
+def _transport(module: str, kind: str) -> PolicyFactory:
+    """Import a transport when it is used: what it needs may not be installed."""
+
+    def build_transport(request: PolicyRequest) -> Policy:
+        found = importlib.import_module(f"pytest_robustplus.policies.transports.{module}")
+        policy: Policy = getattr(found, kind)(request)
+        return policy
+
+    return build_transport
 
 
 FACTORIES: Mapping[str, PolicyFactory] = {
@@ -95,4 +120,9 @@ FACTORIES: Mapping[str, PolicyFactory] = {
     "expert": _script("expert"),
     "replay": _script("replay"),
     "zero": _script("zero"),
+    "openpi": _transport("openpi", "OpenPi"),
+    "act": _transport("act", "Act"),
+    "vla-eval": _transport("vla_eval", "VlaEval"),
+    "onnx": _transport("onnx", "Onnx"),
+    "lerobot": _transport("lerobot", "LeRobot"),
 }

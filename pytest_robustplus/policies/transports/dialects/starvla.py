@@ -1,0 +1,84 @@
+"""starVLA's dialect in its three forms: requests in an envelope, answers and errors in another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.policies.transports import patience, replies
+from pytest_robustplus.policies.transports.dialects.contract import Server
+
+ASKED = "an inference"
+
+
+class StarVla:
+    """Today's form: flat, and the server answers actions that are un-normalised already."""
+
+    remembers = False
+    actions = "actions"
+
+    def __init__(self, server: Server, profile: Profile) -> None:
+        self._server = server
+        self._fields = {"unnorm_key": profile.statistics_key or None, **profile.request}
+        self._count = 0
+        self.where = f"The policy server at {server.address.url}"
+
+    def reset(self, instruction: str) -> None:
+        """The server remembers nothing, and answers a reset with an error."""
+
+    def act(self, observation: Observation) -> Actions:
+        self._count += 1
+        number = str(self._count)
+        message = {"type": "infer", "request_id": number, **self.body(self.seen(observation))}
+        envelope = self._server.ask(message, ASKED)
+        data = self._opened(envelope, number)
+        return replies.chunk(replies.field(data, self.actions, self.where), self.where)
+
+    def seen(self, observation: Observation) -> dict[str, Any]:
+        """The fields of one observation, a batch of one."""
+        fields: dict[str, Any] = {
+            "batch_images": [list(observation.images.values())],
+            "instructions": [observation.instruction],
+            **self._fields,
+        }
+        if "state" in observation.state:
+            fields["state"] = observation.state["state"][None]
+        return fields
+
+    def body(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Where the fields go in the request."""
+        return fields
+
+    def _opened(self, envelope: Any, number: str) -> Any:
+        """Take the answer out of its envelope; raises what the envelope says went wrong."""
+        if isinstance(envelope, Mapping):
+            got = envelope.get("request_id")
+            if got is not None and got != number:
+                raise patience.out_of_step(self._server.address, ASKED, number, got)
+            if envelope.get("ok") is False or envelope.get("status") == "error":
+                error = envelope.get("error")
+                text = error.get("message", error) if isinstance(error, Mapping) else error
+                raise patience.raised(self._server.address, ASKED, str(text))
+        return replies.field(envelope, "data", self.where)
+
+
+class StarVlaPayload(StarVla):
+    """VLA-JEPA's form: the fields under ``payload``; this side un-normalises."""
+
+    actions = "normalized_actions"
+
+    def body(self, fields: dict[str, Any]) -> dict[str, Any]:
+        return {"payload": fields}
+
+
+class StarVlaFlat(StarVla):
+    """ABot-M0's form: flat, frames and instruction as an example; this side un-normalises."""
+
+    actions = "normalized_actions"
+
+    def body(self, fields: dict[str, Any]) -> dict[str, Any]:
+        rest = {name: value for name, value in fields.items() if name not in ("batch_images", "instructions")}
+        example = {"image": fields["batch_images"][0], "lang": fields["instructions"][0]}
+        return {"examples": [example], **rest}

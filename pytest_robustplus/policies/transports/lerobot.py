@@ -1,0 +1,106 @@
+"""Checkpoints in a directory as lerobot saves them: policy, pre-processor and post-processor."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_robustplus.errors import BadInputError, PolicyError
+from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.policies.transports import replies, timing
+from pytest_robustplus.policies.transports.libraries import load
+
+if TYPE_CHECKING:
+    from pytest_robustplus.policies.specs import PolicyRequest
+
+PURPOSE = "Playing a lerobot checkpoint"
+STEPWISE = ("diffusion", "lingbot_va")
+"""Types that must be asked every step: their own queue holds what a chunk asked for at once would leave out."""
+
+
+class LeRobot:
+    """A directory written by ``save_pretrained``; the card's cameras feed its visual inputs in their order.
+
+    Frames go in as (1, 3, height, width) float32 in 0 to 1, with ``observation.state`` and ``task``. Runs on the GPU
+    if torch sees one. One episode at a time.
+    """
+
+    def __init__(self, request: PolicyRequest) -> None:
+        folder = Path(request.address).expanduser()
+        if not (folder / "config.json").is_file():
+            raise BadInputError(f"{folder} is no lerobot checkpoint: it has no config.json.")
+        self._torch = load("torch", "lerobot", PURPOSE)
+        factory = load("lerobot.policies.factory", "lerobot", PURPOSE)
+        configs = load("lerobot.configs.policies", "lerobot", PURPOSE)
+        config = configs.PreTrainedConfig.from_pretrained(str(folder))
+        config.device = "cuda" if self._torch.cuda.is_available() else "cpu"
+        self._policy = factory.get_policy_class(config.type).from_pretrained(str(folder), config=config)
+        self._policy.eval()
+        device = {"device_processor": {"device": config.device}}
+        self._before, self._after = factory.make_pre_post_processors(
+            config, pretrained_path=str(folder), preprocessor_overrides=device
+        )
+        self._stepwise = config.type in STEPWISE or getattr(config, "n_obs_steps", 1) > 1
+        self._cameras = _inputs(config, request.profile.cameras, str(folder))
+        self._device = config.device
+        self._slot: int | None = None
+        self.timings: deque[timing.Timing] = deque(maxlen=timing.KEPT)
+        self.checkpoint = f"lerobot-{config.type}-{_digest(folder)}"
+
+    def reset(self, slot: int, instruction: str) -> None:
+        self._slot = slot
+        self._policy.reset()
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        return [self._act(observation) for observation in observations]
+
+    def _act(self, observation: Observation) -> Actions:
+        if observation.slot != self._slot:
+            raise PolicyError(f"A lerobot policy keeps one episode at a time, that of slot {self._slot}.")
+        start = perf_counter()
+        batch: dict[str, Any] = {"task": [observation.instruction]}
+        for camera, name in self._cameras.items():
+            batch[name] = self._tensor(np.moveaxis(observation.images[camera], -1, 0)).float() / 255
+        if "state" in observation.state:
+            batch["observation.state"] = self._tensor(observation.state["state"]).float()
+        with self._torch.inference_mode():
+            ask = self._policy.select_action if self._stepwise else self._policy.predict_action_chunk
+            # Moving the answer to the host waits for the device, so the time is that of the whole inference.
+            answer = self._after(ask(self._before(batch))).float().cpu().numpy()
+        self.timings.append(timing.Timing(perf_counter() - start, None, 0, 0))
+        return replies.chunk(answer, "The lerobot policy")
+
+    def _tensor(self, array: Any) -> Any:
+        return self._torch.from_numpy(np.ascontiguousarray(array)[None]).to(self._device)
+
+
+def _inputs(config: Any, cameras: Sequence[str], where: str) -> dict[str, str]:
+    names = list(config.image_features)
+    if len(names) < len(cameras):
+        raise BadInputError(
+            f"{where} has {len(names)} visual inputs ({', '.join(names)}), but the model's profile has the cameras"
+            f" {', '.join(cameras)}. Name those that it reads under cameras."
+        )
+    missing = [name for name in names[len(cameras) :] if "empty" not in name]
+    if missing:
+        raise BadInputError(
+            f"{where} reads {', '.join(missing)} beside the cameras {', '.join(cameras)} of the model's profile."
+        )
+    return dict(zip(cameras, names, strict=False))
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".json", ".safetensors"):
+            digest.update(path.name.encode())
+            with path.open("rb") as file:
+                while piece := file.read(2**20):
+                    digest.update(piece)
+    return digest.hexdigest()[:12]

@@ -1,0 +1,117 @@
+"""Policies in an ONNX file: inputs are found by name, and shaped as the file says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_robustplus.errors import BadInputError, PolicyError, unknown
+from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.policies.transports import replies, timing
+from pytest_robustplus.policies.transports.libraries import load
+
+if TYPE_CHECKING:
+    from pytest_robustplus.policies.specs import PolicyRequest
+
+TYPES = {
+    "tensor(uint8)": np.uint8,
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+}
+Read = Callable[[Observation], NDArray[Any]]
+
+
+class Onnx:
+    """A file with an input per camera, ``state`` and ``instruction``; ``actions``, or its only output, is the chunk.
+
+    A frame of three axes has a batch axis put before it where the file has four; where the file has three channels
+    first, the axes are moved; a float input receives 0 to 1. ``instruction`` is a text tensor. Raises
+    ``BadInputError`` for an input of any other name.
+    """
+
+    def __init__(self, request: PolicyRequest) -> None:
+        path = Path(request.address).expanduser()
+        library = load("onnxruntime", "pytest-robustplus[onnx]", "Playing an ONNX file")
+        try:
+            self.checkpoint = f"onnx-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+            self._session = library.InferenceSession(str(path), providers=library.get_available_providers())
+        except OSError as error:
+            raise BadInputError(f"Cannot read the ONNX file {path}: {error.strerror}.") from error
+        except Exception as error:
+            # onnxruntime's own exceptions share no public base class.
+            raise BadInputError(f"{path} is not an ONNX file that can be played: {error}") from error
+        self._inputs = {
+            node.name: _reader(node, request.profile.cameras, str(path)) for node in self._session.get_inputs()
+        }
+        outputs = [node.name for node in self._session.get_outputs()]
+        if "actions" not in outputs and len(outputs) != 1:
+            raise unknown("output", "actions", outputs, where=str(path))
+        self._output = ["actions"] if "actions" in outputs else outputs
+        self.timings: deque[timing.Timing] = deque(maxlen=timing.KEPT)
+
+    def reset(self, slot: int, instruction: str) -> None:
+        """A file remembers nothing."""
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        return [self._act(observation) for observation in observations]
+
+    def _act(self, observation: Observation) -> Actions:
+        start = perf_counter()
+        try:
+            (answer,) = self._session.run(
+                self._output, {name: read(observation) for name, read in self._inputs.items()}
+            )
+        except PolicyError:
+            raise
+        except Exception as error:
+            raise PolicyError(f"The ONNX file failed: {error}") from error
+        self.timings.append(timing.Timing(perf_counter() - start, None, 0, 0))
+        return replies.chunk(answer, "The ONNX file")
+
+
+def _reader(node: Any, cameras: Sequence[str], where: str) -> Read:
+    if node.name in cameras:
+        return _frame_reader(node, where)
+    if node.name == "state":
+        dtype, batched = _dtype(node, where), len(node.shape) == 2
+        return lambda seen: _vector(seen).astype(dtype)[None] if batched else _vector(seen).astype(dtype)
+    if node.name == "instruction" and node.type == "tensor(string)":
+        return lambda seen: np.array([seen.instruction], dtype=object)
+    raise unknown("input", node.name, [*cameras, "state", "instruction"], where=where)
+
+
+def _frame_reader(node: Any, where: str) -> Read:
+    dtype, rank = _dtype(node, where), len(node.shape)
+    if rank not in (3, 4):
+        raise BadInputError(f"Input {node.name} of {where} has shape {node.shape}; a frame has three axes, or four.")
+    first = node.shape[-3] == 3 and node.shape[-1] != 3
+
+    def read(seen: Observation) -> NDArray[Any]:
+        frame: NDArray[Any] = seen.images[node.name]
+        if dtype is not np.uint8:
+            frame = frame.astype(dtype) / dtype(255)
+        if first:
+            frame = np.ascontiguousarray(np.moveaxis(frame, -1, 0))
+        return frame[None] if rank == 4 else frame
+
+    return read
+
+
+def _vector(seen: Observation) -> NDArray[Any]:
+    if "state" not in seen.state:
+        raise PolicyError("The ONNX file reads a state, but the model's profile describes none: set state in it.")
+    return np.asarray(seen.state["state"])
+
+
+def _dtype(node: Any, where: str) -> Any:
+    if node.type not in TYPES:
+        raise BadInputError(f"Input {node.name} of {where} is a {node.type}; readable are {', '.join(TYPES)}.")
+    return TYPES[node.type]

@@ -1,0 +1,106 @@
+"""Policy servers on a websocket: openpi's protocol, and the dialects that other models made of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_robustplus.errors import PolicyError, unknown
+from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.policies.transports import patience, replies, timing
+from pytest_robustplus.policies.transports.address import parse
+from pytest_robustplus.policies.transports.arrays import MalformedMessageError
+from pytest_robustplus.policies.transports.dialects import DIALECTS, Dialect
+from pytest_robustplus.policies.transports.msgpack_numpy import Codec
+from pytest_robustplus.policies.transports.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from pytest_robustplus.policies.specs import PolicyRequest
+
+
+class OpenPi:
+    """A policy behind ``ws://host:port``; the card says which dialect its server speaks.
+
+    Building it waits until the server has loaded. ``timings`` has one entry per request that was answered. Raises
+    ``PolicyUnreachableError`` for a server that is gone or silent, ``PolicyError`` for one that raised or answered what
+    its dialect does not allow.
+    """
+
+    def __init__(self, request: PolicyRequest) -> None:
+        spec = f"openpi:{request.address}"
+        self.address = parse(request.address, ("ws", "wss"), spec)
+        name = self.address.dialect or request.card.dialect or "openpi"
+        if name not in DIALECTS:
+            raise unknown("dialect of openpi", name, DIALECTS, where=f"policy spec {spec!r} or the model's card")
+        self.timings: deque[timing.Timing] = deque(maxlen=timing.KEPT)
+        self.metadata: Mapping[str, Any] = {}
+        self._codec = Codec("bytes")
+        self._dialect: Dialect = DIALECTS[name](self, request.profile)
+        self._slot: int | None = None
+        self._socket = WebSocket(self.address, self._greet)
+        self._socket.open()
+        self.checkpoint = self.address.checkpoint or identity(self.metadata)
+
+    def reset(self, slot: int, instruction: str) -> None:
+        self._slot = slot
+        self._dialect.reset(instruction)
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        return [self._act(observation) for observation in observations]
+
+    def ask(
+        self, message: Mapping[str, Any], asked: str, *, kind: Literal["infer", "cache"] = "infer", text: str = ""
+    ) -> Any:
+        """Send ``message`` and return the decoded answer; ``text`` is the one text frame that is no traceback."""
+        start = perf_counter()
+        frame = self._codec.encode(message)
+        self._socket.send(frame, asked)
+        answer = self._socket.receive(asked)
+        if isinstance(answer, str):
+            if text and answer.strip() == text:
+                return answer
+            self._socket.close()
+            raise patience.raised(self.address, asked, answer)
+        reply = self._decoded(answer, asked)
+        round_trip = perf_counter() - start
+        served = replies.seconds(reply, "server_timing", "infer_ms")
+        self.timings.append(timing.Timing(round_trip, served, len(frame), len(answer), kind))
+        return reply
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _act(self, observation: Observation) -> Actions:
+        if self._dialect.remembers and observation.slot != self._slot:
+            raise PolicyError(
+                f"The policy server at {self.address.url} remembers one episode at a time, that of slot {self._slot},"
+                f" but slot {observation.slot} asked. Give each simulator a server of its own."
+            )
+        return self._dialect.act(observation)
+
+    def _greet(self, socket: WebSocket) -> None:
+        asked = "its greeting"
+        greeting = socket.receive(asked)
+        if isinstance(greeting, str):
+            raise patience.raised(self.address, asked, greeting)
+        metadata = self._decoded(greeting, asked)
+        if not isinstance(metadata, Mapping):
+            raise patience.malformed(self.address, asked, f"a {type(metadata).__name__} instead of a map")
+        self.metadata = metadata
+
+    def _decoded(self, frame: bytes, asked: str) -> Any:
+        try:
+            return self._codec.decode(frame)
+        except MalformedMessageError as error:
+            self._socket.close()
+            raise patience.malformed(self.address, asked, error) from error
+
+
+def identity(metadata: Mapping[str, Any]) -> str:
+    """Name the checkpoint by what its server says about itself; two servers that say the same look the same."""
+    text = repr(sorted((str(key), repr(value)) for key, value in metadata.items()))
+    return f"server-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
