@@ -30,7 +30,7 @@ class Movement(NamedTuple):
 
 
 def settling(simulator: LiberoSimulator, task: Task, action: Actions, steps: int) -> tuple[Movement, ...]:
-    """Reset to ``task``, take ``steps`` settling steps and return every free object's movement, the farthest sideways first."""
+    """Reset to ``task``, take ``steps`` settling steps and return every free object's movement, farthest first."""
     simulator.reset(task)
     before = _poses(simulator)
     for _ in range(steps):

@@ -21,7 +21,8 @@ from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus import cameras, noise, packages
 from pytest_robustplus.benchmarks.libero_plus.drawing import Canvas
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
-from pytest_robustplus.benchmarks.libero_plus.scenes import CONTROL_HZ, Scene, SceneCache
+from pytest_robustplus.benchmarks.libero_plus.scene import CONTROL_HZ, Scene
+from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache
 from pytest_robustplus.benchmarks.libero_plus.tasks import instruction
 from pytest_robustplus.errors import BadInputError, SimulatorError, unknown
 from pytest_robustplus.perturbations import Dimension
@@ -77,6 +78,11 @@ class LiberoSimulator:
         self._instruction = ""
         self._step = 0
         self._seen: Observation | None = None
+
+    @property
+    def task(self) -> Task:
+        """The task at hand, for scripts that play by its name."""
+        return self._playing()[0]
 
     @property
     def environment(self) -> Any:

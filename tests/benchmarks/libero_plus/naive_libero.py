@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus import noise, packages
 from pytest_robustplus.benchmarks.libero_plus.init_states import init_state
-from pytest_robustplus.benchmarks.libero_plus.scenes import scene_name
+from pytest_robustplus.benchmarks.libero_plus.scene import scene_name
 from pytest_robustplus.benchmarks.libero_plus.simulator import STATE, LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import variant_name
 from pytest_robustplus.perturbations import Dimension

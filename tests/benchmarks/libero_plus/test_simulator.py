@@ -10,7 +10,8 @@ import pytest
 
 from pytest_robustplus.benchmarks.libero_plus import cameras
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
-from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache, scene_name
+from pytest_robustplus.benchmarks.libero_plus.scene import scene_name
+from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache
 from pytest_robustplus.benchmarks.libero_plus.settling import settling
 from pytest_robustplus.benchmarks.libero_plus.simulator import CLOCK_SUBSTEP, SUBSTEPS, LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
@@ -147,11 +148,21 @@ def test_tasks_share_models(blind: LiberoSimulator) -> None:
 
 
 def test_memory_bounds_what_is_kept() -> None:
+    """The least recently played model goes first; the latest is never taken away."""
     cache = SceneCache(None, None, memory_bytes=1)
-    spatial, floor = find_task(f"{SPATIAL}#0"), find_task("libero_object/pick_up_the_milk_and_place_it_in_the_basket#0")
+    spatial, goal, floor = (
+        find_task(name)
+        for name in (
+            f"{SPATIAL}#0",
+            "libero_goal/put_the_bowl_on_the_plate#0",
+            "libero_object/pick_up_the_milk_and_place_it_in_the_basket#0",
+        )
+    )
     first = cache.scene(spatial)
     assert cache.scene(spatial) is first
-    cache.scene(floor)
+    cache.scene(goal)
+    latest = cache.scene(floor)
+    assert cache.scene(floor) is latest
     again = cache.scene(spatial)
     assert again is not first
     assert again.compiled is not first.compiled

@@ -9,7 +9,7 @@ import naive_libero as naive
 import pytest
 
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
-from pytest_robustplus.benchmarks.libero_plus.scenes import ARM_JOINTS
+from pytest_robustplus.benchmarks.libero_plus.scene import ARM_JOINTS
 from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task
 from pytest_robustplus.perturbations import Dimension

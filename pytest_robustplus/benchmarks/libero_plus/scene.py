@@ -1,0 +1,130 @@
+"""One task's scene: built once by the package's own code, and reset by it for every episode."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.libero_plus import cameras
+from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
+from pytest_robustplus.benchmarks.libero_plus.init_states import init_state
+from pytest_robustplus.benchmarks.libero_plus.protocol import RobotStart
+from pytest_robustplus.benchmarks.libero_plus.randomness import lent
+from pytest_robustplus.benchmarks.libero_plus.tasks import variant_name
+from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.perturbations import Dimension
+
+CONTROL_HZ = 20
+ARM_JOINTS = 7
+_SHARE_BASE = (Dimension.ORIGINAL, Dimension.CAMERA, Dimension.ROBOT, Dimension.NOISE)
+
+
+def scene_name(task: Task) -> str:
+    """Name the BDDL file and the stored initial states that a task is played from."""
+    return task.base if task.dimension in _SHARE_BASE else variant_name(task)
+
+
+class Scene:
+    """One task's environment and goal on a compiled model that other scenes may share."""
+
+    def __init__(self, environment: Any, compiled: CompiledScene) -> None:
+        self.environment = environment
+        self.compiled = compiled
+        self._initializers = tuple(environment.object_property_initializers)
+        self._nominal_robot: str = environment.robot_names[0]
+        # Nothing is sampled but what a policy looks at.
+        self.sensors = {name: observable._sensor for name, observable in environment._setup_observables().items()}
+        environment._observables = {}
+
+    def reset(self, task: Task, env_seed: int, robot_start: RobotStart) -> None:
+        """Put the scene into a task's initial state, bit for bit as a fresh environment of the package arrives there.
+
+        The package builds, seeds, builds again, resets and loads the stored state; building again matters in that it
+        registers every sampler of drawer and knob positions a second time, which then draws twice.
+        """
+        from robosuite.utils.errors import RandomizationError
+
+        environment = self.environment
+        joints = self._joints(task)
+        environment.object_property_initializers = list(self._initializers)
+        with lent(env_seed):
+            while True:
+                self.compiled.restore()
+                environment.robots[0].init_qpos = joints
+                try:
+                    environment.reset()
+                    break
+                except RandomizationError:  # objects did not fit; the package builds once more and draws on
+                    environment._load_model()
+        cameras.place(environment, self.compiled.model, cameras.view(task))
+        environment.sim.set_state_from_flattened(init_state(task.suite, scene_name(task), task.trial))
+        if robot_start == "joints":
+            environment.sim.data.qpos[:ARM_JOINTS] = joints
+        environment.sim.forward()
+        environment._check_success()
+        environment._post_process()
+
+    def _joints(self, task: Task) -> NDArray[np.float64]:
+        from robosuite.models.robots.robot_model import REGISTERED_ROBOTS
+
+        pose = str(task.parameters["pose"]) if task.dimension is Dimension.ROBOT else ""
+        name = self._nominal_robot + pose
+        if name not in REGISTERED_ROBOTS:
+            raise BadInputError(f"{task.name}: LIBERO-Plus has no robot pose {pose}; poses are numbered 1 to 500.")
+        robot = REGISTERED_ROBOTS[name]
+        joints: NDArray[np.float64] = robot.init_qpos.fget(object.__new__(robot))
+        return joints
+
+
+def build(path: Path, problems: Mapping[str, Any], compiled: Callable[[str], CompiledScene]) -> Scene:
+    """Build the environment of a BDDL file; ``compiled`` turns a scene's XML into a model, or finds it."""
+    import robosuite
+    from liberoplus.liberoplus.envs import bddl_utils
+    from robosuite.utils.errors import RandomizationError
+
+    problem = problems[bddl_utils.get_problem_info(str(path))["problem_name"]]
+    environment = problem.__new__(problem)
+    models: list[CompiledScene] = []
+
+    def initialize_sim() -> None:
+        """Stand in for robosuite's method, which compiles a model of its own."""
+        models.append(compiled(environment.model.get_xml()))
+        models[-1].restore()
+        environment.sim = models[-1].sim
+        environment.sim.reset()
+        environment.sim.forward()
+        environment.initialize_time(environment.control_freq)
+
+    # On the instance, before it is initialised: robosuite would register a class of ours for good, model and all.
+    environment._initialize_sim = initialize_sim
+    for seed in count():
+        with lent(seed), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            try:
+                environment.__init__(
+                    str(path),
+                    **cameras.View()._asdict(),
+                    init_state=0,
+                    robots=["Panda"],
+                    controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
+                    initialization_noise=None,
+                    use_camera_obs=False,
+                    has_offscreen_renderer=False,
+                    control_freq=CONTROL_HZ,
+                    hard_reset=False,
+                )
+            except RandomizationError:  # objects did not fit at random; where they go is decided at every reset
+                continue
+            environment._load_model()
+            environment._setup_references()
+        break
+    return Scene(environment, models[-1])
