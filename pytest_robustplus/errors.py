@@ -19,7 +19,7 @@ class SimulatorError(RobustnessError):
 
 
 class PolicyUnreachableError(SimulatorError):
-    """The server behind a policy is gone, silent or out of step: infrastructure, so treated like a simulator's fault."""
+    """The server behind a policy is gone, silent or out of step: infrastructure, treated like a simulator's fault."""
 
 
 class PolicyError(RobustnessError):
