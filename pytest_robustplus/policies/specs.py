@@ -94,8 +94,8 @@ def _from_robotwin(module: ModuleType, request: PolicyRequest, where: str) -> Po
 
     if not is_robotwin(module):
         raise BadInputError(
-            f"The {where} is not of the form python:module:attribute, such as python:my_policy:Policy; a module alone has"
-            f" to be a RoboTwin policy, with {', '.join(FUNCTIONS)}."
+            f"The {where} is not of the form python:module:attribute, such as python:my_policy:Policy; a module alone"
+            f" has to be a RoboTwin policy, with {', '.join(FUNCTIONS)}."
         )
     return RoboTwinPolicy(module, request)
 
