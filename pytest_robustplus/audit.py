@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.cells import Cell
-from pytest_robustplus.errors import PolicyError, SimulatorError
+from pytest_robustplus.errors import BadInputError, PolicyError, SimulatorError
+from pytest_robustplus.gates import gates
 from pytest_robustplus.ledger import AuditKey, Conclusion, EpisodeRecord
 from pytest_robustplus.population import Population, digest
 from pytest_robustplus.report.cell import CellReport, FailedTask, Group, Outcome
@@ -18,7 +20,7 @@ from pytest_robustplus.report.progress import Progress
 from pytest_robustplus.rollout.episode import play
 from pytest_robustplus.rollout.replay import provenance
 from pytest_robustplus.session import Session
-from pytest_robustplus.verdict.audit import Verdict
+from pytest_robustplus.verdict.audit import Plan, Verdict
 
 # One retry tells a passing fault of the infrastructure from a lasting one.
 TRIES = 2
@@ -31,13 +33,18 @@ SHOWN_FAILURES = 5
 class Audit:
     """One cell's attempt at a verdict; any number of workers may share it through the ledger."""
 
-    def __init__(self, session: Session, cell: Cell, baseline: Baseline | None, progress: Progress) -> None:
-        self._session, self._cell, self._baseline, self._progress = session, cell, baseline, progress
+    def __init__(self, session: Session, cell: Cell, baselines: Sequence[Baseline], progress: Progress) -> None:
+        self._session, self._cell, self._baselines, self._progress = session, cell, baselines, progress
         self._checkpoint = session.checkpoint(cell)
-        self._population = Population.of(cell, self._checkpoint.fingerprint, baseline, session.settings.budget)
+        self._population = Population.of(cell, self._checkpoint.fingerprint, baselines, session.settings.budget)
+        if not self._population.tasks:
+            raise BadInputError(
+                f"{cell.id}: none of its {self._population.playable:,} playable tasks has an outcome in the accepted"
+                f" run ({', '.join(baseline.source for baseline in baselines)}). Accept a run that played them."
+            )
         self._protocol = cell.benchmark.protocol(cell.profile)
-        self._planned = self._population.plan(baseline, session.settings)
-        self._looked = 0
+        self._gates = gates(baselines, self._population, session.settings, session.questions)
+        self._interval = Plan(len(self._population.tasks), 0, 0).interval
         key = AuditKey(
             model=cell.card.name,
             benchmark=cell.benchmark.name,
@@ -90,24 +97,27 @@ class Audit:
         many workers fed it.
         """
         outcomes = self._session.ledger.prefix(self._state.id)
-        successes = sum(outcomes[: self._looked])
-        for played in range(self._looked + 1, len(outcomes) + 1):
-            successes += outcomes[played - 1]
-            if self._verdict(played, successes) is not None:
-                return played
-        self._looked = len(outcomes)
+        for gate in self._gates:
+            gate.look(outcomes)
+        total = len(self._population.tasks)
+        decided = [gate.decision for gate in self._gates if gate.decision is not None]
+        # One lost question fails the cell; it passes only when every question has been answered.
+        if failed := [played for played, verdict in decided if verdict is Verdict.FAIL]:
+            return min(failed)
+        if self._gates and len(decided) == len(self._gates):
+            return max(played for played, _ in decided)
+        if len(outcomes) == total:
+            return total
         if outcomes:
-            plan = self._planned.plan
-            bounds = plan.interval(len(outcomes), successes)
-            self._progress.show(self._cell.id, len(outcomes), successes, plan.total, bounds)
+            bounds = self._interval(len(outcomes), sum(outcomes))
+            self._progress.show(self._cell.id, len(outcomes), sum(outcomes), total, bounds)
         return None
 
-    def _verdict(self, played: int, successes: int) -> Outcome | None:
-        plan = self._planned.plan
-        if self._baseline is None:
-            return "measured" if played == plan.total else None
-        found = plan.verdict(played, successes)
-        return None if found is None else ("pass" if found is Verdict.PASS else "fail")
+    def _outcome(self, played: int) -> Outcome:
+        if not self._gates:
+            return "measured"
+        failed = any(g.decision and g.decision[0] <= played and g.decision[1] is Verdict.FAIL for g in self._gates)
+        return "fail" if failed else "pass"
 
     def _play(self, position: int) -> None:
         task = self._population.tasks[position]
@@ -154,11 +164,15 @@ class Audit:
     def _report(self, played: int, seconds: float) -> CellReport:
         outcomes = self._session.ledger.prefix(self._state.id)[:played]
         successes = sum(outcomes)
-        plan, baseline = self._planned.plan, self._baseline
-        evidence = plan.log_evalues(played, successes)
-        low, high = plan.interval(played, successes)
-        outcome = self._verdict(played, successes)
-        assert outcome is not None
+        low, high = self._interval(played, successes)
+        outcome = self._outcome(played)
+        tasks, episodes = [task.name for task in self._population.tasks], self._episodes(played)
+        asked = [gate.report(outcomes, tasks, episodes) for gate in self._gates]
+        # The figures beside the rate are those of the question that failed, or else of the first.
+        shown = next((gate for gate in asked if gate.verdict == "fail"), asked[0]) if asked else None
+        above = any(gate.planned.plan.above(played, successes) for gate in self._gates if gate.side != "above") or any(
+            gate.side == "above" and gate.verdict == "fail" for gate in asked
+        )
         return CellReport(
             model=self._cell.card.name,
             benchmark=self._cell.benchmark.name,
@@ -166,37 +180,61 @@ class Audit:
             outcome=outcome,
             successes=successes,
             played=played,
-            total=plan.total,
+            total=len(tasks),
             playable=self._population.playable,
             listed=self._population.listed,
             low=low,
             high=high,
             seconds=seconds,
             resumed=min(self._state.resumed, played),
-            baseline=None if baseline is None else self._population.rate(baseline),
-            source="" if baseline is None else baseline.source,
-            margin=self._planned.margin,
-            margin_raised=self._planned.raised,
-            log_pass=evidence.log_pass,
-            log_fail=evidence.log_fail,
-            above=baseline is not None and plan.above(played, successes),
+            baseline=None if shown is None else shown.baseline,
+            source="" if shown is None else shown.source,
+            margin=0.0 if shown is None else shown.margin,
+            margin_raised=shown is not None and shown.raised,
+            log_pass=0.0 if shown is None else shown.log_pass,
+            log_fail=0.0 if shown is None else shown.log_fail,
+            above=above,
             order_seed=self._population.order_seed,
             audit=self._state.id,
-            notes=tuple(self._notes()),
+            notes=tuple(self._notes(above)),
             groups=self._groups(outcomes),
             failed=self._failed(played),
+            gates=tuple(asked),
         )
 
-    def _notes(self) -> list[str]:
-        notes = self._population.notes(self._baseline)
-        baseline = self._baseline
-        if baseline is not None:
+    def _notes(self, above: bool) -> list[str]:
+        notes = list(self._session.lacking(self._cell))
+        if above:
+            notes.append(
+                "above its baseline by more than the margin: as suspicious as a loss (leaked tasks? protocol?)"
+            )
+        for baseline in self._baselines:
+            notes += self._population.notes(baseline)
             own = self._protocol["prompt_source"]
             if baseline.prompt_source and baseline.prompt_source != own:
                 notes.append(f"prompts come from {own}, the baseline's from {baseline.prompt_source}")
-            if self._planned.plan.vacuous:
-                notes.append("the margin swallows the baseline, so this cell cannot fail; give it more episodes")
+            notes += self._other_versions(baseline)
+        if any(gate.planned.plan.vacuous and gate.side != "above" for gate in self._gates):
+            notes.append("the margin swallows the baseline, so this cell cannot fail; give it more episodes")
         return notes
+
+    def _other_versions(self, baseline: Baseline) -> list[str]:
+        if not baseline.versions:
+            return []
+        played = self._session.ledger.attempts(self._state.id, 0)
+        here = played[-1].record.provenance if played else {}
+        return [
+            f"{name} {here[name]} here, {then} in the baseline"
+            for name, then in baseline.versions.items()
+            if name in here and here[name] != then
+        ]
+
+    def _episodes(self, played: int) -> list[int]:
+        return [
+            stored.id
+            for stored in self._session.ledger.episodes(self._state.id)
+            if stored.position < played and stored.record.success is not None
+        ]
 
     def _groups(self, outcomes: list[bool]) -> tuple[Group, ...]:
         found: dict[str, list[bool]] = defaultdict(list)

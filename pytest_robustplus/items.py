@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,8 +37,8 @@ class CellTest:
     cell: Cell
     item: pytest.Item
 
-    def not_worse_than(self, baseline: Baseline | None) -> bool:
-        """Play until it is known whether the cell reaches the baseline less its margin.
+    def not_worse_than(self, baseline: Baseline | Sequence[Baseline] | None) -> bool:
+        """Play until it is known whether the cell reaches the baseline, or each of several, less its margin.
 
         Without a baseline the whole population is played and the test is skipped with the figures: measured, not
         passed. Raises ``SimulatorError`` or ``PolicyError`` when episodes could not be played.
@@ -47,7 +48,8 @@ class CellTest:
 
         session = session_of(self.item.config)
         _refuse_unfit(session, self.cell)
-        report = Audit(session, self.cell, baseline, progress(self.item.config, session.settings.progress)).decide()
+        baselines = [] if baseline is None else [baseline] if isinstance(baseline, Baseline) else baseline
+        report = Audit(session, self.cell, baselines, progress(self.item.config, session.settings.progress)).decide()
         self.item.stash[_REPORT] = report
         self.item.user_properties.extend(report.properties())
         if report.outcome == "measured":

@@ -21,6 +21,16 @@ def _words(value: str) -> list[str]:
     return [word for word in value.replace(",", " ").split() if word]
 
 
+def _references(value: str) -> list[str]:
+    names = [name for name in value.replace(",", " ").split() if name]
+    for name in names:
+        if name not in ("paper", "last", "none") and not name.endswith(".toml"):
+            raise ValueError(f"{name!r} is neither paper, last, none nor a .toml file")
+    if "none" in names and len(names) > 1:
+        raise ValueError("none cannot stand beside another")
+    return names
+
+
 def _positive(value: str) -> int:
     if not value.isdecimal() or int(value) < 1:
         raise ValueError("must be a whole number of at least 1")
@@ -92,6 +102,8 @@ _OPTIONS: tuple[_Option, ...] = (
     _Option("ledger", Path, "SQLite file that records every episode (default: in pytest's cache directory)", "FILE"),
     _Option("baselines", Path, "further baseline files or directories", "PATH", True),
     _Option("libero_assets", Path, "unpacked LIBERO-Plus assets archive; unlocks the tasks that packages lack", "DIR"),
+    _Option("baseline", _references, "hold cells against paper, last, none or a baseline FILE; several at once",
+            "NAME", True, "against"),
     _Option("progress", _switch, "auto or off: a line per running cell (default: auto)", "WHEN"),
 )  # fmt: skip
 
@@ -116,6 +128,8 @@ class Settings:
     libero_assets: Path | None
     progress: str
     fresh: bool = False
+    against: tuple[str, ...] = ("any",)
+    two_sided: bool = False
     accept: str | None = None
     accept_partial: bool = False
     own_models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -132,6 +146,7 @@ def add_options(parser: pytest.Parser) -> None:
         else:
             parser.addini(f"robust_{option.key}", option.help, type="string", default=None)
     group.addoption("--robust-fresh", action="store_true", help="start anew instead of resuming an unfinished run")
+    group.addoption("--robust-two-sided", action="store_true", help="fail a cell that is far above its baseline, too")
     group.addoption("--robust-accept", nargs="?", const="default", metavar="FILE.toml",
                     help="record this run's outcomes as a baseline (default: baselines/MODEL.toml)")
     group.addoption("--robust-accept-partial", action="store_true", help="accept a run although cells are missing")
@@ -158,6 +173,8 @@ def read_settings(config: pytest.Config) -> Settings:
         libero_assets=values["libero_assets"],
         progress=values["progress"],
         fresh=config.getoption("--robust-fresh"),
+        against=tuple(dict.fromkeys(values["baseline"] or ("any",))),
+        two_sided=config.getoption("--robust-two-sided"),
         accept=_accept(config.getoption("--robust-accept")),
         accept_partial=config.getoption("--robust-accept-partial"),
         own_models=table.get("model", {}),

@@ -10,58 +10,51 @@ from dataclasses import dataclass
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.cells import Cell
-from pytest_robustplus.options import Settings
-from pytest_robustplus.verdict.audit import Plan, Planned, plan
 from pytest_robustplus.verdict.order import order, order_seed
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Tasks in playing order, cut from the ``playable`` ones of those ``listed`` by the benchmark for the cell."""
+    """Tasks in playing order, cut from the ``playable`` ones of those ``listed`` by the benchmark for the cell.
+
+    ``known`` of the playable ones have an outcome in every baseline that is known task by task.
+    """
 
     tasks: tuple[Task, ...]
     playable: int
     listed: int
     order_seed: str
+    known: int
 
     @classmethod
-    def of(cls, cell: Cell, checkpoint: str, baseline: Baseline | None, budget: int | None) -> Population:
+    def of(cls, cell: Cell, checkpoint: str, baselines: Sequence[Baseline], budget: int | None) -> Population:
         """Order a cell's playable tasks; a baseline with outcomes task by task limits them to its own tasks."""
         listed = cell.tasks()
         playable = [task for task in listed if not task.blocked]
-        known = playable
-        if baseline is not None and baseline.outcomes is not None:
-            known = [task for task in playable if task.name in baseline.outcomes]
+        recorded = [baseline.outcomes for baseline in baselines if baseline.outcomes is not None]
+        known = [task for task in playable if all(task.name in outcomes for outcomes in recorded)]
         benchmark, dimension = cell.benchmark.name, str(cell.dimension)
         names = [task.name for task in known]
         places = order(names, benchmark=benchmark, dimension=dimension, checkpoint=checkpoint)
         seed = order_seed(benchmark=benchmark, dimension=dimension, checkpoint=checkpoint)
-        return cls(tuple(known[place] for place in places[:budget]), len(playable), len(listed), seed)
+        return cls(tuple(known[place] for place in places[:budget]), len(playable), len(listed), seed, len(known))
 
     def digest(self) -> str:
         """Tell populations of different tasks or order apart."""
         return digest([task.name for task in self.tasks])
 
-    def rate(self, baseline: Baseline) -> float:
-        """The baseline's success rate: on exactly these tasks where it is known task by task."""
-        if baseline.outcomes is None:
-            return baseline.rate
-        return sum(baseline.outcomes[task.name] for task in self.tasks) / len(self.tasks)
+    def previous(self, baseline: Baseline) -> list[bool] | None:
+        """The baseline's outcomes on these tasks, in playing order; None where only a rate is known."""
+        outcomes = baseline.outcomes
+        return None if outcomes is None else [outcomes[task.name] for task in self.tasks]
 
-    def plan(self, baseline: Baseline | None, settings: Settings) -> Planned:
-        """Turn a baseline into the question asked of this population; without one there is only an interval."""
-        total = len(self.tasks)
-        if baseline is None:
-            return Planned(Plan(total, 0, 0), 0.0, raised=False)
-        return plan(self.rate(baseline), total, settings.margin, settings.alpha_pass, settings.alpha_fail)
-
-    def notes(self, baseline: Baseline | None) -> list[str]:
+    def notes(self, baseline: Baseline) -> list[str]:
         """Say where the baseline is about something else than these tasks."""
-        if baseline is None:
-            return []
         notes = []
         if baseline.outcomes is None and self.playable < self.listed:
             notes.append(f"the baseline covers all {self.listed:,} tasks, this run can play {self.playable:,} of them")
+        if baseline.outcomes is None and self.known < self.playable:
+            notes.append(f"audited on the {self.known:,} tasks that the accepted run played, not on all of the paper's")
         if baseline.disputed is not None:
             dispute = baseline.disputed
             rates = ", ".join(f"{100 * rate:.1f} %" for rate in dispute.rates)

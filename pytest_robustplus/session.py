@@ -119,7 +119,7 @@ class Session:
         return tuple(baseline for baseline in found if baseline is not None)
 
     def lacking(self, cell: Cell) -> list[str]:
-        """Say which baselines were asked for and do not exist, so that a missing gate is never taken for a passed one."""
+        """Say which baselines were asked for and do not exist: a missing gate must not look like a passed one."""
         names = [name for name in self.settings.against if name not in ("any", "none")]
         return [self.references.absence(name, cell) for name in names if self.references.find(name, cell) is None]
 

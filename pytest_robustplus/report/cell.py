@@ -28,6 +28,35 @@ class Group(NamedTuple):
     played: int
 
 
+class Changed(NamedTuple):
+    """A task that came out otherwise than in the accepted run, ``lost`` or ``gained``, and the episode to see."""
+
+    task: str
+    episode: int
+    how: str
+
+
+class GateReport(NamedTuple):
+    """One baseline's question and its answer; ``side`` is validate, regress or above, ``verdict`` pass, fail or open.
+
+    ``pairs`` counts tasks (kept, lost, gained, neither) against the accepted run, empty where none is known task by
+    task. ``mcnemar_p`` is exact for a number of tasks fixed beforehand, descriptive after an early verdict.
+    """
+
+    side: str
+    verdict: str
+    baseline: float
+    source: str
+    margin: float
+    raised: bool
+    log_pass: float
+    log_fail: float
+    pairs: tuple[int, ...] = ()
+    mcnemar_p: float = 1.0
+    mcnemar_log: float = 0.0
+    changed: tuple[Changed, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class CellReport:
     """Figures of a decided cell; rates, margins and intervals are fractions.
@@ -62,6 +91,7 @@ class CellReport:
     notes: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     failed: tuple[FailedTask, ...] = ()
+    gates: tuple[GateReport, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -93,4 +123,10 @@ class CellReport:
         values["notes"] = tuple(json.loads(values["notes"]))
         values["groups"] = tuple(Group(*entry) for entry in json.loads(values["groups"]))
         values["failed"] = tuple(FailedTask(*entry) for entry in json.loads(values["failed"]))
+        values["gates"] = tuple(_gate(entry) for entry in json.loads(values["gates"]))
         return cls(**values)
+
+
+def _gate(entry: list[Any]) -> GateReport:
+    gate = GateReport(*entry)
+    return gate._replace(pairs=tuple(gate.pairs), changed=tuple(Changed(*change) for change in gate.changed))

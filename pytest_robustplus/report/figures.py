@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from pytest_robustplus.report.cell import CellReport
+from pytest_robustplus.report.cell import CellReport, GateReport
+
+SHOWN_CHANGES = 8
 
 
 def percent(fraction: float) -> str:
@@ -35,19 +37,39 @@ def paragraph(cell: CellReport, title: str) -> str:
         f"{title}: {percent(cell.rate)} of {cell.played} episodes succeeded,"
         f" 95 % sequence {interval(cell.low, cell.high)}"
     ]
-    if cell.baseline is not None:
-        raised = f", raised by run-to-run noise at N={cell.total}" if cell.margin_raised else ""
-        lines += [
-            f"  baseline  {percent(cell.baseline)}: {cell.source}",
-            f"  margin    {100 * cell.margin:.1f} points{raised}",
-            f"  evidence  e-value {evalue(cell.log_fail)} for a loss beyond it, {evalue(cell.log_pass)} against one",
-        ]
+    for gate in cell.gates:
+        lines += question(gate, cell.total, several=len(cell.gates) > 1)
     lines.append(f"  episodes  {denominators(cell)}")
     lines += [f"  note      {note}" for note in cell.notes]
     for index, failure in enumerate(cell.failed):
         label = "failed  " if index == 0 else "        "
         lines.append(f"  {label}  {failure.task}, {failure.steps} steps: pytest --robust-replay {failure.episode}")
     return "\n".join(lines)
+
+
+def question(gate: GateReport, total: int, *, several: bool) -> list[str]:
+    """Explain one gate: baseline, margin, evidence, and against an accepted run what was lost, worst first."""
+    raised = f", raised by run-to-run noise at N={total}" if gate.raised else ""
+    answer = f" ({gate.side}: {gate.verdict})" if several else ""
+    direction = "a gain" if gate.side == "above" else "a loss"
+    lines = [
+        f"  baseline  {percent(gate.baseline)}: {gate.source}{answer}",
+        f"  margin    {100 * gate.margin:.1f} points{raised}",
+        f"  evidence  e-value {evalue(gate.log_fail)} for {direction} beyond it, {evalue(gate.log_pass)} against one",
+    ]
+    if gate.pairs:
+        kept, lost, gained, neither = gate.pairs
+        lines.append(
+            f"  paired    {lost} lost, {gained} gained, {kept} kept, {neither} failed twice;"
+            f" McNemar p {gate.mcnemar_p:.2g}, sequential e-value {evalue(gate.mcnemar_log)}"
+        )
+    lines += [
+        f"  {change.how:<8}  {change.task}: pytest --robust-replay {change.episode}"
+        for change in gate.changed[:SHOWN_CHANGES]
+    ]
+    if (hidden := len(gate.changed) - SHOWN_CHANGES) > 0:
+        lines.append(f"            and {hidden} more changed tasks")
+    return lines
 
 
 def denominators(cell: CellReport) -> str:
