@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.cells import Cell
-from pytest_robustplus.errors import BadInputError, PolicyError, SimulatorError
+from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError, SimulatorError
 from pytest_robustplus.gates import gates
 from pytest_robustplus.ledger import AuditKey, Conclusion, EpisodeRecord
 from pytest_robustplus.population import Population, digest
 from pytest_robustplus.report.cell import CellReport, FailedTask, Group, Outcome
 from pytest_robustplus.report.progress import Progress
 from pytest_robustplus.rollout.episode import play
+from pytest_robustplus.rollout.limit import limited
 from pytest_robustplus.rollout.replay import provenance
 from pytest_robustplus.session import Session
 from pytest_robustplus.verdict.audit import Plan, Verdict
@@ -62,6 +64,11 @@ class Audit:
         start = time.monotonic()
         try:
             played = self._work(waiting=True)
+        except RobustnessError as error:
+            # Tells helpers to stop; a later run takes such an audit up again.
+            with suppress(LedgerError):
+                self._session.ledger.close_audit(self._state.id, self._unplayable(str(error)))
+            raise
         finally:
             self._progress.end()
             # A worker that gives up on an episode must not keep others waiting for it.
@@ -72,13 +79,18 @@ class Audit:
         return report
 
     def help(self) -> None:
-        """Play what is free until the verdict is known or nothing is left to claim."""
-        self._work(waiting=False)
+        """Play what is free until the verdict is known, nothing is left to claim, or the cell's lead has given up."""
+        try:
+            self._work(waiting=False)
+        finally:
+            self._session.ledger.release(self._session.claimant)
 
     def _work(self, *, waiting: bool) -> int | None:
         ledger, worker = self._session.ledger, self._session.claimant
         total = len(self._population.tasks)
         while (played := self._decided()) is None:
+            if not waiting and ledger.conclusion(self._state.id) is not None:
+                return None
             block = ledger.claim(self._state.id, worker, block=1, total=total, stale_s=STALE_S, tries=TRIES)
             if block is not None:
                 for position in block:
@@ -125,7 +137,8 @@ class Audit:
             started = datetime.now(UTC).isoformat(timespec="seconds")
             try:
                 simulator = self._session.simulator(self._cell)
-                episode = play(simulator, self._checkpoint.policy, task, self._cell.profile)
+                with limited(self._session.settings.episode_limit, task.name, expendable=self._session.spread):
+                    episode = play(simulator, self._checkpoint.policy, task, self._cell.profile)
             except (SimulatorError, PolicyError) as error:
                 self._record(position, task, started, success=None, error=str(error), instruction="")
                 self._session.drop_simulator(self._cell)
@@ -161,6 +174,25 @@ class Audit:
         if len(errors) >= TRIES:
             raise SimulatorError(f"Episode {position} could not be played, {len(errors)} times: {errors[-1]}")
 
+    def _unplayable(self, reason: str) -> Conclusion:
+        outcomes = self._session.ledger.prefix(self._state.id)
+        played, successes = len(outcomes), sum(outcomes)
+        low, high = self._interval(played, successes)
+        return Conclusion(
+            verdict="error",
+            played=played,
+            successes=successes,
+            low=low,
+            high=high,
+            log_pass=0.0,
+            log_fail=0.0,
+            margin=None,
+            margin_raised=False,
+            baseline_rate=None,
+            baseline_source="",
+            reason=reason,
+        )
+
     def _report(self, played: int, seconds: float) -> CellReport:
         outcomes = self._session.ledger.prefix(self._state.id)[:played]
         successes = sum(outcomes)
@@ -186,7 +218,7 @@ class Audit:
             low=low,
             high=high,
             seconds=seconds,
-            resumed=min(self._state.resumed, played),
+            resumed=self._resumed(played),
             baseline=None if shown is None else shown.baseline,
             source="" if shown is None else shown.source,
             margin=0.0 if shown is None else shown.margin,
@@ -229,6 +261,11 @@ class Audit:
             if name in here and here[name] != then
         ]
 
+    def _resumed(self, played: int) -> int:
+        # Not what was there when this worker joined: helpers of this very run may have come first.
+        recorded = self._session.ledger.episodes(self._state.id)
+        return sum(e.position < played and e.record.success is not None and e.run != self._session.run for e in recorded)
+
     def _episodes(self, played: int) -> list[int]:
         return [
             stored.id
@@ -249,6 +286,13 @@ class Audit:
             if stored.position < played and stored.record.success is False
         ]
         return tuple(failures[:SHOWN_FAILURES])
+
+
+def concluded(session: Session, cell: Cell) -> bool:
+    """Whether this run is done with a cell, asked without building its policy."""
+    wanted = (cell.card.name, cell.benchmark.name, str(cell.dimension))
+    audits = session.ledger.audits(session.run)
+    return any(a.conclusion and (a.key.model, a.key.benchmark, a.key.dimension) == wanted for a in audits)
 
 
 def _conclusion(report: CellReport) -> Conclusion:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,12 +17,16 @@ from pytest_robustplus.errors import BadInputError, CheckFailedError, CheckSkipp
 from pytest_robustplus.outputs import cell_property
 from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.figures import paragraph, percent
-from pytest_robustplus.report.progress import progress
+from pytest_robustplus.report.progress import Silent, progress
 from pytest_robustplus.session import Session, session_of
+from pytest_robustplus.workers import UNABLE, WORDS, helpers, is_helper
 
 _REFUSED: pytest.StashKey[BadInputError] = pytest.StashKey()
 _REPORT: pytest.StashKey[CellReport] = pytest.StashKey()
 _ERROR = "unplayable"
+# Other workers run the checks in front of a cell in seconds; a model may take minutes to load.
+CHECKS_S = 120.0
+POLL_S = 0.2
 
 
 class CheckTest(NamedTuple):
@@ -44,11 +50,18 @@ class CellTest:
         passed. Raises ``SimulatorError`` or ``PolicyError`` when episodes could not be played.
         """
         # Brings scipy, which collecting does not need.
-        from pytest_robustplus.audit import Audit
+        from pytest_robustplus.audit import Audit, concluded
 
         session = session_of(self.item.config)
+        helps = is_helper(self.item)
+        if helps and concluded(session, self.cell):
+            pytest.skip("nothing to help with")
+        _run_missing_checks(session, self.cell, self.item)
         _refuse_unfit(session, self.cell)
         baselines = [] if baseline is None else [baseline] if isinstance(baseline, Baseline) else baseline
+        if helps:
+            Audit(session, self.cell, baselines, Silent()).help()
+            pytest.skip("helped")
         report = Audit(session, self.cell, baselines, progress(self.item.config, session.settings.progress)).decide()
         self.item.stash[_REPORT] = report
         self.item.user_properties.extend(report.properties())
@@ -69,7 +82,9 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         metafunc.config.stash[_REFUSED] = error
         cells = []
     if "cell" in metafunc.fixturenames:
-        metafunc.parametrize("cell", cells, ids=[cell.id for cell in cells])
+        # Only an audit can be shared; whatever else a test does with its cell it does once.
+        shared = helpers(cells, metafunc.config) if "audit" in metafunc.fixturenames else []
+        metafunc.parametrize("cell", [*(pytest.param(cell, id=cell.id) for cell in cells), *shared])
         return
     models = {cell.card.name: cell for cell in cells}
     checks = [CheckTest(cell, check) for cell in models.values() for check in cell.benchmark.checks()]
@@ -92,33 +107,45 @@ def refuse_bad_input(config: pytest.Config) -> None:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Let pre-flight checks run first; otherwise keep the order."""
-    items.sort(key=lambda item: 0 if "check" in getattr(item, "fixturenames", ()) else 1)
+    """Let pre-flight checks run first and helpers last; otherwise keep the order."""
+    items.sort(key=lambda item: 0 if "check" in getattr(item, "fixturenames", ()) else 2 if is_helper(item) else 1)
 
 
 def run_check(test: CheckTest, item: pytest.Item) -> str:
     """Run one pre-flight check and remember its outcome for the cells that depend on it."""
-    session = session_of(item.config)
+    _skip_unavailable(test.cell)
+    try:
+        seen = _check(session_of(item.config), test)
+    except CheckSkipped as reason:
+        pytest.skip(str(reason))
+    item.user_properties.append(("preflight", seen))
+    return seen
+
+
+def _check(session: Session, test: CheckTest) -> str:
     cell = test.cell
-    _skip_unavailable(cell)
     try:
         context = CheckContext(
             session.simulator(cell), session.checkpoint(cell).policy, cell.profile, session.playable(cell)
         )
         seen = test.check.run(context)
-    except CheckSkipped as reason:
-        pytest.skip(str(reason))
-    except RobustnessError as error:
-        session.ledger.record_check(session.run, *_model(cell), test.check.name, False, str(error))
+    except Exception as error:
+        passed = isinstance(error, CheckSkipped)
+        session.ledger.record_check(session.run, *_model(cell), test.check.name, passed, str(error))
         raise
     session.ledger.record_check(session.run, *_model(cell), test.check.name, True, seen)
-    item.user_properties.append(("preflight", seen))
     return seen
 
 
 def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
     """Replace the traceback of a red cell by what a person needs, and set faults apart from failures."""
     error = call.excinfo.value if call.excinfo else None
+    if is_helper(item) and (report.when == "call" or not report.passed):
+        if report.failed:
+            report.user_properties.append((UNABLE, str(error)))
+        # Neither passed nor skipped, which would be counted; whatever is wrong with the cell its lead will say.
+        report.outcome, report.longrepr = "helped", None  # type: ignore[assignment]
+        return report
     if isinstance(error, RobustnessError) and report.failed:
         report.longrepr = str(error)
         if not isinstance(error, CheckFailedError):
@@ -132,8 +159,17 @@ def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestR
 
 
 def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
-    """Count a cell whose episodes could not be played as an error, not as a failure of the policy."""
-    if not isinstance(report, pytest.TestReport) or report.when != "call" or not report.failed:
+    """Name what is neither passed nor failed: a helper, a worker's death, and a cell that could not be played."""
+    if not isinstance(report, pytest.TestReport):
+        return None
+    outcome: str = report.outcome
+    if outcome in WORDS:
+        return outcome, WORDS[outcome], outcome.upper()
+    when: str | None = report.when
+    if when == "???":
+        # xdist's word for a worker that died.
+        return "error", "E", "ERROR"
+    if when != "call" or not report.failed:
         return None
     at_fault = any(name == _ERROR for name, _ in report.user_properties)
     return ("error", "E", "ERROR") if at_fault else None
@@ -141,13 +177,32 @@ def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, 
 
 def _refuse_unfit(session: Session, cell: Cell) -> None:
     _skip_unavailable(cell)
-    failed = session.ledger.failed_checks(session.run, *_model(cell))
+    failed = [check for check in session.ledger.checks(session.run, *_model(cell)) if not check.passed]
     if failed:
         pytest.skip(f"not played: pre-flight check {failed[0].check} failed: {failed[0].detail}")
     if not session.playable(cell):
         listed = cell.tasks()
         reason = listed[0].blocked if listed else f"{cell.benchmark.title} has no such task"
         pytest.skip(f"0 of {len(listed):,} tasks can be played: {reason}")
+
+
+def _run_missing_checks(session: Session, cell: Cell, item: pytest.Item) -> None:
+    """Wait for the checks of a cell's model that other workers run, and run here what nobody has run in time.
+
+    Nobody does when a worker dies with a check in its queue, or when another plugin has shuffled the items.
+    """
+    _skip_unavailable(cell)
+    functions = [other for other in item.session.items if isinstance(other, pytest.Function)]
+    params = [other.callspec.params.get("check") for other in functions if hasattr(other, "callspec")]
+    tests = {p.check.name: p for p in params if isinstance(p, CheckTest) and _model(p.cell) == _model(cell)}
+    deadline = time.monotonic() + (CHECKS_S if session.spread else 0)
+    while missing := tests.keys() - {check.check for check in session.ledger.checks(session.run, *_model(cell))}:
+        if time.monotonic() < deadline:
+            time.sleep(POLL_S)
+            continue
+        for name in sorted(missing):
+            with suppress(RobustnessError):
+                _check(session, tests[name])
 
 
 def _skip_unavailable(cell: Cell) -> None:

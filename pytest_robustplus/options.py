@@ -51,6 +51,13 @@ def _probability(value: str) -> float:
     return number
 
 
+def _seconds(value: str) -> float:
+    number = _number(value)
+    if not 0 < number < float("inf"):
+        raise ValueError("must be seconds, more than 0")
+    return number
+
+
 def _number(value: str) -> float:
     try:
         return float(value)
@@ -104,10 +111,13 @@ _OPTIONS: tuple[_Option, ...] = (
     _Option("libero_assets", Path, "unpacked LIBERO-Plus assets archive; unlocks the tasks that packages lack", "DIR"),
     _Option("baseline", _references, "hold cells against paper, last, none or a baseline FILE; several at once",
             "NAME", True, "against"),
+    _Option("episode_limit", _seconds, "seconds after which an episode counts as hung: retried once, then an error",
+            "SECONDS"),
+    _Option("workers_per_gpu", _positive, "workers of pytest-xdist that share a GPU (default: 1)", "N"),
     _Option("progress", _switch, "auto or off: a line per running cell (default: auto)", "WHEN"),
 )  # fmt: skip
 
-_DEFAULTS: Mapping[str, Any] = {"margin": 0.05, "alpha_pass": 0.05, "alpha_fail": 0.01, "progress": "auto"}
+_DEFAULTS: Mapping[str, Any] = {"margin": 0.05, "alpha_pass": 0.05, "alpha_fail": 0.01, "workers_per_gpu": 1, "progress": "auto"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,8 @@ class Settings:
     ledger: Path | None
     baselines: tuple[Path, ...]
     libero_assets: Path | None
+    episode_limit: float | None
+    workers_per_gpu: int
     progress: str
     fresh: bool = False
     against: tuple[str, ...] = ("any",)
@@ -171,6 +183,8 @@ def read_settings(config: pytest.Config) -> Settings:
         ledger=values["ledger"],
         baselines=tuple(values["baselines"] or ()),
         libero_assets=values["libero_assets"],
+        episode_limit=values["episode_limit"],
+        workers_per_gpu=values["workers_per_gpu"],
         progress=values["progress"],
         fresh=config.getoption("--robust-fresh"),
         against=tuple(dict.fromkeys(values["baseline"] or ("any",))),

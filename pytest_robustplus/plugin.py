@@ -27,19 +27,32 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    from pytest_robustplus import workers
     from pytest_robustplus.outputs import Outputs
     from pytest_robustplus.session import session_of
 
     config.addinivalue_line("markers", "robustness(benchmark): this test is about cells of a benchmark, one item each.")
-    session_of(config)
+    workers.enter(config)
+    session = session_of(config)
     config.pluginmanager.register(Outputs(config), "robustplus-outputs")
+    if workers.is_controller(config):
+        config.pluginmanager.register(workers.Controller(session), "robustplus-controller")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    from pytest_robustplus import commands
+    from pytest_robustplus import commands, workers
 
+    workers.hand_out_singly(config)
     return commands.run(config)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    from pytest_robustplus import workers
+    from pytest_robustplus.session import session_of
+
+    return workers.automatic(session_of(config))
 
 
 @pytest.hookimpl(tryfirst=True)

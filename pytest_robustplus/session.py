@@ -6,6 +6,7 @@ import shlex
 import sys
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import pytest_robustplus
 from pytest_robustplus.baselines import Baseline, Baselines
 from pytest_robustplus.benchmarks.contract import Benchmark, Simulator, Task
 from pytest_robustplus.cells import Cell, find_benchmark, select
-from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.errors import BadInputError, RobustnessError, unknown
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.models.cards import Card, card_from_mapping, load_cards
 from pytest_robustplus.options import Settings, read_settings
@@ -24,6 +25,7 @@ from pytest_robustplus.policies import specs
 from pytest_robustplus.policies.contract import Policy
 from pytest_robustplus.policies.profiled import Profiled
 from pytest_robustplus.references import References
+from pytest_robustplus.workers import is_controller, is_worker
 
 DEFAULT_MODELS = ("replay",)
 
@@ -43,6 +45,7 @@ class Session:
         self.settings = settings
         worker = getattr(config, "workerinput", {})
         self.worker: str = worker.get("workerid", "main")
+        self.spread = is_worker(config)
         self.run: str = worker.get("testrunuid", uuid.uuid4().hex)
         # Part of an audit's identity: with --robust-fresh, only workers of this very run share its episodes.
         self.salt = self.run if settings.fresh else ""
@@ -185,8 +188,13 @@ class Session:
             simulator.close()
         self._simulators.clear()
         if "ledger" in self.__dict__:
-            self.ledger.end_run(self.run, int(exitstatus))
+            if not self.spread:
+                self.ledger.end_run(self.run, int(exitstatus))
             self.ledger.close()
+        elif is_controller(self.config):
+            # Only here it is known how all workers ended; without a cell there is no ledger, and nothing to note.
+            with suppress(RobustnessError), Ledger.open(self.ledger_path, create=False, verify=False) as ledger:
+                ledger.end_run(self.run, int(exitstatus))
 
 
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()

@@ -88,11 +88,11 @@ def runs(database: sqlite3.Connection) -> list[Run]:
     return [Run(run, command, json.loads(versions), *rest) for run, command, versions, *rest in rows]
 
 
-def failed_checks(database: sqlite3.Connection, run: str, model: str, benchmark: str) -> list[Check]:
-    """Read the pre-flight checks that stop a model's cells on a benchmark."""
+def checks(database: sqlite3.Connection, run: str, model: str, benchmark: str) -> list[Check]:
+    """Read the pre-flight checks of a model on a benchmark."""
     rows = database.execute(
         """SELECT name, passed, detail FROM preflight
-        WHERE run = ? AND model = ? AND benchmark = ? AND NOT passed ORDER BY name""",
+        WHERE run = ? AND model = ? AND benchmark = ? ORDER BY name""",
         (run, model, benchmark),
     )
     return [Check(name, bool(passed), detail) for name, passed, detail in rows]

@@ -266,10 +266,10 @@ class Ledger:
                 (run, model, benchmark, check, passed, detail),
             )
 
-    def failed_checks(self, run: str, model: str, benchmark: str) -> list[Check]:
-        """The pre-flight checks of this run that stop the model's cells on the benchmark."""
+    def checks(self, run: str, model: str, benchmark: str) -> list[Check]:
+        """The pre-flight checks of this run on a model and a benchmark; one that failed stops the model's cells."""
         with self._connection.reading("reading pre-flight checks") as database:
-            return history.failed_checks(database, run, model, benchmark)
+            return history.checks(database, run, model, benchmark)
 
     # Reading
 
