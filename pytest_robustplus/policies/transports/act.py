@@ -79,7 +79,7 @@ class Act:
         return actions
 
     def _refuse_error(self, status: int, reply: Any) -> None:
-        if reply == "error":
+        if isinstance(reply, str) and reply == "error":
             raise PolicyError(
                 f"{self.where} answered HTTP {status} with the word 'error', which is how it reports an exception. Its"
                 " log has the traceback; a camera or the state that it does not expect is the usual cause."

@@ -75,7 +75,7 @@ class WebSocket:
     def _connect(self, left: float) -> Any:
         headers = {"Authorization": f"Api-Key {self.address.key}"} if self.address.key else None
         try:
-            return self._library.connect(
+            opening = self._library.connect(
                 self.address.url,
                 additional_headers=headers,
                 compression=None,
@@ -86,6 +86,8 @@ class WebSocket:
                 ping_interval=None,
                 proxy=None,
             )
+            # From websockets 17 on, a connection is to be entered; it stays open until close().
+            return opening.__enter__()
         except self._faults.InvalidStatus as error:
             status = error.response.status_code
             if status in REFUSED:
