@@ -1,0 +1,86 @@
+"""The floors of docs/architecture.md: a room imports from lower floors only, so there is no circle."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "pytest_robustplus"
+PAGE = PACKAGE.parent / "docs" / "architecture.md"
+
+FLOORS = (
+    {"errors", "perturbations", "verdict", "devices"},
+    {"models", "ledger", "options"},
+    {"baselines", "policies"},
+    {"benchmarks"},
+    {"rollout", "report", "cells"},
+    {"population", "references", "accept", "workers"},
+    {"session", "gates"},
+    {"audit", "outputs"},
+    {"items", "commands"},
+    {"fixtures", "hookspecs"},
+    {"plugin"},
+)
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def imports(source: str) -> Iterator[str]:
+    """Rooms that a module needs when it runs; what stands under ``if TYPE_CHECKING`` is for readers only."""
+    pending: list[ast.AST] = [ast.parse(source)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            pending.extend(node.orelse)
+        elif isinstance(node, ast.ImportFrom):
+            package, _, rest = (node.module or "").partition(".")
+            if package == PACKAGE.name:
+                yield from [rest.partition(".")[0]] if rest else [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            yield from (parts[1] for parts in names if parts[0] == PACKAGE.name and len(parts) > 1)
+        else:
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def arrows() -> Iterator[tuple[str, str, str]]:
+    """Every import from one room into another, as (module, its room, the room it imports)."""
+    for path in PACKAGE.rglob("*.py"):
+        module = path.relative_to(PACKAGE).with_suffix("")
+        room = module.parts[0]
+        for other in imports(path.read_text(encoding="utf-8")):
+            if other != room:
+                yield str(module), room, other
+
+
+def test_no_arrow_runs_up_or_along_a_floor() -> None:
+    assert not [(module, other) for module, room, other in arrows() if FLOOR[other] >= FLOOR[room]]
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert rooms - {"__init__"} == FLOOR.keys()
+
+
+def test_the_page_shows_these_floors() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    drawn = page.partition("## Floors")[2].partition("```\n")[2].partition("```")[0]
+    shown = {int(floor): set(rooms) for floor, *rooms in map(str.split, drawn.splitlines())}
+    assert shown == dict(enumerate(FLOORS))
+
+
+@pytest.mark.parametrize(
+    ("source", "rooms"),
+    [
+        ("from pytest_robustplus.audit import Audit", ["audit"]),
+        ("from pytest_robustplus import options", ["options"]),
+        ("import pytest_robustplus.ledger.store", ["ledger"]),
+        ("def f():\n    from pytest_robustplus.report.cell import CellReport", ["report"]),
+        ("if TYPE_CHECKING:\n    from pytest_robustplus.items import CellTest", []),
+        ("import pytest\nfrom pytest import Item", []),
+    ],
+)
+def test_imports_are_seen_wherever_they_stand(source: str, rooms: list[str]) -> None:
+    assert list(imports(source)) == rooms

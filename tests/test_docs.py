@@ -1,0 +1,109 @@
+"""What the pages show runs, what they name exists, and what exists is named."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pytest_robustplus import options
+from pytest_robustplus.policies.contract import Observation
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+SUITE, BENCHMARK = ROOT / "docs" / "writing_a_suite.md", ROOT / "docs" / "adding_a_benchmark.md"
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def write_files(page: Path, folder: Path) -> None:
+    """Write each block that begins with ``# NAME``; ``# NAME, continued`` goes on with it."""
+    for block in [*blocks(page, "python"), *blocks(page, "toml")]:
+        if named := re.match(r"# (\w+\.(?:py|toml))(, continued)?\n", block):
+            with (folder / named[1]).open("a" if named[2] else "w", encoding="utf-8") as file:
+                file.write(block)
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_that_are_named_exist(page: Path, pytestconfig: pytest.Config) -> None:
+    named = set(re.findall(r"--robust-[a-z-]*[a-z]", page.read_text(encoding="utf-8")))
+    assert named <= flags(pytestconfig)
+
+
+def flags(config: pytest.Config) -> set[str]:
+    group = config._parser.getgroup("robustplus")
+    return {name for option in group.options for name in option.names()}
+
+
+def test_every_option_is_in_the_table(pytestconfig: pytest.Config) -> None:
+    keys = {option.flag: f"`{option.key}`" for option in options._OPTIONS}
+    expected = []
+    for option in pytestconfig._parser.getgroup("robustplus").options:
+        (flag,), attributes = option.names(), option.attrs()
+        metavar = attributes.get("metavar")
+        expected.append(f"| `{flag}{f' {metavar}' if metavar else ''}` | {keys.get(flag, '')} | {attributes['help']} |")
+    table = re.findall(r"^\| `--robust-.*\|$", SUITE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert table == expected, "\n".join(["the table should be", *expected])
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    assert not [page.name for page in ROOT.glob("docs/*.md") if page.name != "README.md" and page.name not in index]
+
+
+def test_the_benchmark_of_the_page_plays(pytester: pytest.Pytester) -> None:
+    write_files(BENCHMARK, pytester.path)
+    result = pytester.runpytest_subprocess("-v", "-rs", "-p", "no:xdist")
+    result.assert_outcomes(passed=2, skipped=1)
+    shown = re.findall(r"^test_toy_table\S+ [A-Z]+$", blocks(BENCHMARK, "console")[0], re.MULTILINE)
+    assert len(shown) == 3
+    for line in shown:
+        result.stdout.fnmatch_lines([f"{line.replace('[', '[[]')}*"])
+    result.stdout.fnmatch_lines(["*0 of 60 tasks can be played: needs lamps*"])
+
+
+def test_the_suite_of_the_page_has_these_cells(pytester: pytest.Pytester) -> None:
+    write_files(SUITE, pytester.path)
+    command, *shown = blocks(SUITE, "console")[0].splitlines()
+    pytester.path.joinpath("pyproject.toml").unlink()
+    result = pytester.runpytest_inprocess(*shlex.split(command)[2:])
+    assert [line for line in result.outlines if line.startswith("test_")] == shown
+
+
+def test_the_policy_of_the_page_is_chosen_and_answers(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(SUITE, pytester.path)
+    result = pytester.runpytest_inprocess("--collect-only", "-q", "-k", "success_rate")
+    cells = re.findall(r"\[(ours-libero_plus-\w+)\]", result.stdout.str())
+    assert cells == ["ours-libero_plus-camera", "ours-libero_plus-noise"]
+    monkeypatch.syspath_prepend(pytester.path)
+    policy = __import__("my_policy").Policy()
+    policy.reset(0, "pick up the milk")
+    assert [answer.shape for answer in policy.act([Observation({}, {}, "pick up the milk")])] == [(8, 7)]
+
+
+def test_the_readme_shows_a_run() -> None:
+    shown = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = shown.partition("<!-- evaluate:begin -->")[2].partition("<!-- evaluate:end -->")[0]
+    assert "robustness: LIBERO-Plus" in shown
