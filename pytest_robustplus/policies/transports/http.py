@@ -91,6 +91,8 @@ class Http:
                 # The socket's own timeout starts anew with every piece.
                 if time.monotonic() > end:
                     raise TimeoutError
+            # Without it the next request is refused: read1() never notices that the answer is complete.
+            response.close()
         except TimeoutError as error:
             self.close()
             raise patience.silent(self.address, asked) from error

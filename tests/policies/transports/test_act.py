@@ -108,6 +108,19 @@ def test_a_wrong_path_and_a_refused_key_are_the_users() -> None:
         played("oft", Profile(), "{}", 401)
 
 
+def test_one_connection_serves_every_request_and_is_reopened_when_the_server_closed_it() -> None:
+    with act(lambda _: (200, json.dumps(np.zeros((8, 7)).tolist()))) as url:
+        policy = Act(request(url, Profile(), "oft"))
+        socket = policy._http._connection.sock  # type: ignore[union-attr]
+        for _ in range(3):
+            assert policy.act([observed()])[0].shape == (8, 7)
+        assert policy._http._connection.sock is socket  # type: ignore[union-attr]
+        # What an idle server does after its keep-alive time.
+        socket.shutdown(2)
+        assert policy.act([observed()])[0].shape == (8, 7)
+        policy.close()
+
+
 def test_a_dialect_must_be_named() -> None:
     with pytest.raises(BadInputError, match=r"Unknown dialect of act ''.*cosmos, oft, xvla"):
         Act(request("http://127.0.0.1:1", Profile()))
