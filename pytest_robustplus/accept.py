@@ -15,8 +15,9 @@ from pytest_robustplus.baselines import write_recorded
 from pytest_robustplus.baselines.baseline import PromptSource
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.ledger import Ledger, StoredEpisode
+from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.report.cell import CellReport
+from pytest_robustplus.report.document import counted, versions
 from pytest_robustplus.report.run import CellResult
 
 LABEL = "accepted"
@@ -175,24 +176,6 @@ def _write(group: _Group, path: Path, ledger: Ledger, benchmark: Benchmark) -> A
         if report.outcome == "fail"
     ]
     return Accepted(path, "\n".join(lines))
-
-
-def counted(ledger: Ledger, report: CellReport) -> list[StoredEpisode]:
-    """The finished episodes that a cell's verdict rests on, in the order in which they count."""
-    return [
-        episode
-        for episode in ledger.episodes(report.audit)
-        if episode.position < report.played and episode.record.success is not None
-    ]
-
-
-def versions(facts: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Collect what the episodes' simulators said of themselves; where they differ, every value is named."""
-    seen: dict[str, set[str]] = defaultdict(set)
-    for fact in facts:
-        for key in fact.keys() - {"profile", "protocol"}:
-            seen[key].add(fact[key])
-    return {key: ", ".join(sorted(values)) for key, values in sorted(seen.items())}
 
 
 def _protocol(facts: Iterable[Mapping[str, str]]) -> str:

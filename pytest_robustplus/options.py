@@ -114,6 +114,9 @@ _OPTIONS: tuple[_Option, ...] = (
     _Option("episode_limit", _seconds, "seconds after which an episode counts as hung: retried once, then an error",
             "SECONDS"),
     _Option("workers_per_gpu", _positive, "workers of pytest-xdist that share a GPU (default: 1)", "N"),
+    _Option("html", Path, "write a self-contained page about this run", "FILE"),
+    _Option("json", Path, "write this run's figures as JSON, for machines", "FILE"),
+    _Option("markdown", Path, "write a markdown table, for a job summary or a comment", "FILE"),
     _Option("progress", _switch, "auto or off: a line per running cell (default: auto)", "WHEN"),
 )  # fmt: skip
 
@@ -142,6 +145,9 @@ class Settings:
     fresh: bool = False
     against: tuple[str, ...] = ("any",)
     two_sided: bool = False
+    html: Path | None = None
+    json: Path | None = None
+    markdown: Path | None = None
     accept: str | None = None
     accept_partial: bool = False
     own_models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -189,6 +195,9 @@ def read_settings(config: pytest.Config) -> Settings:
         fresh=config.getoption("--robust-fresh"),
         against=tuple(dict.fromkeys(values["baseline"] or ("any",))),
         two_sided=config.getoption("--robust-two-sided"),
+        html=values["html"],
+        json=values["json"],
+        markdown=values["markdown"],
         accept=_accept(config.getoption("--robust-accept")),
         accept_partial=config.getoption("--robust-accept-partial"),
         own_models=table.get("model", {}),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
 from pytest_robustplus.cells import Cell
-from pytest_robustplus.errors import RobustnessError
+from pytest_robustplus.errors import BadInputError, RobustnessError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.report.run import PROPERTY, CellResult, Results
 from pytest_robustplus.session import session_of
@@ -64,10 +66,52 @@ class Outputs:
     def _write(self, cells: list[CellResult]) -> None:
         session = session_of(self._config)
         settings = session.settings
-        if settings.accept is None:
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary or settings.markdown:
+            self._write_markdown(cells, summary)
+        if settings.json is None and settings.html is None and settings.accept is None:
             return
-        with Ledger.open(session.ledger_path, create=False, verify=False) as ledger:
+        with Ledger.open(session.ledger_path, verify=False) as ledger:
+            if settings.json or settings.html:
+                self._write_document(cells, ledger)
             self._accept(cells, ledger)
+
+    def _write_markdown(self, cells: list[CellResult], summary: str | None) -> None:
+        from pytest_robustplus.report.markdown import markdown
+
+        session = session_of(self._config)
+        text = markdown(cells, session.benchmarks)
+        if session.settings.markdown:
+            self._save(session.settings.markdown, text)
+        if summary:
+            # Other steps of the job write to the same file.
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(text)
+
+    def _write_document(self, cells: list[CellResult], ledger: Ledger) -> None:
+        from pytest_robustplus.report.document import document, stories
+
+        session = session_of(self._config)
+        told = stories(cells, ledger)
+        runs = {story.episodes[-1].run for story in told if story.episodes}
+        run = next((run for run in reversed(ledger.runs()) if run.run in runs), None)
+        if session.settings.json:
+            written = json.dumps(document(told, session.benchmarks, run), indent=1, ensure_ascii=False, allow_nan=False)
+            self._save(session.settings.json, written + "\n")
+        if session.settings.html:
+            from pytest_robustplus.report.html import page
+
+            self._save(session.settings.html, page(told, session.benchmarks, run))
+
+    def _save(self, path: Path, text: str) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise BadInputError(
+                f"Cannot write {path}: {error.strerror}. Choose a place that can be written."
+            ) from error
+        self._said.append((f"written: {path}", False))
 
     def _accept(self, cells: list[CellResult], ledger: Ledger) -> None:
         from pytest_robustplus.accept import DEFAULT, accept

@@ -1,0 +1,66 @@
+"""A run as a markdown table, for a job summary or a comment under a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pytest_robustplus.benchmarks.contract import Benchmark
+from pytest_robustplus.report.document import RowTotal, totals
+from pytest_robustplus.report.figures import count, interval, percent
+from pytest_robustplus.report.run import CellResult
+
+_SIGN = {"pass": "✅ pass", "fail": "❌ **FAIL**", "measured": "📏 measured", "error": "💥 error"}
+
+
+def markdown(results: Sequence[CellResult], benchmarks: Mapping[str, Benchmark]) -> str:
+    """Write one table per benchmark; a cell without a rate says why, in words."""
+    parts = []
+    for name in dict.fromkeys(result.name.benchmark for result in results):
+        own = [result for result in results if result.name.benchmark == name]
+        parts += [f"### Robustness: {benchmarks[name].title}", "", *_table(own), ""]
+        parts += [f"- {_total(found)}" for found in totals(own, benchmarks)]
+        parts += [
+            f"- {_escape(str(r.name.model))}, {r.name.dimension}: {_escape(note)}."
+            for r in own
+            for note in ([] if r.figures is None else r.figures.notes)
+        ]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _table(results: Sequence[CellResult]) -> list[str]:
+    head = ["model", "dimension", "verdict", "rate", "95 % sequence", "baseline", "margin", "played"]
+    lines = [_row(head), _row(["---"] * 3 + ["---:"] * 5)]
+    return lines + [_row(_cells(result)) for result in results]
+
+
+def _cells(result: CellResult) -> list[str]:
+    name, report = [_escape(result.name.model), result.name.dimension], result.figures
+    if report is None:
+        return [*name, f"{_SIGN.get(result.state, '⚪ ' + result.state)}: {_escape(result.reason)}", *["–"] * 5]
+    above = ", above" if report.above else ""
+    held = report.baseline is not None
+    return [
+        *name,
+        _SIGN[result.state] + above,
+        percent(report.rate),
+        interval(report.low, report.high),
+        percent(report.baseline) if report.baseline is not None else "–",
+        f"{100 * report.margin:.1f}{' (noise)' if report.margin_raised else ''}" if held else "–",
+        f"{count(report.played)} of {count(report.total)}",
+    ]
+
+
+def _total(found: RowTotal) -> str:
+    row = f"{_escape(found.model)}: Total ({found.rule.replace('_', ' ')})"
+    if found.rate is None:
+        return f"{row} not measured, {found.measured} of {found.columns} dimensions were"
+    return f"{row} {percent(found.rate)}, over {count(found.played)} episodes of {count(found.listed)} listed tasks"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

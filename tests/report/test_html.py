@@ -1,0 +1,110 @@
+"""The page: whole in itself, honest about what was not measured, and alive in a real browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def written(toy: pytest.Pytester) -> Path:
+    """The page of a run with a passed, a failed and two unplayable cells."""
+    toy.runpytest("--robust-model=steady", "--robust-baseline=none", "--robust-accept")
+    result = toy.runpytest(
+        "--robust-model=steady,weak", "--robust-perturbation=camera,light", "--robust-html=report.html"
+    )
+    result.assert_outcomes(passed=1, failed=1, skipped=2)
+    return toy.path / "report.html"
+
+
+def test_the_page_holds_everything_and_fetches_nothing(written: Path) -> None:
+    text = written.read_text()
+    assert not re.search(r"""(src|href)=['"]?(https?:|//|file:)""", text)
+    assert "default-src 'none'" in text
+    for heading in ("Cells", "Total", "Profile over the dimensions", "Success against severity", "History",
+                    "Failing episodes", "Time", "Provenance"):  # fmt: skip
+        assert f"<h2>{heading}</h2>" in text
+    assert "pytest --robust-replay " in text
+    assert "weight 0." in text, "the parameters of a failing episode"
+    assert text.count("data:image/svg+xml;base64,") >= 4
+
+
+def test_an_unmeasured_cell_has_words_and_no_figure(written: Path) -> None:
+    rows = _Rows()
+    rows.feed(written.read_text())
+    shown = {tuple(row[:2]): row for row in rows.cells}
+    assert "0 of 60 tasks can be played" in shown["steady", "light"][-1]
+    assert shown["steady", "light"][2] == "not measured"
+    assert "%" not in "".join(shown["steady", "light"][3:-1])
+    assert shown["weak", "camera"][2] == "FAIL"
+    assert "80.0 %" in shown["weak", "camera"][6]
+
+
+def test_names_cannot_break_the_page(toy: pytest.Pytester) -> None:
+    toy.makepyfile(
+        conftest="from toy import pytest_robustplus_benchmarks, card\n"
+           "def pytest_robustplus_models():\n"
+           "    return [card('evil', unavailable='<script>alert(1)</script> \\'\"')]\n"
+    )  # fmt: skip
+    toy.runpytest("--robust-model=evil", "--robust-html=report.html", "--robust-ledger=l.sqlite")
+    assert "<script>alert" not in (toy.path / "report.html").read_text()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; install Debian's package chromium")
+def test_a_browser_loads_and_filters_it(written: Path) -> None:
+    probe = written.with_name("probe.html")
+    script = """<script>
+    const select = document.querySelector("select[name=model]");
+    select.value = "weak"; select.dispatchEvent(new Event("input", {bubbles: true}));
+    const rows = [...document.querySelectorAll(".cells tbody tr")];
+    const images = [...document.images];
+    images.forEach((image) => image.loading = "eager");
+    Promise.all(images.map((image) => image.decode())).then(() => {
+      document.title = JSON.stringify([rows.filter((row) => !row.hidden).length, rows.length,
+        document.querySelector("output").textContent, document.documentElement.scrollWidth <= innerWidth]);
+    }).catch((error) => document.title = "broken: " + error);
+    </script></html>"""
+    probe.write_text(written.read_text().replace("</html>", script))
+    title, console = _load(probe)
+    assert title == '[2,4,"2 cells shown",true]'
+    assert not console
+
+
+def _load(path: Path) -> tuple[str, list[str]]:
+    assert CHROMIUM is not None
+    loaded = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=500,900",
+         "--virtual-time-budget=10000", f"--user-data-dir={path.parent / 'profile'}", "--dump-dom", path.as_uri()],
+        capture_output=True, text=True, timeout=180, check=True,
+    )  # fmt: skip
+    title = re.search(r"<title>(.*?)</title>", loaded.stdout)
+    assert title is not None
+    return title[1].replace("&quot;", '"'), [line for line in loaded.stderr.splitlines() if "CONSOLE" in line]
+
+
+class _Rows(HTMLParser):
+    """Reads the table of cells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[list[str]] = []
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self._inside = ("class", "cells") in attrs
+        elif tag == "tr" and self._inside:
+            self.cells.append([])
+        elif tag == "td" and self._inside:
+            self.cells[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside and self.cells and self.cells[-1]:
+            self.cells[-1][-1] += data
