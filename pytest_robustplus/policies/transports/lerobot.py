@@ -35,7 +35,7 @@ class LeRobot:
         folder = Path(request.address).expanduser()
         if not (folder / "config.json").is_file():
             raise BadInputError(f"{folder} is no lerobot checkpoint: it has no config.json.")
-        self._torch = load("torch", "lerobot", PURPOSE)
+        self._torch = load("torch", "torch", PURPOSE)
         factory = load("lerobot.policies.factory", "lerobot", PURPOSE)
         configs = load("lerobot.configs.policies", "lerobot", PURPOSE)
         config = configs.PreTrainedConfig.from_pretrained(str(folder))

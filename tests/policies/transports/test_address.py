@@ -1,0 +1,50 @@
+"""Policy specs that name a server."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.policies.transports.address import parse
+
+
+def read(text: str) -> object:
+    return parse(text, ("ws", "wss"), f"openpi:{text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("ws://gpu1:8000", "ws://gpu1:8000"),
+        ("gpu1:8000", "ws://gpu1:8000"),
+        ("wss://host/path?dialect=ge", "wss://host/path"),
+        ("127.0.0.1:8000?answer_s=3", "ws://127.0.0.1:8000"),
+    ],
+)
+def test_options_are_not_part_of_the_url(text: str, url: str) -> None:
+    assert parse(text, ("ws", "wss"), text).url == url
+
+
+def test_options_are_read_and_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROBUSTPLUS_API_KEY", "secret")
+    address = parse("ws://h:1?dialect=ge&checkpoint=run42&answer_s=60&loading_s=1.5", ("ws",), "openpi:x")
+    assert (address.dialect, address.checkpoint, address.answer_s, address.loading_s) == ("ge", "run42", 60, 1.5)
+    assert (address.host, address.port, address.key) == ("h", 1, "secret")
+    assert "secret" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("http://gpu1:8000", "names no server: write it like openpi:ws://localhost:8000"),
+        ("", "names no server"),
+        ("ws://gpu1:port", "names no server"),
+        ("ws://user:secret@gpu1:8000", "ROBUSTPLUS_API_KEY"),
+        ("ws://gpu1:8000?dialekt=ge", "Unknown option 'dialekt'.*Did you mean 'dialect'"),
+        ("ws://gpu1:8000?answer_s=soon", "answer_s in the .* number of seconds above 0, not 'soon'"),
+        ("ws://gpu1:8000?loading_s=-1", "loading_s in the"),
+    ],
+)
+def test_addresses_that_are_none(text: str, said: str) -> None:
+    with pytest.raises(BadInputError, match=said):
+        read(text)

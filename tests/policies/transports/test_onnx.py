@@ -1,0 +1,95 @@
+"""ONNX files: built here, fed by the names of their inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from policy_servers import observed, request
+
+from pytest_robustplus.errors import BadInputError, PolicyError
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.policies.contract import Observation
+from pytest_robustplus.policies.transports.onnx import Onnx
+
+
+def saved(path: Path, inputs: list[onnx.ValueInfoProto], nodes: list[onnx.NodeProto], shape: list[int]) -> str:
+    output = helper.make_tensor_value_info("actions", TensorProto.FLOAT, shape)
+    constants = [helper.make_tensor("steps", TensorProto.INT64, [3], [1, 4, 1])]
+    graph = helper.make_graph(nodes, "policy", inputs, [output], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return str(path)
+
+
+def tiled(source: str) -> list[onnx.NodeProto]:
+    """Four equal actions out of a vector of shape (1, 1, width)."""
+    return [helper.make_node("Tile", [source, "steps"], ["actions"])]
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Onnx:
+    """Actions are the mean brightness of each channel of the wrist camera, then the first four of the state."""
+    inputs = [
+        helper.make_tensor_value_info("wrist", TensorProto.FLOAT, [1, 3, 8, 8]),
+        helper.make_tensor_value_info("state", TensorProto.FLOAT, [1, 4]),
+    ]
+    nodes = [
+        helper.make_node("ReduceMean", ["wrist"], ["bright"], axes=[2, 3], keepdims=0),
+        helper.make_node("Concat", ["bright", "state"], ["flat"], axis=1),
+        helper.make_node("Unsqueeze", ["flat", "axis"], ["row"]),
+        *tiled("row"),
+    ]
+    nodes.insert(0, helper.make_node("Constant", [], ["axis"], value_ints=[1]))
+    return Onnx(request(saved(tmp_path / "policy.onnx", inputs, nodes, [1, 4, 7]), Profile()))
+
+
+def seen() -> Observation:
+    observation = observed()
+    return Observation(observation.images, {"state": np.arange(4.0)}, "pick it up")
+
+
+def test_a_float_frame_goes_in_channels_first_from_0_to_1(policy: Onnx) -> None:
+    (chunk,) = policy.act([seen()])
+    assert chunk.shape == (4, 7)
+    np.testing.assert_allclose(chunk[0, :3], observed().images["wrist"].mean((0, 1)) / 255, rtol=1e-5)
+    np.testing.assert_allclose(chunk[3, 3:], np.arange(4))
+    assert policy.checkpoint.startswith("onnx-")
+    assert len(policy.timings) == 1
+
+
+def test_a_uint8_frame_goes_in_as_it_is(tmp_path: Path) -> None:
+    inputs = [helper.make_tensor_value_info("agentview", TensorProto.UINT8, ["height", "width", 3])]
+    nodes = [
+        helper.make_node("Cast", ["agentview"], ["frame"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["frame"], ["bright"], axes=[0], keepdims=1),
+        helper.make_node("ReduceMean", ["bright"], ["row"], axes=[1], keepdims=1),
+        *tiled("row"),
+    ]
+    policy = Onnx(request(saved(tmp_path / "p.onnx", inputs, nodes, [1, 4, 3]), Profile()))
+    (chunk,) = policy.act([seen()])
+    np.testing.assert_allclose(chunk[0], observed().images["agentview"].mean((0, 1)), rtol=1e-5)
+
+
+def test_a_state_of_another_width_is_told(policy: Onnx) -> None:
+    with pytest.raises(PolicyError, match="The ONNX file failed"):
+        policy.act([observed()])
+
+
+def test_an_input_that_nothing_feeds_is_refused(tmp_path: Path) -> None:
+    inputs = [helper.make_tensor_value_info("wrist_image", TensorProto.FLOAT, [1, 1, 7])]
+    path = saved(tmp_path / "p.onnx", inputs, tiled("wrist_image"), [1, 4, 7])
+    with pytest.raises(BadInputError, match="Unknown input 'wrist_image'.*Did you mean 'wrist'"):
+        Onnx(request(path, Profile()))
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="Cannot read the ONNX file"):
+        Onnx(request(str(tmp_path / "none.onnx"), Profile()))
+    (tmp_path / "text.onnx").write_text("not a model")
+    with pytest.raises(BadInputError, match="is not an ONNX file that can be played"):
+        Onnx(request(str(tmp_path / "text.onnx"), Profile()))
