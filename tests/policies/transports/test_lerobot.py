@@ -18,7 +18,7 @@ from pytest_robustplus.policies.transports.lerobot import LeRobot, _inputs
 def test_a_folder_without_a_checkpoint_and_a_missing_package_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(BadInputError, match="is no lerobot checkpoint: it has no config.json"):
+    with pytest.raises(BadInputError, match=r"is no lerobot checkpoint: it has no config\.json"):
         LeRobot(request(str(tmp_path), Profile()))
     (tmp_path / "config.json").write_text("{}")
     monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
@@ -36,5 +36,5 @@ def test_cameras_feed_visual_inputs_in_order() -> None:
     assert found == {"agentview": "observation.images.image", "wrist": "observation.images.image2"}
     with pytest.raises(BadInputError, match="here has 1 visual inputs"):
         _inputs(config("image"), ["agentview", "wrist"], "here")
-    with pytest.raises(BadInputError, match="here reads observation.images.front beside"):
+    with pytest.raises(BadInputError, match=r"here reads observation\.images\.front beside"):
         _inputs(config("image", "front"), ["agentview"], "here")

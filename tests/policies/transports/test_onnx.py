@@ -83,7 +83,7 @@ def test_a_state_of_another_width_is_told(policy: Onnx) -> None:
 def test_an_input_that_nothing_feeds_is_refused(tmp_path: Path) -> None:
     inputs = [helper.make_tensor_value_info("wrist_image", TensorProto.FLOAT, [1, 1, 7])]
     path = saved(tmp_path / "p.onnx", inputs, tiled("wrist_image"), [1, 4, 7])
-    with pytest.raises(BadInputError, match="Unknown input 'wrist_image'.*Did you mean 'wrist'"):
+    with pytest.raises(BadInputError, match=r"Unknown input 'wrist_image'.*Did you mean 'wrist'"):
         Onnx(request(path, Profile()))
 
 
