@@ -98,7 +98,8 @@ def history_plot(past: Sequence[StoredAudit]) -> str:
             if ended.baseline_rate is not None:
                 axes.hlines(100 * ended.baseline_rate, place - 0.4, place + 0.4, color=_BASELINE, lw=1.2)
         axes.set_xlabel("run")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlim(0.4, len(past) + 0.6)
+        axes.set_xticks(range(1, len(past) + 1, 1 + len(past) // 10))
         _percent_axis(axes)
     return drawing.svg
 
