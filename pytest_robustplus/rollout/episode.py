@@ -139,4 +139,3 @@ def _horizon(profile: Profile, task: Task) -> int:
 
 def _placed(observation: Observation, step: int, slot: int) -> Observation:
     return Observation(observation.images, observation.state, observation.instruction, step, slot)
-

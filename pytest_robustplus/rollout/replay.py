@@ -48,7 +48,9 @@ def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> Replayed
     """
     record = stored.record
     if record.actions is None or record.success is None:
-        raise LedgerError(f"Episode {stored.id} ({record.task}) was not played: {record.error}. There is nothing to show.")
+        raise LedgerError(
+            f"Episode {stored.id} ({record.task}) was not played: {record.error}. There is nothing to show."
+        )
     profile, protocol = recorded_protocol(record.provenance)
     steps = len(record.actions)
     tape = replace(profile, cameras=CAMERAS, flip={}, replan=steps, chunk=0, horizons={record.suite: steps})
@@ -71,9 +73,7 @@ def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> Replayed
                                      f"video: {video}"]))  # fmt: skip
 
 
-def provenance(
-    simulator: Mapping[str, str], profile: Profile, protocol: Mapping[str, str]
-) -> Mapping[str, str]:
+def provenance(simulator: Mapping[str, str], profile: Profile, protocol: Mapping[str, str]) -> Mapping[str, str]:
     """Add to what a simulator says of itself all that is needed to play the episode again."""
     settings = {field.name: getattr(profile, field.name) for field in fields(profile)}
     return {**simulator, "profile": json.dumps(settings, default=dict), "protocol": json.dumps(dict(protocol))}
