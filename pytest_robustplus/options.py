@@ -115,6 +115,7 @@ _OPTIONS: tuple[_Option, ...] = (
             "SECONDS"),
     _Option("workers_per_gpu", _positive, "workers of pytest-xdist that share a GPU (default: 1)", "N"),
     _Option("html", Path, "write a self-contained page about this run", "FILE"),
+    _Option("html_videos", _positive, "failing episodes that the page shows on video (default: none)", "N"),
     _Option("json", Path, "write this run's figures as JSON, for machines", "FILE"),
     _Option("markdown", Path, "write a markdown table, for a job summary or a comment", "FILE"),
     _Option("progress", _switch, "auto or off: a line per running cell (default: auto)", "WHEN"),
@@ -146,6 +147,7 @@ class Settings:
     against: tuple[str, ...] = ("any",)
     two_sided: bool = False
     html: Path | None = None
+    html_videos: int = 0
     json: Path | None = None
     markdown: Path | None = None
     accept: str | None = None
@@ -196,6 +198,7 @@ def read_settings(config: pytest.Config) -> Settings:
         against=tuple(dict.fromkeys(values["baseline"] or ("any",))),
         two_sided=config.getoption("--robust-two-sided"),
         html=values["html"],
+        html_videos=values["html_videos"] or 0,
         json=values["json"],
         markdown=values["markdown"],
         accept=_accept(config.getoption("--robust-accept")),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice, zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +18,9 @@ from pytest_robustplus.errors import BadInputError, RobustnessError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.report.run import PROPERTY, CellResult, Results
 from pytest_robustplus.session import session_of
+
+if TYPE_CHECKING:
+    from pytest_robustplus.report.document import CellStory
 
 _HELPER = re.compile(r"-helper\d+\]$")
 _CELLS = "robustplus_cells"
@@ -101,7 +107,32 @@ class Outputs:
         if session.settings.html:
             from pytest_robustplus.report.html import page
 
-            self._save(session.settings.html, page(told, session.benchmarks, run))
+            videos = self._videos(told, ledger, session.settings.html_videos)
+            self._save(session.settings.html, page(told, session.benchmarks, run, videos))
+
+    def _videos(self, told: Sequence[CellStory], ledger: Ledger, wanted: int) -> dict[int, bytes]:
+        """Play failing episodes again for the page, one of each cell before a second of any."""
+        if not wanted:
+            return {}
+        from pytest_robustplus.rollout import replay
+
+        failed = [[e.id for e in story.episodes if not e.record.success] for story in told]
+        turns = (identity for turn in zip_longest(*failed) for identity in turn if identity is not None)
+        videos: dict[int, bytes] = {}
+        with TemporaryDirectory() as folder:
+            for identity in islice(turns, wanted):
+                stored, film = ledger.episode(identity), Path(folder) / f"{identity}.mp4"
+                benchmark = session_of(self._config).benchmarks[ledger.audit(stored.audit).key.benchmark]
+                try:
+                    outcome = replay.replay(stored, benchmark, film)
+                except RobustnessError as error:
+                    self._said.append((f"no video of episode {identity}: {error}", True))
+                    continue
+                if not outcome.same:
+                    self._said.append((f"no video of episode {identity}, which comes out differently here", True))
+                    continue
+                videos[identity] = film.read_bytes()
+        return videos
 
     def _save(self, path: Path, text: str) -> None:
         try:

@@ -8,7 +8,12 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import imageio.v3
+import numpy as np
 import pytest
+
+from pytest_robustplus.ledger import StoredEpisode
+from pytest_robustplus.rollout.replay import Replayed
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -74,6 +79,35 @@ def test_a_browser_loads_and_filters_it(written: Path) -> None:
     probe.write_text(written.read_text().replace("</html>", script))
     title, console = _load(probe)
     assert title == '[2,4,"2 cells shown",true]'
+    assert not console
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; install Debian's package chromium")
+def test_a_failing_episode_plays_on_video(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def film(stored: StoredEpisode, benchmark: object, video: Path) -> Replayed:
+        asked.append(stored.record.task)
+        frames = np.random.default_rng(0).integers(0, 255, (20, 64, 64, 3), dtype=np.uint8)
+        imageio.v3.imwrite(video, frames, fps=20, codec="libx264", macro_block_size=16)
+        return Replayed(same=len(asked) != 2, text="")
+
+    monkeypatch.setattr("pytest_robustplus.rollout.replay.replay", film)
+    result = toy.runpytest("--robust-model=weak", "--robust-html=report.html", "--robust-html-videos=3")
+    assert [task.split("/")[1].split("_")[0] for task in asked] == ["camera", "noise", "camera"]
+    result.stdout.fnmatch_lines(["no video of episode *, which comes out differently here"])
+    text = (toy.path / "report.html").read_text()
+    assert text.count("<video") == 2
+    script = """<script>
+    const video = document.querySelector("video");
+    video.ontimeupdate = () => { if (video.currentTime > 0.2) document.title = "played"; };
+    video.onerror = () => document.title = "broken";
+    video.play();
+    </script></html>"""
+    probe = toy.path / "probe.html"
+    probe.write_text(text.replace("</html>", script))
+    title, console = _load(probe)
+    assert title == "played"
     assert not console
 
 
