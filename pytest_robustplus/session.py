@@ -22,7 +22,6 @@ from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.models.cards import Card, card_from_mapping, load_cards
 from pytest_robustplus.options import Settings, read_settings
 from pytest_robustplus.policies import specs
-from pytest_robustplus.policies.contract import Policy
 from pytest_robustplus.policies.profiled import Profiled
 from pytest_robustplus.references import References
 from pytest_robustplus.workers import is_controller, is_worker
@@ -33,7 +32,7 @@ DEFAULT_MODELS = ("replay",)
 class Checkpoint(NamedTuple):
     """A policy ready to be played, and the name that tells its weights apart from others."""
 
-    policy: Policy
+    policy: Profiled
     fingerprint: str
 
 
@@ -187,6 +186,8 @@ class Session:
         for simulator in self._simulators.values():
             simulator.close()
         self._simulators.clear()
+        for checkpoint in self._policies.values():
+            checkpoint.policy.close()
         if "ledger" in self.__dict__:
             if not self.spread:
                 self.ledger.end_run(self.run, int(exitstatus))

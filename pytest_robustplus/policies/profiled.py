@@ -64,6 +64,12 @@ class Profiled:
         frames = {camera: prepare(_frame(observation, camera)) for camera, prepare in self._images.items()}
         return Observation(frames, sensed, observation.instruction, observation.step, observation.slot)
 
+    def close(self) -> None:
+        """Let the policy close its connection or end its thread, if it has one."""
+        close = getattr(self.policy, "close", None)
+        if close is not None:
+            close()
+
 
 class _PrivilegedProfiled(Profiled):
     def attach(self, slot: int, simulator: Any) -> None:

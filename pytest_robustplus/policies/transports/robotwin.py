@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,7 @@ class RoboTwinPolicy:
         self._request = request
         self._model = module.get_model(dict(request.profile.request))
         self._action_type = ACTION_TYPES[request.profile.action_space]
+        self.checkpoint = str(getattr(self._model, "checkpoint", "")) or _fingerprint(module, request)
         self._run: _Run | None = None
         self._slot: int | None = None
 
@@ -78,6 +81,15 @@ class RoboTwinPolicy:
         if self._run is not None:
             self._run.stop()
             self._run = None
+
+
+def _fingerprint(module: ModuleType, request: PolicyRequest) -> str:
+    """Name a model that does not name itself by its module's source and what it was built with."""
+    digest = hashlib.sha256(repr(sorted(request.profile.request.items())).encode())
+    file: str | None = getattr(module, "__file__", None)
+    if file:
+        digest.update(Path(file).read_bytes())
+    return f"source-{digest.hexdigest()[:12]}"
 
 
 def robotwin_observation(observation: Observation) -> dict[str, Any]:

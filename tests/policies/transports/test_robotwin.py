@@ -86,6 +86,16 @@ def test_a_policy_that_looks_between_its_actions_sees_what_came_of_them(module: 
     policy.close()
 
 
+def test_a_model_is_named_by_itself_or_by_what_it_was_built_from(module: ModuleType) -> None:
+    unnamed = built(module).checkpoint
+    other = Profile(action_space="joint", action_width=14, settle_action=(), settle_steps=0, request={"ckpt": "b"})
+    assert unnamed != RoboTwinPolicy(module, request("", other)).checkpoint
+    named = ModuleType("model")
+    named.checkpoint = "run42"  # type: ignore[attr-defined]
+    module.get_model = lambda _: named  # type: ignore[attr-defined]
+    assert RoboTwinPolicy(module, request("", other)).checkpoint == "run42"
+
+
 def test_faults_are_told(module: ModuleType) -> None:
     def evaluate(env: Any, _model: Any, observation: Any) -> None:
         if observation["joint_action"]["vector"][0] == 1:
