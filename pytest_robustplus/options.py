@@ -121,7 +121,13 @@ _OPTIONS: tuple[_Option, ...] = (
     _Option("progress", _switch, "auto or off: a line per running cell (default: auto)", "WHEN"),
 )  # fmt: skip
 
-_DEFAULTS: Mapping[str, Any] = {"margin": 0.05, "alpha_pass": 0.05, "alpha_fail": 0.01, "workers_per_gpu": 1, "progress": "auto"}
+_DEFAULTS: Mapping[str, Any] = {
+    "margin": 0.05,
+    "alpha_pass": 0.05,
+    "alpha_fail": 0.01,
+    "workers_per_gpu": 1,
+    "progress": "auto",
+}
 
 
 @dataclass(frozen=True, slots=True)
