@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -35,6 +36,16 @@ class Gate:
         if self.decision is None:
             self.decision = self._first(outcomes)
             self._looked = len(outcomes)
+
+    def foreseen(self, played: int, successes: int) -> int:
+        """How many episodes the answer takes if the rate of those ``played`` (at least one) holds; pairs unregarded."""
+
+        def answered(count: int) -> bool:
+            wins = self._wins(round(successes * count / played), count)
+            return self.planned.plan.verdict(count, wins) is not None
+
+        ahead = range(played + 1, self.planned.plan.total)
+        return played + 1 + bisect_left(ahead, True, key=answered)
 
     def log_evalues(self, outcomes: Sequence[bool]) -> Evalues:
         """The evidence after ``outcomes``, for and against the full run reaching what is needed."""

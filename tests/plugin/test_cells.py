@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from toy import everywhere
 
 
 def test_a_cell_is_an_item(toy: pytest.Pytester) -> None:
@@ -35,6 +36,7 @@ def test_a_policy_as_good_as_its_baseline_passes_early(toy: pytest.Pytester) -> 
     result.stdout.fnmatch_lines(["*episodes decided what 120 would have said: * saved."])
 
 
+@everywhere
 def test_a_policy_below_its_baseline_fails_with_what_a_person_needs(toy: pytest.Pytester) -> None:
     result = toy.runpytest("--robust-model=weak", "--robust-perturbation=camera")
     result.assert_outcomes(failed=1)
@@ -51,6 +53,7 @@ def test_a_policy_below_its_baseline_fails_with_what_a_person_needs(toy: pytest.
     assert "Traceback" not in result.stdout.str()
 
 
+@everywhere
 def test_without_a_baseline_a_cell_is_measured_not_passed(toy: pytest.Pytester) -> None:
     result = toy.runpytest("-rs", "--robust-model=python:toy:unnamed", "--robust-perturbation=camera")
     result.assert_outcomes(skipped=1)
@@ -139,6 +142,7 @@ def test_progress_is_a_plain_line_where_there_is_no_terminal(
     silent.stdout.no_fnmatch_line("*of at most*")
 
 
+@everywhere
 def test_preflight_runs_first_and_stops_cells_with_its_reason(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +151,9 @@ def test_preflight_runs_first_and_stops_cells_with_its_reason(
     toy.makepyfile(test_zz_preflight=PREFLIGHT)
     result = toy.runpytest("-v", "--robust-model=steady", "--robust-perturbation=camera")
     result.assert_outcomes(passed=2, skipped=1)
-    result.stdout.fnmatch_lines(["*steady-toy-scales*PASSED*", "*steady-toy-colours*SKIPPED*", "*toy-camera*PASSED*"])
+    # With and without workers, the outcome comes last or first in its line.
+    words = ("scales.*PASSED|PASSED.*scales", "colours.*SKIPPED|SKIPPED.*colours", "camera.*PASSED|PASSED.*camera\\]")
+    result.stdout.re_match_lines([f".*({word}).*" for word in words])
     monkeypatch.setenv("TOY_SCALES", "broken")
     result = toy.runpytest("-rs", "--robust-model=steady", "--robust-perturbation=camera")
     result.assert_outcomes(failed=1, skipped=2)

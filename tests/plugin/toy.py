@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -47,6 +48,12 @@ class ToySimulator:
             if left:
                 faults.write_text(str(left - 1))
                 raise RuntimeError("the physics exploded")
+        deaths = Path(os.environ.get("TOY_DEATHS", "/nonexistent"))
+        if deaths.exists():
+            left, name = deaths.read_text().split()
+            if int(left) and task.name == name:
+                deaths.write_text(f"{int(left) - 1} {name}")
+                os.kill(os.getpid(), signal.SIGKILL)
         return f"push {task.name}"
 
     def step(self, action: Actions, *, look: bool) -> bool:
@@ -240,12 +247,19 @@ row = [
 """
 
 
+# For tests whose outcome must not depend on who plays: without pytest-xdist, with it switched off, and spread.
+everywhere = pytest.mark.parametrize("toy", ["-p no:xdist", "-n0", "-n2"], indirect=True)
+
+
 @pytest.fixture
-def toy(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+def toy(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> pytest.Pytester:
     """A project that uses the plugin on the toy benchmark, as a user would."""
+    spread = getattr(request, "param", "")
     pytester.syspathinsert(Path(__file__).parent)
     pytester.makeconftest("from toy import pytest_robustplus_benchmarks, pytest_robustplus_models")
     pytester.makepyfile(test_suite=SUITE)
     pytester.path.joinpath("toy_baselines.toml").write_text(BASELINES)
-    pytester.makeini("[pytest]\nrobust_baselines = toy_baselines.toml\nrobust_perturbations = camera noise\n")
+    pytester.makeini(
+        f"[pytest]\nrobust_baselines = toy_baselines.toml\nrobust_perturbations = camera noise\naddopts = {spread}\n"
+    )
     return pytester

@@ -1,0 +1,65 @@
+"""Episodes an hour of two workers over those of one, on the LIBERO-Plus simulator and two cores; bound: 1.8.
+
+Both runs play the same episodes of one cell to the end, each into a ledger of its own; what counts is the time from
+the first episode's start to the last one's end, without the seconds in which pytest and its workers start.
+
+Usage: python perf/scaling.py [--episodes 40]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from pytest_robustplus.ledger import Ledger
+
+BOUND = 1.8
+ROOT = Path(__file__).parent.parent
+SUITE = ROOT / "suites" / "libero_plus" / "test_success_rate.py"
+
+
+def episodes_an_hour(workers: int, episodes: int, directory: Path) -> tuple[float, list[tuple[str, bool, str]]]:
+    """Play and return the pace, and what came of each episode in order."""
+    ledger_path = directory / f"{workers}.sqlite"
+    arguments = [
+        f"-n{workers}",
+        "--robust-model=replay",
+        "--robust-suite=libero_object",
+        "--robust-perturbation=robot",
+        "--robust-baseline=none",
+        f"--robust-budget={episodes}",
+        f"--robust-ledger={ledger_path}",
+    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(SUITE), *arguments]
+    played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if played.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{played.stdout}\n{played.stderr}")
+    with Ledger.open(ledger_path, create=False) as ledger:
+        (audit,) = ledger.audits()
+        found = [stored.record for stored in ledger.episodes(audit.id)]
+    starts = [datetime.fromisoformat(record.started).timestamp() for record in found]
+    ends = [start + record.wall_s for start, record in zip(starts, found, strict=True)]
+    outcomes = [(record.task, bool(record.success), record.state_hash) for record in found]
+    return 3600 * len(found) / (max(ends) - min(starts)), outcomes
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--episodes", type=int, default=40)
+    episodes = parser.parse_args().episodes
+    with tempfile.TemporaryDirectory() as directory:
+        alone, expected = episodes_an_hour(0, episodes, Path(directory))
+        spread, outcomes = episodes_an_hour(2, episodes, Path(directory))
+    print(f"{len(expected)} episodes: {alone:.0f} an hour alone, {spread:.0f} with two workers")
+    same = outcomes == expected
+    print("same outcomes and final states" if same else "OUTCOMES OR FINAL STATES DIFFER")
+    print(f"scaling: {spread / alone:.2f} times as many episodes an hour with two workers (bound {BOUND})")
+    return 0 if spread / alone >= BOUND and same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

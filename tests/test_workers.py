@@ -1,0 +1,175 @@
+"""Cards lent to workers, and what happens to the items of the dead; on cards that do not exist."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_robustplus import devices, workers
+from pytest_robustplus.devices import Device, Leases
+from pytest_robustplus.gates import Gate
+from pytest_robustplus.verdict.audit import Verdict, plan
+
+SMI = ["0, GPU-aa11", "1, GPU-bb22", "2, GPU-cc33"]
+
+
+@pytest.fixture
+def cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three cards that EGL counts backwards."""
+    monkeypatch.setattr(devices, "_nvidia_smi", lambda: SMI)
+    monkeypatch.setattr(devices, "_egl_numbers", lambda environment: {"0": 2, "1": 1, "2": 0})
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [(None, ["0", "1", "2"]), ("2,0", ["2", "0"]), ("GPU-bb22", ["GPU-bb22"]), ("", []), ("-1", []), ("1,-1,0", ["1"])],
+)
+@pytest.mark.usefixtures("cards")
+def test_the_callers_own_list_is_what_there_is(given: str | None, names: list[str]) -> None:
+    environment = {} if given is None else {"CUDA_VISIBLE_DEVICES": given}
+    assert devices.visible(environment) == names
+
+
+@pytest.mark.usefixtures("cards")
+def test_cards_are_known_to_egl_by_another_number() -> None:
+    assert devices.find({"CUDA_VISIBLE_DEVICES": "2,0"}) == [Device("2", 0), Device("0", 2)]
+    assert devices.find({"CUDA_VISIBLE_DEVICES": "GPU-cc,GPU-aa11"}) == [Device("GPU-cc", 0), Device("GPU-aa11", 2)]
+
+
+def test_a_worker_sees_its_card_alone() -> None:
+    assert Device("1", 1).environment() == {
+        "CUDA_VISIBLE_DEVICES": "1",
+        "MUJOCO_EGL_DEVICE_ID": "1",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
+    assert "MUJOCO_EGL_DEVICE_ID" not in Device("1").environment()
+
+
+def test_robosuite_finds_the_egl_number_in_the_list_and_cuda_does_not() -> None:
+    found = Device("2", 0).environment()
+    assert found["MUJOCO_EGL_DEVICE_ID"] in found["CUDA_VISIBLE_DEVICES"]
+    assert devices.visible(found) == ["2"]
+
+
+def test_without_a_driver_there_are_no_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices.shutil, "which", lambda name: None)
+    assert devices.find({}) == []
+
+
+def test_a_replacement_inherits_the_card_of_the_dead() -> None:
+    leases = Leases([Device("0"), Device("1")])
+    taken = [leases.take(f"gw{number}") for number in range(4)]
+    assert taken == [Device("0"), Device("1"), Device("0"), Device("1")]
+    leases.give_back("gw1")
+    assert leases.take("gw4") == Device("1")
+    assert Leases([]).take("gw0") is None
+
+
+def session(**settings: Any) -> Any:
+    benchmark = SimpleNamespace(name="toy", dimensions=("camera",), checks=lambda: [SimpleNamespace(name="scales")])
+    recorded: list[tuple[Any, ...]] = []
+    return SimpleNamespace(
+        config=SimpleNamespace(option=SimpleNamespace(numprocesses=2, maxworkerrestart=None)),
+        settings=SimpleNamespace(**{"models": ("pi05",), "policy": None, "workers_per_gpu": 1} | settings),
+        cards={"pi05": None},
+        benchmarks={"toy": benchmark},
+        run="",
+        ledger=SimpleNamespace(record_check=lambda *facts: recorded.append(facts)),
+        recorded=recorded,
+    )
+
+
+def node(name: str) -> Any:
+    return SimpleNamespace(gateway=SimpleNamespace(id=name), workerinput={"testrunuid": "run-1"})
+
+
+@pytest.mark.usefixtures("cards")
+def test_the_controller_leases_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,2")
+    controller = workers.Controller(session())
+    nodes = [node("gw0"), node("gw1"), node("gw2")]
+    for one in nodes[:2]:
+        controller.pytest_configure_node(one)
+    controller.pytest_testnodedown(nodes[1], "killed")
+    controller.pytest_configure_node(nodes[2])
+    seen = [devices.visible(one.workerinput["robustplus_environment"]) for one in nodes]
+    assert seen == [["1"], ["2"], ["2"]]
+
+
+@pytest.mark.usefixtures("cards")
+def test_auto_is_as_many_workers_as_cards_and_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    def automatic(**settings: Any) -> int | None:
+        asked = session(**settings)
+        asked.config.option.numprocesses = "auto"
+        return workers.automatic(asked)
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
+    monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
+    assert automatic() == 2
+    assert automatic(workers_per_gpu=3) == 6
+    assert automatic(models=()) is None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert automatic() is None
+
+
+def crash(controller: workers.Controller, nodeid: str) -> tuple[str, list[str]]:
+    pending: list[str] = []
+    report = SimpleNamespace(outcome="failed")
+    controller.pytest_handlecrashitem(nodeid, report, SimpleNamespace(mark_test_pending=pending.append))  # type: ignore[arg-type]
+    return report.outcome, pending
+
+
+def test_a_cell_is_handed_out_again_once() -> None:
+    controller = workers.Controller(session())
+    lead = "test_suite.py::test_success_rate[pi05-toy-camera]"
+    assert crash(controller, lead) == ("rerun", [lead])
+    assert crash(controller, lead) == ("failed", [])
+
+
+def test_a_cell_is_not_handed_out_where_no_worker_follows() -> None:
+    asked = session()
+    asked.config.option.maxworkerrestart = "0"
+    assert crash(workers.Controller(asked), "test_suite.py::test_success_rate[pi05-toy-camera]") == ("failed", [])
+
+
+def test_a_helper_is_not_missed_and_another_test_is_left_to_xdist() -> None:
+    controller = workers.Controller(session())
+    assert crash(controller, "test_suite.py::test_success_rate[pi05-toy-camera-helper2]") == ("crashed", [])
+    assert crash(controller, "test_other.py::test_arithmetic[2]") == ("failed", [])
+
+
+def test_a_check_that_kills_its_worker_has_failed() -> None:
+    asked = session()
+    assert crash(workers.Controller(asked), "test_preflight.py::test_preflight[pi05-toy-scales]")[0] == "failed"
+    ((_, model, benchmark, check, passed, _),) = asked.recorded
+    assert (model, benchmark, check, passed) == ("pi05", "toy", "scales", False)
+
+
+def test_an_expendable_process_that_hangs_in_native_code_ends_itself() -> None:
+    hangs = """
+import signal, time
+from pytest_robustplus.rollout.limit import limited
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+with limited(0.3, "a task", expendable=True):
+    time.sleep(60)
+"""
+    ended = subprocess.run([sys.executable, "-c", hangs], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "Timeout" in ended.stderr
+
+
+@pytest.mark.parametrize(("rate", "seen"), [(0.75, 30), (0.75, 15), (0.75, 38)])
+def test_helpers_foresee_where_the_verdict_falls_if_the_rate_holds(rate: float, seen: int) -> None:
+    gate = Gate(None, plan(rate, 1600, 0.05), None, "validate")  # type: ignore[arg-type]
+    foreseen = gate.foreseen(40, seen)
+
+    def verdict(count: int) -> Verdict | None:
+        return gate.planned.plan.verdict(count, round(seen * count / 40))
+
+    assert 40 < foreseen <= 1600
+    assert verdict(foreseen) is not None
+    assert foreseen == 41 or verdict(foreseen - 1) is None
