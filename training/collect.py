@@ -1,0 +1,188 @@
+"""Demonstrations by the expert, as image and action arrays: ``python -m training.collect OUT --episodes 100``.
+
+Nothing is drawn from the official initial states. In most episodes noise disturbs the expert's execution while the
+labels stay what it would have done, so that a learner sees how to recover.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.libero_plus.oracle import Oracle
+from pytest_robustplus.benchmarks.libero_plus.oracle.scene import Scene
+from pytest_robustplus.benchmarks.libero_plus.tasks import instruction, tasks
+from pytest_robustplus.models.cards import default_profile
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.contract import Image, Observation
+from pytest_robustplus.policies.profiles.images import flip, resize
+from pytest_robustplus.policies.profiles.state import assembler
+from training.placements import PlacedSimulator
+from training.recipe import CAMERAS, CHUNK, LOOK_EVERY, SIZE, STATE
+from training.words import SUITES
+
+_HORIZON = 240
+_NOISY, _WIDE, _PUSHED = 0.8, 0.55, 0.35
+
+
+def base_tasks() -> list[Task]:
+    """The 20 unperturbed tasks of both suites, numbered as in every file here."""
+    return [t for t in tasks() if t.dimension is Dimension.ORIGINAL and t.trial == 0 and t.suite in SUITES]
+
+
+def seen(images: dict[str, Image]) -> list[Image]:
+    """Turn and shrink raw frames as the policies' profile does."""
+    return [resize(flip(images[name], "rotate180"), "area", (SIZE, SIZE)) for name in CAMERAS]
+
+
+class Disturbance:
+    """Noise on executed actions: a little always, and now and then a push that lasts up to 13 steps."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        self._random, self._left, self._push = random, 0, np.zeros(7)
+
+    def __call__(self, action: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        random, executed = self._random, action.copy()
+        if not self._left and random.random() < 0.05:
+            self._left, self._push = int(random.integers(4, 14)), push(random)
+        if self._left:
+            executed += self._push
+            self._left -= 1
+        executed[:3] += random.normal(size=3) * 0.08
+        executed[3:6] += random.normal(size=3) * 0.02
+        return np.clip(executed, -1, 1)
+
+
+def push(random: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float64]]:
+    direction = random.normal(size=3)
+    along = direction / np.linalg.norm(direction) * random.uniform(0.3, 1.1)
+    return np.concatenate([along, random.normal(size=3) * 0.12, [0.0]])
+
+
+class Demonstration(NamedTuple):
+    """One successful episode: looks (n, …) with the 16 actions from each on, and where the goal's objects were."""
+
+    images: np.ndarray[Any, np.dtype[np.uint8]]
+    state: np.ndarray[Any, np.dtype[np.float32]]
+    actions: np.ndarray[Any, np.dtype[np.float32]]
+    mask: np.ndarray[Any, np.dtype[np.float32]]
+    objects: np.ndarray[Any, np.dtype[np.float32]]
+
+
+def demonstrate(simulator: PlacedSimulator, task: Task, seed: tuple[int, ...]) -> Demonstration | None:
+    """Play the expert once; None when it fails."""
+    random = np.random.default_rng([*seed, 1])
+    noisy, wide, pushed = random.random() < _NOISY, random.random() < _WIDE, random.random() < _PUSHED
+    words = simulator.place(task, seed, wide=wide)
+    rest = np.asarray(default_profile("libero_plus").settle_action)
+    for count in range(10):
+        simulator.step(rest, look=count == 9 and not pushed)
+    if pushed:
+        away, steps = np.concatenate([push(random)[:6], [-1.0]]), int(random.integers(3, 16))
+        for count in range(steps):
+            simulator.step(away, look=count == steps - 1)
+    oracle = Oracle()
+    oracle.reset(0, words)
+    oracle.attach(0, simulator)
+    scene = Scene(simulator.environment)
+    _, held, target = scene.goals[0]
+    vector = assembler(STATE)
+    disturb = Disturbance(random)
+    looks: list[tuple[int, Observation, list[Image]]] = []
+    places, labels = [], []
+    done = False
+    for step in range(_HORIZON):
+        if step % LOOK_EVERY == 0:
+            looks.append((step, simulator.observe(), seen(simulator.look_randomly(random))))
+            places.append(np.concatenate([scene.position(held), scene.position(target)]))
+        action = oracle.act([looks[-1][1]])[0][0]
+        labels.append(action)
+        executed = disturb(action) if noisy else action
+        done = simulator.step(executed, look=(step + 1) % LOOK_EVERY == 0)
+        if done:
+            break
+    if not done:
+        return None
+    # The episode ends when the goal is met; from there on the arm rises with open fingers.
+    acted = np.array(labels, np.float32)
+    count = len(looks)
+    actions, mask = np.zeros((count, CHUNK, 7), np.float32), np.zeros((count, CHUNK), np.float32)
+    for row, (step, _, _) in enumerate(looks):
+        part = acted[step : step + CHUNK]
+        actions[row, : len(part)], mask[row, : len(part)] = part, 1
+    state = np.array([vector(look.state) for _, look, _ in looks], np.float32)
+    where = np.array(places, np.float32)
+    return Demonstration(
+        images=np.array([[*seen(dict(look.images)), *random_looks] for _, look, random_looks in looks], np.uint8),
+        state=state,
+        actions=actions,
+        mask=mask,
+        objects=np.concatenate([where[:, :3], where[:, :3] - state[:, :3], where[:, 3:]], 1),
+    )
+
+
+def work(worker: int, workers: int, episodes: int, seconds: float, out: Path) -> dict[str, Any]:
+    """Collect one worker's share: a quarter of the tasks, every fourth worker's seeds; saves arrays below ``out``."""
+    end = time.monotonic() + seconds
+    simulator = PlacedSimulator()
+    own = list(enumerate(base_tasks()))[worker % 4 :: 4] if workers >= 4 else list(enumerate(base_tasks()))
+    lane, lanes = (worker // 4, max(workers // 4, 1)) if workers >= 4 else (worker, workers)
+    parts: list[Demonstration] = []
+    played: list[tuple[int, int, bool]] = []
+    for episode in range(lane, episodes, lanes):
+        for number, task in own:
+            if time.monotonic() > end:
+                break
+            made = demonstrate(simulator, task, (number, episode))
+            played.append((number, episode, made is not None))
+            if made:
+                parts.append(made)
+    for name in Demonstration._fields:
+        np.save(out / f"{name}-{worker:02}.npy", np.concatenate([getattr(part, name) for part in parts]))
+    successes = [(number, episode) for number, episode, success in played if success]
+    index = np.concatenate([np.full((len(p.state), 2), key) for p, key in zip(parts, successes, strict=True)])
+    np.save(out / f"index-{worker:02}.npy", index)
+    return {"worker": worker, "played": played, "renderer": simulator.provenance()["renderer"]}
+
+
+def _work(arguments: tuple[int, int, int, float, Path]) -> dict[str, Any]:
+    return work(*arguments)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--episodes", type=int, default=120, help="of each task")
+    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=3600)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    jobs = [(n, options.workers, options.episodes, options.seconds, options.out) for n in range(options.workers)]
+    with get_context("spawn").Pool(options.workers) as pool:
+        reports = pool.map(_work, jobs, chunksize=1)
+    played = [tuple(row) for report in reports for row in report["played"]]
+    summary = {
+        "seconds": round(time.monotonic() - start, 1),
+        "renderer": reports[0]["renderer"],
+        "played": len(played),
+        "succeeded": sum(success for *_, success in played),
+        "sentences": [[instruction(t, "task_language"), instruction(t, "bddl")] for t in base_tasks()],
+        "failures": {
+            task.base: sum(not ok for number, _, ok in played if number == place)
+            for place, task in enumerate(base_tasks())
+        },
+    }
+    (options.out / "collected.json").write_text(json.dumps(summary, indent=1))
+    print(json.dumps({key: value for key, value in summary.items() if key != "sentences"}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""What collecting, training and playing agree on."""
+
+CHUNK = 16
+LOOK_EVERY = 4
+SIZE = 128
+STATE = ("eef_pos", "eef_rot6d", "gripper_qpos")
+CAMERAS = ("agentview", "wrist")
+# The arrays of one collecting process, a file each; ``index`` is (task, episode) of every look.
+ARRAYS = ("images", "state", "actions", "mask", "objects", "index")
