@@ -173,8 +173,13 @@ def add_options(parser: pytest.Parser) -> None:
             parser.addini(f"robust_{option.key}", option.help, type="string", default=None)
     group.addoption("--robust-fresh", action="store_true", help="start anew instead of resuming an unfinished run")
     group.addoption("--robust-two-sided", action="store_true", help="fail a cell that is far above its baseline, too")
-    group.addoption("--robust-accept", nargs="?", const="default", metavar="FILE.toml",
-                    help="record this run's outcomes as a baseline (default: baselines/MODEL.toml)")
+    group.addoption(
+        "--robust-accept",
+        nargs="?",
+        const="default",
+        metavar="FILE.toml",
+        help="record this run's outcomes as a baseline (default: baselines/MODEL.toml)",
+    )
     group.addoption("--robust-accept-partial", action="store_true", help="accept a run although cells are missing")
     group.addoption("--robust-models", action="store_true", help="list the models that have a card, and exit")
     group.addoption("--robust-replay", metavar="EPISODE", help="play a recorded episode again, write an MP4, and exit")
