@@ -75,8 +75,11 @@ class Line:
 
     def _write(self, text: str) -> None:
         if not self._redraws:
-            self._put(f"\n{text}")
+            self._put(f"\n{text}\n")
             return
+        if not self._drawn:
+            # pytest's own line, with the file's name and the letters so far, stays above.
+            self._put("\n")
         text = text[: self._terminal._tw.fullwidth - 1]
         self._put("\r" + text.ljust(len(self._drawn)))
         self._drawn = text

@@ -62,15 +62,17 @@ def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> Replayed
             _Tape(record.actions),
             benchmark.task(record.task),
             tape,
-            watch=lambda observation: frames.append(_frame(observation)),
+            watch=lambda observation: frames.extend(_frame(observation)),
         )
         versions = simulator.provenance()
     finally:
         simulator.close()
-    _write(video, frames)
+    if frames:
+        _write(video, frames)
     same = again.success == record.success and again.state_hash == record.state_hash
-    return Replayed(same, "\n".join([*_verdict(stored, same, again.success), *_changes(record.provenance, versions),
-                                     f"video: {video}"]))  # fmt: skip
+    lines = [*_verdict(stored, same, again.success), *_changes(record.provenance, versions)]
+    lines.append(f"video: {video}" if frames else "no video: this benchmark's simulator has no cameras")
+    return Replayed(same, "\n".join(lines))
 
 
 def provenance(simulator: Mapping[str, str], profile: Profile, protocol: Mapping[str, str]) -> Mapping[str, str]:
@@ -95,16 +97,18 @@ def _verdict(stored: StoredEpisode, same: bool, success: bool) -> list[str]:
 
 
 def _changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    # A policy that does not look was played without a renderer, which is no change of version.
     return [
         f"  {key}: {then.get(key, 'unknown')} when recorded, {value} now"
         for key, value in now.items()
-        if then.get(key) != value
+        if then.get(key) not in (value, "none")
     ]
 
 
-def _frame(observation: Observation) -> Image:
-    # MuJoCo's frames begin at the bottom row.
-    return np.concatenate([image[::-1] for image in observation.images.values()], axis=1)
+def _frame(observation: Observation) -> list[Image]:
+    """Cameras side by side, upright: MuJoCo's frames begin at the bottom row. Nothing where there is no camera."""
+    images = [image[::-1] for image in observation.images.values()]
+    return [np.concatenate(images, axis=1)] if images else []
 
 
 def _write(path: Path, frames: Sequence[Image]) -> None:
