@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from toy import PREFLIGHT
+from toy import PREFLIGHT, SUITE
 
 from pytest_robustplus.ledger import Ledger
 
@@ -75,3 +75,23 @@ def test_a_test_that_does_not_audit_gets_no_helpers(toy: pytest.Pytester) -> Non
     )
     result = toy.runpytest("--robust-model=steady", "-n2")
     assert result.parseoutcomes() == {"passed": 2}
+
+
+def test_the_simulator_gives_the_same_bits_on_any_worker(pytester: pytest.Pytester) -> None:
+    """Played alone or by two workers, an episode ends in the same state of the simulator."""
+    pytester.makepyfile(test_suite=SUITE.replace("toy", "libero-plus"))
+    chosen = ["--robust-model=replay", "--robust-suite=libero_object", "--robust-perturbation=robot"]
+    arguments = [*chosen, "--robust-baseline=none", "--robust-budget=3"]
+
+    def play(name: str, *spread: str) -> list[tuple[str, bool | None, str | None]]:
+        result = pytester.runpytest_subprocess(*arguments, f"--robust-ledger={name}", *spread)
+        result.assert_outcomes(skipped=1)
+        with Ledger.open(pytester.path / name, create=False) as ledger:
+            (audit,) = {audit.id for audit in ledger.audits()}
+            return [(e.record.task, e.record.success, e.record.state_hash) for e in ledger.episodes(audit)]
+
+    alone = play("alone.sqlite", "-n0")
+    assert len(alone) == 3
+    assert all(state for _, _, state in alone)
+    # One of the two plays as its first episode what the other order played on a simulator in use.
+    assert play("spread.sqlite", "-n2") == alone
