@@ -70,7 +70,8 @@ def _filters(told: Sequence[CellStory]) -> Iterator[str]:
 
 def _table(told: Sequence[CellStory]) -> Iterator[str]:
     heads = ("model", "dimension", "verdict", "rate", "", "95 % sequence", "baseline", "margin", "episodes", "notes")
-    yield "<h2>Cells</h2><div class='scroll' tabindex='0' role='region' aria-label='Cells'><table class='cells'><thead><tr>"
+    yield "<h2>Cells</h2><div class='scroll' tabindex='0' role='region' aria-label='Cells'>"
+    yield "<table class='cells'><thead><tr>"
     yield "".join(f"<th scope='col'>{head}</th>" for head in heads) + "</tr></thead><tbody>"
     for story in told:
         name, report = story.result.name, story.result.figures
