@@ -60,4 +60,3 @@ def load(folder: Path, device: str) -> Data:
         digest=digest.hexdigest(),
         episodes=len(torch.unique(index, dim=0)),
     )
-

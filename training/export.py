@@ -70,6 +70,36 @@ def export(
     onnx.save(graph, path)
 
 
+def told(source: Path, target: Path) -> None:
+    """Replace the input ``tokens`` by ``instruction``, n sentences as text, which the graph itself numbers."""
+    model = onnx.load(source)
+    words = {entry.key: entry.value for entry in model.metadata_props}["vocabulary"].split()
+    numbered = {word + mark: number for number, word in enumerate(words, 1) for mark in ("", ",", ".")}
+    text = helper.make_tensor_value_info("instruction", onnx.TensorProto.STRING, ["n"])
+    nodes = [
+        helper.make_node("StringNormalizer", ["instruction"], ["lowered"], case_change_action="LOWER", locale="C"),
+        helper.make_node("StringSplit", ["lowered"], ["words", "counts"]),
+        helper.make_node(
+            "LabelEncoder",
+            ["words"],
+            ["tokens"],
+            domain="ai.onnx.ml",
+            keys_strings=list(numbered),
+            values_int64s=list(numbered.values()),
+            default_int64=0,
+        ),
+    ]
+    inputs = [given for given in model.graph.input if given.name != "tokens"]
+    graph = helper.make_graph(
+        [*nodes, *model.graph.node], "policy", [*inputs, text], model.graph.output, model.graph.initializer
+    )
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 3)]
+    playable = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    playable.metadata_props.extend(model.metadata_props)
+    onnx.checker.check_model(playable)
+    onnx.save(playable, target)
+
+
 def _halve(model: onnx.ModelProto) -> None:
     """Store large weights in half precision, each with a cast that the runtime folds when it loads."""
     graph = model.graph

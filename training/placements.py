@@ -136,7 +136,9 @@ def _on_fixture(environment: Any, name: str) -> bool:
     """Whether an object begins on or in a cabinet or a stove, which stay where they are."""
     for predicate in environment.parsed_problem["initial_state"]:
         if predicate[1] == name and len(predicate) == 3:
-            return any(predicate[2].startswith(fixture) for fixture in environment.fixtures_dict if "table" not in fixture)
+            return any(
+                predicate[2].startswith(fixture) for fixture in environment.fixtures_dict if "table" not in fixture
+            )
     return False
 
 

@@ -21,6 +21,7 @@ from pytest_robustplus.perturbations import Dimension
 CARDS = load_cards()
 SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
 SCRIPTS = {"oracle", "replay", "zero"}
+REFERENCES = {"reference", "reference_robust"}
 FAMILIES = {
     "vla": {
         "pi0", "pi0_fast", "pi05", "openvla_oft", "x_vla", "ript_vla", "univla", "abot_m0", "holobrain0_gd",
@@ -28,6 +29,7 @@ FAMILIES = {
     "hybrid": {"vla_jepa", "motus"},
     "wam": {"ge_act", "cosmos_policy", "lingbot_va", "fast_wam", "dreamzero", "gigaworld_policy"},
     "script": SCRIPTS,
+    "own": REFERENCES,
 }  # fmt: skip
 
 
@@ -42,7 +44,7 @@ def test_cards_are_sorted_by_name() -> None:
     assert all(name == card.name for name, card in CARDS.items())
 
 
-@pytest.mark.parametrize("name", sorted(CARDS.keys() - SCRIPTS))
+@pytest.mark.parametrize("name", sorted(CARDS.keys() - SCRIPTS - REFERENCES))
 def test_a_published_model_says_where_it_comes_from_and_how_to_reach_it(name: str) -> None:
     card = CARDS[name]
     assert card.title
@@ -73,7 +75,7 @@ def test_the_dialects_are_those_of_the_transports() -> None:
     }
 
 
-@pytest.mark.parametrize("name", sorted(CARDS.keys() - SCRIPTS))
+@pytest.mark.parametrize("name", sorted(CARDS.keys() - SCRIPTS - REFERENCES))
 def test_a_model_names_the_benchmarks_that_have_a_row_for_it(name: str) -> None:
     card, baselines = CARDS[name], Baselines.load()
     found = {b for b in card.profiles if baselines.find(card.baseline, b, Dimension.CAMERA) is not None}
