@@ -100,7 +100,7 @@ class _Placed:
 
 
 def misleading(task: Task) -> str:
-    """The sentence of another task of the same suite: the next one's whose object is in the scene too, by its number."""
+    """The sentence of another task of the suite: the next one's whose object is in the scene too, by its number."""
     same = [t for t in base_tasks() if t.suite == task.suite]
     place = [t.base for t in same].index(task.base)
     return instruction(same[(place + 1 + task.trial % (len(same) - 1)) % len(same)], "bddl")
@@ -138,7 +138,7 @@ def _play_all(arguments: tuple[list[Job], float]) -> list[dict[str, Any]]:
 
 
 def plan(parts: Sequence[str], suites: Sequence[str] = SUITES) -> list[Job]:
-    """Read parts of the form ``CHECKPOINT/HOW/COUNT``; HOW is official, wide, misled or plus, COUNT per task or dimension."""
+    """Read parts ``CHECKPOINT/HOW/COUNT``; HOW is official, wide, misled or plus, COUNT per task or dimension."""
     jobs = []
     for part in parts:
         checkpoint, how, count = part.split("/")

@@ -30,8 +30,7 @@ def noisy(images: Tensor) -> Tensor:
     out = torch.where(kind == 0, _blurred(images), images)
     out = torch.where(kind == 1, _streaked(images), out)
     out = torch.where(kind == 2, _fogged(images), out)
-    out = torch.where(kind == 3, _scrambled(images), out)
-    return out
+    return torch.where(kind == 3, _scrambled(images), out)
 
 
 def _around(images: Tensor, channels: int) -> Tensor:

@@ -91,7 +91,7 @@ def _reset(environment: Any) -> None:
 
 
 def _seat(environment: Any, random: np.random.Generator) -> None:
-    """Hold objects that begin on or in a fixture above their region; a repeated reset adds the fixture's place twice."""
+    """Hold objects that begin on a fixture above their region; a repeated reset adds the fixture's place twice."""
     sim = environment.sim
     for predicate in environment.parsed_problem["initial_state"]:
         if len(predicate) == 3 and predicate[1] in environment.objects_dict and _on_fixture(environment, predicate[1]):
@@ -171,7 +171,7 @@ def _randomise(environment: Any, model: Any, random: np.random.Generator) -> Non
 
 
 def _view(random: np.random.Generator) -> cameras.View:
-    """Draw a view within the ranges of LIBERO-Plus' camera tasks, one kind at a time or all together, or the nominal."""
+    """Draw a view within the ranges of LIBERO-Plus' camera tasks, one kind at a time or all, or the nominal."""
     kind = random.choice(["none", "around", "away", "turned", "all"], p=[0.15, 0.35, 0.15, 0.15, 0.2])
     part = 0.5 if kind == "all" else 1.0
 
