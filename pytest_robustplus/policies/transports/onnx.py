@@ -47,9 +47,7 @@ class Onnx:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:
             self.checkpoint = f"onnx-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
-            self._session = library.InferenceSession(
-                str(path), options, providers=library.get_available_providers()
-            )
+            self._session = library.InferenceSession(str(path), options, providers=library.get_available_providers())
         except OSError as error:
             raise BadInputError(f"Cannot read the ONNX file {path}: {error.strerror}.") from error
         except Exception as error:
