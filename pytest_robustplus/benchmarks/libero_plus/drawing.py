@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import mujoco
@@ -9,6 +10,7 @@ import numpy as np
 
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
 from pytest_robustplus.benchmarks.libero_plus.textures import TextureLibrary
+from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.policies.contract import Image
 
 _MOST_GEOMS = 1000  # as robosuite's renderer
@@ -24,8 +26,15 @@ class Canvas:
         from robosuite.utils.binding_utils import GLContext
 
         width, height = (max(side, image_size) for side in _BUFFER)
-        # robosuite's own context: it obeys the same variables about renderer and device.
-        self._context: Any = GLContext(max_width=width, max_height=height, device_id=-1)
+        try:
+            # robosuite's own context: it obeys the same variables about renderer and device.
+            self._context: Any = GLContext(max_width=width, max_height=height, device_id=-1)
+        except (ImportError, RuntimeError) as error:
+            raise BadInputError(
+                f"Nothing can be drawn: MUJOCO_GL={os.environ.get('MUJOCO_GL', '')} made no GL context ({error}). Set "
+                "MUJOCO_GL to egl or osmesa, MUJOCO_EGL_DEVICE_ID to a device that this process may use, or install "
+                "the libraries: apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libosmesa6"
+            ) from error
         self.textures = TextureLibrary()
         self.image_size = image_size
 

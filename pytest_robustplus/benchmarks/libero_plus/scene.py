@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus import cameras
+from pytest_robustplus.benchmarks.libero_plus.arm import Arm
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
 from pytest_robustplus.benchmarks.libero_plus.init_states import init_state
 from pytest_robustplus.benchmarks.libero_plus.protocol import RobotStart
@@ -65,6 +66,7 @@ class Scene:
                     break
                 except RandomizationError:  # objects did not fit; the package builds once more and draws on
                     environment._load_model()
+        self.arm = Arm(environment)
         cameras.place(environment, self.compiled.model, cameras.view(task))
         environment.sim.set_state_from_flattened(init_state(task.suite, scene_name(task), task.trial))
         if robot_start == "joints":

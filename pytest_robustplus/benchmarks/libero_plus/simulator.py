@@ -104,26 +104,20 @@ class LiberoSimulator:
     def step(self, action: Actions, *, look: bool) -> bool:
         """Advance 50 ms; 2 ms of wall clock, and 10–150 ms for every camera when ``look``."""
         _, scene = self._playing()
-        environment, sim = scene.environment, scene.compiled.sim
-        model, data = sim.model._model, sim.data._data
+        environment, model, data = scene.environment, scene.compiled.model, scene.compiled.sim.data._data
         looks_at = CLOCK_SUBSTEP if look and self.protocol.image_timing == "clock" else SUBSTEPS
         self._step += 1
         self._seen = None
-        # The controller asks for another forward pass of a state that has just been computed.
-        sim.forward = _nothing
-        try:
-            for substep in range(SUBSTEPS):
-                mujoco.mj_step1(model, data)
-                environment._pre_action(action, substep == 0)
-                mujoco.mj_step2(model, data)
-                if substep == looks_at:
-                    self._seen = self._look()
-        finally:
-            del sim.forward
+        for substep in range(SUBSTEPS):
+            mujoco.mj_step1(model, data)
+            scene.arm.act(action, begins=substep == 0)
+            mujoco.mj_step2(model, data)
+            if substep == looks_at:
+                self._seen = self._look()
         environment._post_process()
         success = bool(environment._check_success())
         if look and self._seen is None:
-            sim.forward()
+            mujoco.mj_forward(model, data)
             self._seen = self._look()
         return success
 
@@ -182,7 +176,3 @@ class LiberoSimulator:
             images[camera] = image
         state = {name: np.array(scene.sensors[sensor]({})) for name, sensor in STATE.items()}
         return Observation(images, state, self._instruction)
-
-
-def _nothing() -> None:
-    pass

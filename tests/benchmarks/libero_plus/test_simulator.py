@@ -201,6 +201,16 @@ def test_an_unknown_camera_names_the_nearest() -> None:
         LiberoSimulator(LiberoProtocol(), cameras=("wirst",))
 
 
+def test_without_a_gl_context_one_paragraph_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_sizes: int) -> None:
+        raise RuntimeError("Cannot create an EGL context.")
+
+    LiberoSimulator(LiberoProtocol(), render=False).close()
+    monkeypatch.setattr("robosuite.utils.binding_utils.GLContext", refuse)
+    with pytest.raises(BadInputError, match=r"Cannot create an EGL context.*MUJOCO_GL.*apt-get install"):
+        LiberoSimulator(LiberoProtocol())
+
+
 def test_playing_needs_a_task() -> None:
     fresh = LiberoSimulator(LiberoProtocol(), render=False)
     with pytest.raises(SimulatorError, match="reset"):

@@ -17,7 +17,6 @@ from pytest_robustplus.perturbations import Dimension
 # Two playable tasks of every dimension, in an order in which each follows on traces that another leaves: the camera
 # moved on a shared model, other joints, a lit stove, other words for the same scene.
 TASKS = (
-    "libero_goal/put_the_bowl_on_top_of_the_cabinet_view_0_0_149_0_0_initstate_0",
     "libero_spatial/pick_up_the_black_bowl_in_the_top_drawer_of_the_wooden_cabinet_and_place_it_on_the_plate#25",
     "libero_object/pick_up_the_bbq_sauce_and_place_it_in_the_basket_view_0_0_100_0_0_initstate_374",
     "libero_goal/open_the_top_drawer_and_put_the_bowl_inside_language_33_view_0_0_100_0_0_initstate_0",
@@ -71,8 +70,8 @@ def test_bit_exact_after_other_tasks(simulator: LiberoSimulator, name: str) -> N
 
 
 def test_playing_a_task_again_gives_the_same_bits(simulator: LiberoSimulator) -> None:
-    task, moves = find_task(TASKS[1]), naive.actions(STEPS)
-    simulator.reset(find_task(TASKS[0]))
+    task, moves = find_task(TASKS[0]), naive.actions(STEPS)
+    simulator.reset(find_task(TASKS[2]))
     light_the_stove(simulator)
     first = naive.play_with(simulator, task, moves, LOOKS)
     again = naive.play_with(simulator, task, moves, range(1, STEPS + 1))
@@ -83,7 +82,7 @@ def test_playing_a_task_again_gives_the_same_bits(simulator: LiberoSimulator) ->
 
 def test_truthful_choices_change_what_they_say_and_nothing_else() -> None:
     """Perturbed joints at the start, pictures and readings of the step's end: the package made to do so by hand."""
-    task, moves = find_task(TASKS[2]), naive.actions(STEPS)
+    task, moves = find_task(TASKS[1]), naive.actions(STEPS)
 
     def perturb(environment: Any) -> None:
         environment.sim.data.qpos[:ARM_JOINTS] = environment.robots[0].init_qpos
