@@ -10,7 +10,7 @@ evaluate: install  ## Play the embedded default: a small audit of every dimensio
 	$(RUN)pytest suites/libero_plus $(ARGS)
 
 test: install check  ## Everything that has to be green before a change lands.
-	$(RUN)pytest tests $(ARGS)
+	$(RUN)pytest tests -n 2 --dist worksteal $(ARGS)
 
 check: install
 	$(RUN)ruff check .

@@ -20,7 +20,8 @@ def render(cards: Mapping[str, Card]) -> str:
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in HEADINGS:
-        grid.add_column(heading, overflow="fold")
+        # A name is what one types, so it is never broken.
+        grid.add_column(heading, overflow="fold", no_wrap=heading == "model")
     for card in cards.values():
         grid.add_row(
             card.name,

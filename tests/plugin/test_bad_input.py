@@ -36,7 +36,7 @@ def test_usage_errors_exit_with_pytests_usage_code(toy: pytest.Pytester, argumen
     ("text", "message"),
     [
         ('[tool.robustplus]\nmodles = ["steady"]\n', "*Unknown key 'modles'*Did you mean 'models'?*"),
-        ('[tool.robustplus]\nmodel = "steady"\n', "*must hold one table per model of your own*"),
+        ('[tool.robustplus]\nmodel = "steady"\n', "*must hold a table per model of your own*"),
     ],
 )
 def test_a_bad_pyproject_names_itself(pytester: pytest.Pytester, text: str, message: str) -> None:
