@@ -14,7 +14,16 @@ ROOT = Path(__file__).parent.parent
 BOUND_S = 2.0
 RUNS = 5
 HEAVY = {"mujoco", "robosuite", "liberoplus", "torch", "jax", "sapien", "scipy", "cv2", "matplotlib"}
-COLLECT = ["suites", "--collect-only", "-q", "--robust-model=all", "--robust-perturbation=all"]
+# hypothesis' own plugin, there for the tests of this package, takes a second of its own.
+COLLECT = [
+    "suites",
+    "--collect-only",
+    "-q",
+    "--robust-model=all",
+    "--robust-perturbation=all",
+    "-p",
+    "no:hypothesispytest",
+]
 
 
 def imported(arguments: list[str]) -> set[str]:
