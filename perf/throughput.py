@@ -82,7 +82,7 @@ def chosen(count: int) -> list[Task]:
 
 
 def main() -> int:
-    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 6
     warnings.simplefilter("ignore")
     environments = packages.import_environment()
     simulator = LiberoSimulator(LiberoProtocol(env_seed=SEED), image_size=PROFILE.image_size)

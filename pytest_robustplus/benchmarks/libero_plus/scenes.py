@@ -23,7 +23,7 @@ from pytest_robustplus.errors import BadInputError, SimulatorError
 
 # What is kept: models, shapes and textures. Imports, GL, MuJoCo's own cache of meshes and passing needs take another
 # 1.3 GB at most, so that a simulator stays below 2.3 GB.
-MEMORY_BYTES = 1_000_000_000
+MEMORY_BYTES = 850_000_000
 _COMPILING_BYTES = 150_000_000
 _UPLOADING_BYTES = 50_000_000
 _FEWEST_MODELS = 2
