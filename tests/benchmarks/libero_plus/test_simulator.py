@@ -136,6 +136,19 @@ def test_the_clock_fires_two_physics_steps_early() -> None:
     assert fired == {CLOCK_SUBSTEP}
 
 
+def test_a_reset_undoes_whatever_was_done_to_the_model(blind: LiberoSimulator) -> None:
+    task = find_task(f"{SPATIAL}#0")
+    blind.reset(task)
+    model = blind.environment.sim.model._model
+    fields = ("geom_rgba", "body_pos", "body_mass", "site_rgba", "cam_quat", "cam_fovy", "dof_damping", "light_diffuse")
+    clean = {field: getattr(model, field).copy() for field in fields}
+    for field in fields:
+        getattr(model, field)[:] += 0.1
+    blind.reset(task)
+    assert blind.environment.sim.model._model is model
+    assert all(np.array_equal(getattr(model, field), clean[field]) for field in fields)
+
+
 def test_tasks_share_models(blind: LiberoSimulator) -> None:
     """All of libero_spatial is one model; words, cameras, joints and noise never make another."""
     spatial = [task for task in tasks() if task.suite == "libero_spatial" and not task.blocked]

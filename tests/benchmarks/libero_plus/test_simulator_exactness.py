@@ -71,7 +71,7 @@ def test_bit_exact_after_other_tasks(simulator: LiberoSimulator, name: str) -> N
 
 def test_playing_a_task_again_gives_the_same_bits(simulator: LiberoSimulator) -> None:
     task, moves = find_task(TASKS[0]), naive.actions(STEPS)
-    simulator.reset(find_task(TASKS[2]))
+    simulator.reset(find_task(TASKS[3]))
     light_the_stove(simulator)
     first = naive.play_with(simulator, task, moves, LOOKS)
     again = naive.play_with(simulator, task, moves, range(1, STEPS + 1))
