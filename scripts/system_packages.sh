@@ -9,6 +9,7 @@ case $("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') in
     *) echo "$python is not Python 3.11 or 3.12." >&2; exit 1 ;;
 esac
 
+PATH=$PATH:/usr/sbin:/sbin  # where ldconfig lies, which an ordinary user's PATH on Debian lacks
 have_library() { ldconfig -p | grep -q "$1"; }
 
 missing=""
@@ -23,6 +24,14 @@ test -e /usr/include/linux/input.h || missing="$missing linux-libc-dev"
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 [ -z "$missing" ] && exit 0
 
+as_root=""
+if [ "$(id -u)" != 0 ]; then
+    as_root="sudo"
+    sudo -n true 2>/dev/null || as_root="ask"
+fi
+command -v apt-get >/dev/null || as_root="ask"
+[ "$as_root" = ask ] || $as_root apt-get update -qq
+
 # Ubuntu's time64 transition renamed some packages; apt resolves the old names as virtual ones except this.
 if ! apt-cache show libmagickwand-6.q16-6 >/dev/null 2>&1; then
     newer=$(apt-cache pkgnames libmagickwand- 2>/dev/null | grep -E 'q16-[0-9]+(t64)?$' | sort | head -n 1 || true)
@@ -30,12 +39,9 @@ if ! apt-cache show libmagickwand-6.q16-6 >/dev/null 2>&1; then
 fi
 
 install="apt-get install -y --no-install-recommends$missing"
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive $install
-elif sudo -n true 2>/dev/null; then
-    sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive $install
-else
+if [ "$as_root" = ask ]; then
     echo "System libraries are missing. Run this, then make again:" >&2
     echo "    sudo $install" >&2
     exit 1
 fi
+$as_root env DEBIAN_FRONTEND=noninteractive $install
