@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from pytest_robustplus.baselines import TotalRule
 from pytest_robustplus.models.profile import Profile
-from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.perturbations import Dimension, Perturbation
 from pytest_robustplus.policies.contract import Actions, Observation, Policy
 
 Parameter = str | int | float | bool
@@ -20,6 +20,10 @@ class Task:
 
     ``name`` is unique within the benchmark. ``parameters`` are those of the perturbation, in the units that their
     names end in. ``blocked`` is empty for a playable task; otherwise it says why not and what would unlock it.
+
+    ``extra`` is a perturbation of one's own on top, which only a ``Generative`` benchmark's simulator plays: scene and
+    arm before the settling steps, the instruction that ``reset`` returns, noise in every picture. Equal tasks with
+    equal extras play alike, and leave nothing behind for the next reset.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Task:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     trial: int = 0
     blocked: str = ""
+    extra: Perturbation | None = None
 
 
 class Simulator(Protocol):
@@ -115,3 +120,11 @@ class Benchmark(Protocol):
     def checks(self) -> Sequence[Check]:
         """What has to hold before an episode is worth playing, cheapest first; needs no simulator to list."""
         ...
+
+
+@runtime_checkable
+class Generative(Protocol):
+    """A benchmark whose simulators play any playable task under the ``extra`` perturbation that it carries."""
+
+    generates: tuple[Dimension, ...]
+    """The dimensions in which an extra perturbation may change something."""

@@ -1,21 +1,35 @@
-"""The seven dimensions along which a task is perturbed."""
+"""The seven dimensions along which a task is perturbed, and perturbations as values."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from pytest_robustplus.perturbations.background import Background
+from pytest_robustplus.perturbations.camera import Camera
+from pytest_robustplus.perturbations.combined import Combined
+from pytest_robustplus.perturbations.dimension import PERTURBATIONS, Dimension
+from pytest_robustplus.perturbations.language import Language
+from pytest_robustplus.perturbations.layout import Distractor, Layout
+from pytest_robustplus.perturbations.light import Light
+from pytest_robustplus.perturbations.noise import Noise
+from pytest_robustplus.perturbations.plain import KINDS, from_json, part
+from pytest_robustplus.perturbations.robot import Robot
+from pytest_robustplus.perturbations.value import Perturbation, Scale, Single
 
-
-class Dimension(StrEnum):
-    """A column of a robustness table; ``ORIGINAL`` is the benchmark without perturbation."""
-
-    ORIGINAL = "original"
-    CAMERA = "camera"
-    ROBOT = "robot"
-    LANGUAGE = "language"
-    LIGHT = "light"
-    BACKGROUND = "background"
-    NOISE = "noise"
-    LAYOUT = "layout"
-
-
-PERTURBATIONS: tuple[Dimension, ...] = tuple(d for d in Dimension if d is not Dimension.ORIGINAL)
+__all__ = [
+    "KINDS",
+    "PERTURBATIONS",
+    "Background",
+    "Camera",
+    "Combined",
+    "Dimension",
+    "Distractor",
+    "Language",
+    "Layout",
+    "Light",
+    "Noise",
+    "Perturbation",
+    "Robot",
+    "Scale",
+    "Single",
+    "from_json",
+    "part",
+]
