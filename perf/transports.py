@@ -78,15 +78,15 @@ def main() -> int:
     robotwin = _robotwin()
     robotwin.reset(0, "")
     threaded, _ = _in_turn(lambda: robotwin.act([observation]), lambda: None)
-    print(
-        f"in-process RoboTwin module: {threaded * 1e6:.1f} µs an inference (two hand-overs between threads, no bound)"
-    )
-    if direct > IN_PROCESS_S:
-        missed.append(f"in-process {direct * 1e6:.0f} µs > {IN_PROCESS_S * 1e6:.0f} µs")
+    print(f"in-process RoboTwin module: {threaded * 1e6:.1f} µs an inference, two hand-overs between threads")
+    for kind, seconds in (("in-process object", direct), ("in-process RoboTwin module", threaded)):
+        if seconds > IN_PROCESS_S:
+            missed.append(f"{kind} {seconds * 1e6:.0f} µs > {IN_PROCESS_S * 1e6:.0f} µs")
 
     print(
         f"transports: openpi {ratio:.2f} and act {act_ratio:.2f} of the reference client (at most {ALLOWED_RATIO}),"
-        f" in-process {direct * 1e6:.1f} µs (at most 50)" + (f" MISSED: {'; '.join(missed)}" if missed else "")
+        f" in-process object {direct * 1e6:.1f} and RoboTwin module {threaded * 1e6:.1f} µs (at most 50)"
+        + (f" MISSED: {'; '.join(missed)}" if missed else "")
     )
     return 1 if missed else 0
 

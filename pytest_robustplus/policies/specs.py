@@ -101,7 +101,16 @@ def _from_robotwin(module: ModuleType, request: PolicyRequest, where: str) -> Po
 
 
 def _script(name: str) -> PolicyFactory:
-    return lambda request: request.benchmark.script(name)
+    def build_script(request: PolicyRequest) -> Policy:
+        if request.profile.control != request.benchmark.profile.control:
+            raise BadInputError(
+                f"The script {name!r} acts by {request.benchmark.profile.control} control, but the profile of"
+                f" {request.card.title} on {request.benchmark.name} means {request.profile.control}. Play it without"
+                " --robust-model, or reach the model's own policy."
+            )
+        return request.benchmark.script(name)
+
+    return build_script
 
 
 def _transport(module: str, kind: str) -> PolicyFactory:

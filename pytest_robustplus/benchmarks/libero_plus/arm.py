@@ -12,7 +12,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from pytest_robustplus.policies.contract import Actions
+from pytest_robustplus.policies.contract import Actions, Vector
 
 _ARM_WIDTH = 6
 
@@ -45,6 +45,15 @@ class Arm:
         torques = self._controller.run_controller()
         self._data.ctrl[self._fingers] = self._finger_middle + self._finger_reach * grip
         self._data.ctrl[self._motors] = np.clip(torques, self._lowest, self._highest)
+
+    def take_poses(self) -> None:
+        """From now on an action is where the grip site shall be: position in metres, axis-angle, gripper."""
+        self._controller.use_delta = False
+
+    def pose(self) -> dict[str, Vector]:
+        """Where the controller last saw the grip site: ``controller_pos`` (3, metres), ``controller_mat`` (9)."""
+        controller = self._controller
+        return {"controller_pos": np.array(controller.ee_pos), "controller_mat": controller.ee_ori_mat.ravel()}
 
     def _update(self, force: bool = False) -> None:
         """Stand in for the controller's method of that name, which computes the forward dynamics first."""

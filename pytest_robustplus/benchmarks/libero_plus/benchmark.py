@@ -50,6 +50,8 @@ class LiberoPlus:
             LiberoProtocol.parse(protocol),
             cameras=profile.cameras,
             image_size=profile.image_size,
+            control=profile.control,
+            settle_steps=profile.settle_steps,
             assets=self._assets,
         )
 

@@ -13,7 +13,8 @@ from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
 from pytest_robustplus.errors import CheckFailedError, CheckSkipped
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.policies.contract import Image, Observation
+from pytest_robustplus.policies.contract import Actions, Image, Observation
+from pytest_robustplus.policies.profiles.state import assembler
 
 # On MuJoCo 3.3.7 the bowl on the ramekin goes 1.5 cm and 16°, on 3.17 it goes 5.6 cm and 51°.
 TELLTALE = "libero_spatial/pick_up_the_black_bowl_on_the_ramekin_and_place_it_on_the_plate#0"
@@ -94,10 +95,10 @@ def _gripper(context: CheckContext) -> str:
     simulator = context.simulator
     observation = _settled(context, _first(context))
     asked = float(_answer(context, observation)[0, -1])
-    still = np.asarray(context.profile.settle_action)
+    still = _still(context, observation)
     before = float(np.abs(observation.state["gripper_qpos"]).sum())
     for step in range(GRIPPER_STEPS):
-        simulator.step(np.concatenate([still[:-1], [1.0]]), look=step == GRIPPER_STEPS - 1)
+        simulator.step(np.concatenate([still, [1.0]]), look=step == GRIPPER_STEPS - 1)
     after = float(np.abs(simulator.observe().state["gripper_qpos"]).sum())
     if after >= before:
         raise CheckFailedError(
@@ -187,6 +188,13 @@ def _settled(context: CheckContext, task: Task) -> Observation:
     if attach:
         attach(0, simulator)
     return simulator.observe()
+
+
+def _still(context: CheckContext, observation: Observation) -> Actions:
+    """The arm's part of an action that leaves it where it is."""
+    if context.profile.control == "delta":
+        return np.asarray(context.profile.settle_action[:-1])
+    return assembler(("controller_pos", "controller_axis_angle"))(observation.state)
 
 
 def _answer(context: CheckContext, observation: Observation) -> Any:

@@ -25,6 +25,7 @@ from pytest_robustplus.benchmarks.libero_plus.scene import CONTROL_HZ, Scene
 from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache
 from pytest_robustplus.benchmarks.libero_plus.tasks import instruction
 from pytest_robustplus.errors import BadInputError, SimulatorError, unknown
+from pytest_robustplus.models.profile import Control
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.contract import Actions, Observation
 
@@ -48,8 +49,10 @@ class LiberoSimulator:
 
     Images are robosuite's raw frames, (size, size, 3) uint8 with the bottom row first, keyed ``agentview`` and
     ``wrist``. State: ``eef_pos`` (3, metres), ``eef_quat`` (4, xyzw), ``gripper_qpos`` (2, metres), ``joint_pos``
-    (7, radians). Actions: OSC_POSE deltas in [-1, 1] and the gripper (-1 opens). The settling steps of the protocol
-    are the caller's to take. Not safe to share between threads.
+    (7, radians), ``controller_pos`` and ``controller_mat`` as the arm's controller last knew them. Actions: OSC_POSE
+    deltas in [-1, 1] and the gripper (-1 opens); under ``absolute`` control, from ``settle_steps`` steps on, poses of
+    the grip site (metres, axis-angle) and the gripper. The settling steps of the protocol are the caller's to take.
+    Not safe to share between threads.
     """
 
     action_width = 7
@@ -60,6 +63,8 @@ class LiberoSimulator:
         *,
         cameras: tuple[str, ...] = ("agentview", "wrist"),
         image_size: int = 256,
+        control: Control = "delta",
+        settle_steps: int = 10,
         render: bool = True,
         assets: Path | None = None,
     ) -> None:
@@ -71,6 +76,7 @@ class LiberoSimulator:
         packages.import_environment(assets)
         self.protocol = protocol
         self._cameras = cameras if render else ()
+        self._poses_from = settle_steps if control == "absolute" else None
         self._canvas = Canvas(image_size) if self._cameras else None
         self._scenes = SceneCache(assets, self._canvas)
         self._task: Task | None = None
@@ -106,6 +112,8 @@ class LiberoSimulator:
         _, scene = self._playing()
         environment, model, data = scene.environment, scene.compiled.model, scene.compiled.sim.data._data
         looks_at = CLOCK_SUBSTEP if look and self.protocol.image_timing == "clock" else SUBSTEPS
+        if self._step == self._poses_from:
+            scene.arm.take_poses()
         self._step += 1
         self._seen = None
         for substep in range(SUBSTEPS):
@@ -123,14 +131,16 @@ class LiberoSimulator:
 
     def observe(self) -> Observation:
         """Return what the step that looked saw, or after a reset what is there now."""
-        self._playing()
+        _, scene = self._playing()
         if self._seen is None and self._step == 0:
             self._seen = self._look()
         if self._seen is None:
             raise SimulatorError(
                 "The last step did not look, so there is nothing to observe. Pass look=True to the step before."
             )
-        return self._seen
+        seen = self._seen
+        # The cameras' clock fires before the step ends; who asks the controller asks it afterwards.
+        return Observation(seen.images, {**seen.state, **scene.arm.pose()}, seen.instruction)
 
     def state_hash(self) -> str:
         """Digest time, positions, velocities, the solver's warm start, controls, and where the fixtures stand."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import queue
 import threading
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 FUNCTIONS = ("get_model", "eval", "reset_model")
 ACTION_TYPES = {"joint": "qpos", "eef": "ee"}
+LOOKS = 4
 
 
 def is_robotwin(module: ModuleType) -> bool:
@@ -62,20 +64,14 @@ class RoboTwinPolicy:
                 f"The RoboTwin policy {self._module.__name__} keeps one episode at a time, that of slot {self._slot},"
                 f" but slot {observation.slot} asked."
             )
-        seen = robotwin_observation(observation)
-        if self._run is None or not self._run.waiting:
+        if self._run is None:
             self._run = _Run(self._module.eval, self._model, self._action_type, observation.instruction)
-        actions = self._run.next(seen)
-        # It looked twice in a row, or only looked: it needs nothing newer than what it has just been given.
-        tries = 0
-        while not actions and tries < 3:
-            if not self._run.waiting:
-                self._run = _Run(self._module.eval, self._model, self._action_type, observation.instruction)
-            actions = self._run.next(seen)
-            tries += 1
-        if not actions:
-            raise PolicyError(f"{self._module.__name__}.eval() executed no action after {tries + 1} looks.")
-        return np.stack(actions)
+        seen = robotwin_observation(observation)
+        # It may look twice in a row, or only look: it needs nothing newer than what it has just been given.
+        for _ in range(LOOKS):
+            if actions := self._run.next(seen):
+                return np.stack(actions)
+        raise PolicyError(f"{self._module.__name__}.eval() executed no action after {LOOKS} looks.")
 
     def _stop(self) -> None:
         if self._run is not None:
@@ -104,33 +100,35 @@ class _Stopped(BaseException):
 
 
 class _Run:
-    """One call of ``eval`` on a thread; exactly one of the two threads runs at any time."""
+    """The calls of ``eval`` of one episode, on one thread; exactly one of the two threads runs at any time.
+
+    A thread for each call cost 110 µs of an inference; handing over to one that waits and back takes 18 µs.
+    """
 
     def __init__(self, evaluate: Callable[..., Any], model: Any, action_type: str, instruction: str) -> None:
-        self.waiting = True
         self._inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._outbox: queue.SimpleQueue[tuple[list[Actions], bool, Exception | None]] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[tuple[list[Actions], Exception | None]] = queue.SimpleQueue()
         self._env = _Environment(self, action_type, instruction)
         self._evaluate, self._model = evaluate, model
         self._thread = threading.Thread(target=self._main, daemon=True, name="robotwin-policy")
         self._thread.start()
 
     def next(self, seen: dict[str, Any]) -> list[Actions]:
-        """Hand an observation over and return what was executed until the next look."""
+        """Hand an observation over and return what was executed until the next look, or until ``eval`` returned."""
         self._inbox.put(seen)
-        actions, self.waiting, error = self._outbox.get()
+        actions, error = self._outbox.get()
         if error is not None:
             raise error
         return actions
 
     def stop(self) -> None:
-        if self.waiting:
-            self._inbox.put(None)
-            self._thread.join()
+        """Unwind an evaluation that waits for an observation, and end the thread."""
+        self._inbox.put(None)
+        self._thread.join()
 
     def look(self) -> dict[str, Any]:
         """Called by the stand-in: give away what was executed and wait."""
-        self._outbox.put((self._env.taken(), True, None))
+        self._outbox.put((self._env.taken(), None))
         return self._receive()
 
     def _receive(self) -> dict[str, Any]:
@@ -140,16 +138,15 @@ class _Run:
         return seen
 
     def _main(self) -> None:
-        error: Exception | None = None
-        try:
-            seen = self._receive()
-            self._env.current = seen
-            self._evaluate(self._env, self._model, seen)
-        except _Stopped:
-            return
-        except Exception as raised:
-            error = raised
-        self._outbox.put((self._env.taken(), False, error))
+        with contextlib.suppress(_Stopped):
+            while True:
+                self._env.current = seen = self._receive()
+                error: Exception | None = None
+                try:
+                    self._evaluate(self._env, self._model, seen)
+                except Exception as raised:
+                    error = raised
+                self._outbox.put((self._env.taken(), error))
 
 
 class _Environment:

@@ -67,15 +67,22 @@ def play(
     *,
     begin: Callable[[Any], None] = lambda environment: None,
     picture: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda environment, observed: observed,
+    poses_from: int | None = None,
 ) -> Played:
-    """Play ``moves``; ``begin`` may change the initial state, ``picture`` what is seen after a step."""
+    """Play ``moves``; ``begin`` may change the initial state, ``picture`` what is seen after a step.
+
+    From move number ``poses_from`` on the controller is told poses, in the way in which X-VLA's own client does it.
+    """
     generator = np.random.get_state()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         environment = build(task, size)
         begin(environment)
         seen, success = {}, False
+        controller = environment.env.robots[0].controller
         for step, move in enumerate(moves, 1):
+            if step - 1 == poses_from:
+                controller.use_delta = False
             if task.dimension is Dimension.NOISE:
                 np.random.seed(noise.seed(task.name, SEED, step))
             observed, _, success, _ = environment.step(move)
@@ -83,7 +90,11 @@ def play(
                 observed = picture(environment, observed)
                 seen[step] = Observation(
                     {camera: np.array(observed[name]) for camera, name in CAMERAS.items()},
-                    {name: np.array(observed[sensor]) for name, sensor in STATE.items()},
+                    {
+                        **{name: np.array(observed[sensor]) for name, sensor in STATE.items()},
+                        "controller_pos": np.array(controller.ee_pos),
+                        "controller_mat": np.array(controller.ee_ori_mat).ravel(),
+                    },
                     "",
                 )
         digest = state_hash(environment)

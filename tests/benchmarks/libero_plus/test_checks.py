@@ -65,6 +65,19 @@ def test_what_is_right_passes(simulator: Any, name: str) -> None:
     assert BY_NAME[name](context(simulator))
 
 
+def test_the_gripper_is_tried_where_the_arm_stands_under_absolute_control() -> None:
+    profile = replace(PROFILE, control="absolute", cameras=(), settle_steps=3)
+    simulator = BENCHMARK.simulator(profile, BENCHMARK.protocol(profile))
+    try:
+        seen = BY_NAME["gripper"](context(simulator, profile))
+        assert seen.startswith("+1 closes it")
+        held = simulator.observe().state["eef_pos"]
+        simulator.reset(checks._first(context(simulator, profile)))
+        assert np.abs(simulator.observe().state["eef_pos"] - held).max() < 0.05
+    finally:
+        simulator.close()
+
+
 def test_a_new_mujoco_is_refused(simulator: Any) -> None:
     def newer() -> Mapping[str, str]:
         return {**simulator.provenance(), "mujoco": "3.10.0"}

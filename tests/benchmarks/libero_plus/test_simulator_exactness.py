@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import naive_libero as naive
+import numpy as np
 import pytest
 
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
@@ -13,6 +14,7 @@ from pytest_robustplus.benchmarks.libero_plus.scene import ARM_JOINTS
 from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.profiles.state import assembler
 
 # Two playable tasks of every dimension, in an order in which each follows on traces that another leaves: the camera
 # moved on a shared model, other joints, a lit stove, other words for the same scene.
@@ -99,3 +101,26 @@ def test_truthful_choices_change_what_they_say_and_nothing_else() -> None:
     theirs = naive.play(task, moves, LOOKS, begin=perturb, picture=look_again)
     assert ours.state == theirs.state
     assert naive.largest_difference(ours, theirs) == 0
+
+
+def test_absolute_control_begins_after_settling_and_moves_the_arm_as_the_package_does() -> None:
+    task, settle = find_task(TASKS[1]), 3
+    simulator = LiberoSimulator(
+        LiberoProtocol(env_seed=naive.SEED), render=False, control="absolute", settle_steps=settle
+    )
+    still = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
+    begun = naive.play_with(simulator, task, [still] * settle, (settle,)).seen[settle].state
+    there = assembler(("controller_pos", "controller_axis_angle"))(begun)
+    rng = np.random.default_rng(0)
+    poses = [np.append(there + rng.normal(0, 0.03, 6), sign) for sign in (-1.0, 1.0, 1.0, -1.0, 1.0)]
+    moves = [still] * settle + poses + [np.append(there + np.array([0.05, 0, 0.05, 0, 0, 0]), 1.0)] * 12
+    ours = naive.play_with(simulator, task, moves, looks := (settle, settle + 4, len(moves)))
+    again = naive.play_with(simulator, task, moves, looks)
+    simulator.close()
+    theirs = naive.play(task, moves, looks, size=16, poses_from=settle)
+    assert ours.state == theirs.state == again.state, "and the next episode settles by deltas again"
+    for step, seen in ours.seen.items():
+        for name, value in seen.state.items():
+            np.testing.assert_array_equal(value, theirs.seen[step].state[name], err_msg=f"{name} at step {step}")
+    reached = ours.seen[len(moves)].state["controller_pos"] - there[:3]
+    np.testing.assert_allclose(reached, [0.05, 0, 0.05], atol=0.01)

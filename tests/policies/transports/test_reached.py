@@ -35,6 +35,12 @@ def test_every_scheme_that_a_card_names_has_a_factory() -> None:
     assert {card.dialect for card in cards if card.dialect} <= ACT.keys() | OPENPI.keys()
 
 
+def test_a_script_does_not_play_a_model_of_another_control(pytester: pytest.Pytester) -> None:
+    session = session_of(pytester.parseconfigure(MODEL, "--robust-policy=expert"))
+    with pytest.raises(BadInputError, match=r"'expert' acts by delta control.* of X-VLA.*absolute"):
+        session.checkpoint(session.cells("libero-plus")[0])
+
+
 def test_a_library_that_is_missing_is_told_with_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

@@ -35,11 +35,14 @@ def forget(model: dict[str, Any]) -> None:
     model["resets"] += 1
 
 
-def built(module: ModuleType) -> RoboTwinPolicy:
-    policy = from_python(request("deploy_policy", PROFILE, benchmark="robotwin_plus"))
-    assert isinstance(policy, RoboTwinPolicy)
-    policy.reset(0, "stack the bowls")
-    return policy
+@pytest.fixture
+def policy(module: ModuleType) -> Iterator[RoboTwinPolicy]:
+    """The module's policy at the beginning of an episode."""
+    built = from_python(request("deploy_policy", PROFILE, benchmark="robotwin_plus"))
+    assert isinstance(built, RoboTwinPolicy)
+    built.reset(0, "stack the bowls")
+    yield built
+    built.close()
 
 
 def at(step: int, slot: int = 0) -> Observation:
@@ -47,7 +50,7 @@ def at(step: int, slot: int = 0) -> Observation:
     return Observation(observation.images, {"state": np.full(14, float(step))}, "stack the bowls", step, slot)
 
 
-def test_what_is_executed_before_the_next_look_is_the_chunk(module: ModuleType) -> None:
+def test_what_is_executed_before_the_next_look_is_the_chunk(module: ModuleType, policy: RoboTwinPolicy) -> None:
     seen = []
 
     def evaluate(env: Any, model: Any, observation: Any) -> None:
@@ -56,14 +59,15 @@ def test_what_is_executed_before_the_next_look_is_the_chunk(module: ModuleType) 
             env.take_action(np.full(14, count))
 
     module.eval = evaluate  # type: ignore[attr-defined]
-    policy = built(module)
     for step in (0, 5):
         (chunk,) = policy.act([at(step)])
         np.testing.assert_array_equal(chunk[:, 0], np.arange(5))
     assert seen == [(0.0, "stack the bowls", "a"), (5.0, "stack the bowls", "a")]
 
 
-def test_a_policy_that_looks_between_its_actions_sees_what_came_of_them(module: ModuleType) -> None:
+def test_a_policy_that_looks_between_its_actions_sees_what_came_of_them(
+    module: ModuleType, policy: RoboTwinPolicy
+) -> None:
     seen = []
 
     def evaluate(env: Any, _model: Any, observation: Any) -> None:
@@ -74,7 +78,6 @@ def test_a_policy_that_looks_between_its_actions_sees_what_came_of_them(module: 
             observation = env.get_obs()
 
     module.eval = evaluate  # type: ignore[attr-defined]
-    policy = built(module)
     executed = [policy.act([at(step)])[0] for step in range(7)]
     assert [chunk.shape for chunk in executed] == [(1, 14)] * 7
     # Each action was chosen after the observation of its own step, across calls of eval as well.
@@ -83,11 +86,30 @@ def test_a_policy_that_looks_between_its_actions_sees_what_came_of_them(module: 
     assert policy._model["resets"] == 2
     policy.act([at(9)])
     assert seen[-1] == 9
-    policy.close()
 
 
-def test_a_model_is_named_by_itself_or_by_what_it_was_built_from(module: ModuleType) -> None:
-    unnamed = built(module).checkpoint
+def test_the_calls_of_an_episode_share_a_thread_and_count_its_actions(
+    module: ModuleType, policy: RoboTwinPolicy
+) -> None:
+    seen = []
+
+    def evaluate(env: Any, _model: Any, _observation: Any) -> None:
+        seen.append((threading.get_ident(), env.take_action_cnt))
+        env.take_action(np.zeros(14))
+        env.take_action(np.zeros(14))
+
+    module.eval = evaluate  # type: ignore[attr-defined]
+    for step in (0, 2, 4):
+        policy.act([at(step)])
+    assert [count for _, count in seen] == [0, 2, 4]
+    assert len({thread for thread, _ in seen}) == 1
+    policy.reset(0, "again")
+    policy.act([at(0)])
+    assert seen[-1][1] == 0
+
+
+def test_a_model_is_named_by_itself_or_by_what_it_was_built_from(module: ModuleType, policy: RoboTwinPolicy) -> None:
+    unnamed = policy.checkpoint
     other = Profile(action_space="joint", action_width=14, settle_action=(), settle_steps=0, request={"ckpt": "b"})
     assert unnamed != RoboTwinPolicy(module, request("", other)).checkpoint
     named = ModuleType("model")
@@ -96,7 +118,7 @@ def test_a_model_is_named_by_itself_or_by_what_it_was_built_from(module: ModuleT
     assert RoboTwinPolicy(module, request("", other)).checkpoint == "run42"
 
 
-def test_faults_are_told(module: ModuleType) -> None:
+def test_faults_are_told(module: ModuleType, policy: RoboTwinPolicy) -> None:
     def evaluate(env: Any, _model: Any, observation: Any) -> None:
         if observation["joint_action"]["vector"][0] == 1:
             raise ValueError("no weights")
@@ -104,7 +126,6 @@ def test_faults_are_told(module: ModuleType) -> None:
             env.take_action(np.zeros(16), action_type="ee")
 
     module.eval = evaluate  # type: ignore[attr-defined]
-    policy = built(module)
     with pytest.raises(PolicyError, match=r"deploy_policy.eval\(\) executed no action"):
         policy.act([at(0)])
     with pytest.raises(ValueError, match="no weights"):
