@@ -29,6 +29,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     from pytest_robustplus import workers
     from pytest_robustplus.outputs import Outputs
+    from pytest_robustplus.report.live import Live
     from pytest_robustplus.session import session_of
 
     config.addinivalue_line("markers", "robustness(benchmark): this test is about cells of a benchmark, one item each.")
@@ -37,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Outputs(config), "robustplus-outputs")
     if workers.is_controller(config):
         config.pluginmanager.register(workers.Controller(session), "robustplus-controller")
+        config.pluginmanager.register(Live(session), "robustplus-live")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,4 +1,4 @@
-"""One line about the running cell: rewritten in place on a terminal, now and then a plain line elsewhere."""
+"""One line about each running cell: redrawn in place on a terminal, now and then a plain line elsewhere."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Protocol
 import pytest
 
 from pytest_robustplus.report.figures import count, interval, percent
+from pytest_robustplus.report.screen import Screen
 
 # A log should show that a cell is alive without drowning what it says.
 PLAIN_EVERY_S = 30.0
@@ -27,75 +28,63 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Says nothing: for workers without a terminal, and for ``--robust-progress=off``."""
+    """Says nothing: for workers, whose controller watches the ledger, and for ``--robust-progress=off``."""
 
     def show(self, cell: str, played: int, successes: int, total: int, bounds: tuple[float, float]) -> None:
         pass
 
     def end(self) -> None:
         pass
+
+
+class Pace:
+    """How fast each cell goes since it was first seen: what was resumed came for free."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[float, int]] = {}
+
+    def line(self, cell: str, played: int, successes: int, total: int, bounds: tuple[float, float], now: float) -> str:
+        """Say how a cell stands: its rate, the 95 % sequence, and what is left at most; ``now`` in seconds."""
+        start, resumed = self._first.setdefault(cell, (now, played))
+        if not played:
+            return f"{cell}: its first episode is being played, ≤{count(total)} left"
+        left = f"{cell}: {percent(successes / played)} {interval(*bounds)} after {count(played)},"
+        left += f" ≤{count(total - played)} episodes left"
+        if played == resumed:
+            return left
+        return f"{left}, ≤{_duration((now - start) / (played - resumed) * (total - played))}"
 
 
 class Line:
-    """Writes past pytest's capture, to the terminal that shows the dots."""
+    """The line of a process that plays one cell after the other."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._terminal: pytest.TerminalReporter = config.pluginmanager.getplugin("terminalreporter")
-        self._capture = config.pluginmanager.getplugin("capturemanager")
-        self._redraws = self._terminal.isatty
-        self._last = 0.0
-        self._drawn = ""
-        self._started: tuple[str, float, int] = ("", 0.0, 0)
+        self._screen = Screen(config)
+        self._every = REDRAW_EVERY_S if self._screen.redraws else PLAIN_EVERY_S
+        self._pace = Pace()
+        self._cell, self._last = "", 0.0
 
     def show(self, cell: str, played: int, successes: int, total: int, bounds: tuple[float, float]) -> None:
         now = time.monotonic()
-        if self._started[0] != cell:
-            # Resumed episodes came for free, so the pace counts from what was there at the first look.
-            self._started, self._last = (cell, now, played), now - REDRAW_EVERY_S if self._redraws else now
-        if now - self._last < (REDRAW_EVERY_S if self._redraws else PLAIN_EVERY_S):
-            return
-        self._last = now
-        self._write(
-            f"{cell}: {count(played)} of at most {count(total)} episodes,"
-            f" {percent(successes / played)} {interval(*bounds)}{self._left(now, played, total)}"
-        )
+        text = self._pace.line(cell, played, successes, total, bounds, now)
+        if cell != self._cell:
+            self._cell, self._last = cell, now - self._every if self._screen.redraws else now
+        if now - self._last >= self._every:
+            self._last = now
+            self._screen.show([text])
 
     def end(self) -> None:
-        if self._drawn:
-            self._put("\r" + " " * len(self._drawn) + "\r")
-        self._drawn = ""
-        self._started = ("", 0.0, 0)
+        self._screen.clear()
 
-    def _left(self, now: float, played: int, total: int) -> str:
-        _, start, resumed = self._started
-        if played == resumed:
-            return ""
-        seconds = (now - start) / (played - resumed) * (total - played)
-        return f", at most {_duration(seconds)} left"
 
-    def _write(self, text: str) -> None:
-        if not self._redraws:
-            self._put(f"\n{text}\n")
-            return
-        if not self._drawn:
-            # pytest's own line, with the file's name and the letters so far, stays above.
-            self._put("\n")
-        text = text[: self._terminal._tw.fullwidth - 1]
-        self._put("\r" + text.ljust(len(self._drawn)))
-        self._drawn = text
-
-    def _put(self, text: str) -> None:
-        if self._capture is None:
-            self._terminal.write(text, flush=True)
-            return
-        with self._capture.global_and_fixture_disabled():
-            self._terminal.write(text, flush=True)
+def silenced(config: pytest.Config, wanted: str) -> bool:
+    """Whether nothing is to be shown: asked for, ``-q``, or no terminal reporter to show it."""
+    return wanted == "off" or config.get_verbosity() < 0 or not config.pluginmanager.hasplugin("terminalreporter")
 
 
 def progress(config: pytest.Config, wanted: str) -> Progress:
     """Choose how to show progress; a worker of pytest-xdist has no terminal of its own."""
-    quiet = wanted == "off" or hasattr(config, "workerinput") or config.get_verbosity() < 0
-    return Silent() if quiet else Line(config)
+    return Silent() if hasattr(config, "workerinput") or silenced(config, wanted) else Line(config)
 
 
 def _duration(seconds: float) -> str:

@@ -132,16 +132,6 @@ def test_the_command_line_outranks_pyproject(toy: pytest.Pytester) -> None:
     toy.runpytest("--robust-model=steady", "--robust-perturbation=camera").assert_outcomes(passed=1)
 
 
-def test_progress_is_a_plain_line_where_there_is_no_terminal(
-    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pytest_robustplus.report.progress.PLAIN_EVERY_S", 0.0)
-    result = toy.runpytest_inprocess("--robust-model=steady", "--robust-perturbation=camera")
-    result.stdout.fnmatch_lines(["steady-toy-camera: * of at most 60 episodes, * % [[]*[]]*"])
-    silent = toy.runpytest_inprocess("--robust-model=steady", "--robust-perturbation=noise", "--robust-progress=off")
-    silent.stdout.no_fnmatch_line("*of at most*")
-
-
 @everywhere
 def test_preflight_runs_first_and_stops_cells_with_its_reason(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
