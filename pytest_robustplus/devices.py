@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 # A graphics driver that is still waking a card up has been seen to take half a minute.
 PATIENCE_S = 60.0
+PCI = "ROBUSTPLUS_PCI"
 
 # EGL counts cards in an order of its own (google-deepmind/mujoco issue 3245). EGL_NV_device_cuda says which is which:
 # attribute 0x323A of a device is its number to CUDA. Asked in a process of its own, as a driver may bring one down.
@@ -33,10 +34,11 @@ for index in range(count.value):
 
 
 class Device(NamedTuple):
-    """A graphics card: ``cuda`` as CUDA_VISIBLE_DEVICES names it, ``egl`` its number to EGL, where that is known."""
+    """A graphics card: ``cuda`` as CUDA_VISIBLE_DEVICES names it; its number to EGL and PCI address, where known."""
 
     cuda: str
     egl: int | None = None
+    pci: str | None = None
 
     def environment(self) -> dict[str, str]:
         """What a process has to find in its environment, before torch, JAX or MuJoCo, to use this card alone."""
@@ -48,6 +50,8 @@ class Device(NamedTuple):
                 # robosuite refuses an EGL number that CUDA's list does not contain, as if both counted alike. CUDA
                 # itself, and torch, stop reading at -1.
                 found["CUDA_VISIBLE_DEVICES"] += f",-1,{self.egl}"
+        if self.pci is not None:
+            found[PCI] = self.pci
         return found
 
 
@@ -86,20 +90,32 @@ def find(environment: Mapping[str, str] = os.environ) -> list[Device]:
     names = visible(environment)
     if not names:
         return []
-    ordinals = {name: name for name in names if name.isdecimal()}
-    if len(ordinals) < len(names):
-        for line in _nvidia_smi():
-            index, _, uuid = (word.strip() for word in line.partition(","))
-            # CUDA takes the beginning of a UUID for the whole, as long as no other begins so.
-            ordinals.update({name: index for name in names if uuid.startswith(name)})
     numbers = _egl_numbers(environment)
-    return [Device(name, numbers.get(ordinals.get(name, ""))) for name in names]
+    machine = [[word.strip() for word in line.split(",")] for line in _nvidia_smi()]
+    found = []
+    for name in names:
+        # CUDA takes the beginning of a UUID for the whole, as long as no other begins so.
+        card = next((card for card in machine if name == card[0] or card[1].startswith(name)), None)
+        ordinal, _, bus = card or (name, "", "")
+        found.append(Device(name, numbers.get(ordinal), _pci(bus) if bus else None))
+    return found
+
+
+def vulkan(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Name the card that this process was lent as SAPIEN names a Vulkan device, ``pci:0000:3b:00.0``, if it was."""
+    return f"pci:{environment[PCI]}" if PCI in environment else None
+
+
+def _pci(bus: str) -> str:
+    # nvidia-smi writes eight digits of domain, Linux and SAPIEN four.
+    domain, _, rest = bus.lower().partition(":")
+    return f"{domain[-4:]}:{rest}"
 
 
 def _nvidia_smi() -> list[str]:
     if shutil.which("nvidia-smi") is None:
         return []
-    return _lines(["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"], os.environ)
+    return _lines(["nvidia-smi", "--query-gpu=index,uuid,pci.bus_id", "--format=csv,noheader"], os.environ)
 
 
 def _egl_numbers(environment: Mapping[str, str]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 Plays two cells of the tests' toy benchmark, which here draws a MuJoCo scene through EGL, with one worker and with
 ``-n auto``. Every worker writes down which cards CUDA, torch and JAX show it, by UUID; which card OpenGL says that it
 draws with; and which card's memory grew, by nvidia-smi's account, when MuJoCo made its frame buffer and torch a tensor.
-Needs pytest, pytest-xdist, numpy, scipy, rich and mujoco; asks torch and JAX where they are installed.
+Needs pytest, pytest-xdist, numpy, scipy, rich and mujoco; asks torch, JAX and SAPIEN where they are installed.
 
 Usage: python scripts/two_gpus.py
 """
@@ -31,6 +31,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "plugin")]
 
 from toy import BASELINES, COUNT, SUITE, Toy, ToySimulator, card  # noqa: E402
 
+from pytest_robustplus import devices  # noqa: E402
 from pytest_robustplus.ledger import Ledger  # noqa: E402
 from pytest_robustplus.models.cards import Card  # noqa: E402
 from pytest_robustplus.models.profile import Profile  # noqa: E402
@@ -160,6 +161,11 @@ def computing() -> dict[str, Any]:
         jax.numpy.ones(8).sum().block_until_ready()
         found["jax devices"] = len(jax.devices())
         found["MiB taken by JAX"] = max(used - before[card] for card, used in memory().items())
+    if importlib.util.find_spec("sapien"):
+        import sapien
+
+        found["sapien draws"] = [sapien.render.RenderSystem().device.pci_string]
+        found["sapien is told"] = [str(devices.vulkan()).removeprefix("pci:")]
     return found
 
 
@@ -205,6 +211,8 @@ def complaints(worker: Mapping[str, Any], number: int) -> list[str]:
     wrong = [] if len(own) == 1 else [f"CUDA shows it {len(own)} cards"]
     seen = {"draws": [worker["draws"]], **{name: worker.get(name, own) for name in ("grown by drawing", "torch")}}
     seen["grown by torch"] = worker.get("grown by torch", own)
+    if worker.get("sapien draws") != worker.get("sapien is told"):
+        wrong.append(f"SAPIEN draws on {worker['sapien draws']}, not {worker['sapien is told']}")
     wrong += [f"{name}: {found}, not {own}" for name, found in seen.items() if found != own]
     if worker.get("jax devices", 1) != 1 or worker.get("MiB taken by JAX", 0) > 4096:
         wrong.append(f"JAX sees {worker['jax devices']} devices and took {worker['MiB taken by JAX']} MiB")

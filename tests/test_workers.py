@@ -14,7 +14,7 @@ from pytest_robustplus.devices import Device, Leases
 from pytest_robustplus.gates import Gate
 from pytest_robustplus.verdict.audit import Verdict, plan
 
-SMI = ["0, GPU-aa11", "1, GPU-bb22", "2, GPU-cc33"]
+SMI = ["0, GPU-aa11, 00000000:0A:00.0", "1, GPU-bb22, 00000000:3B:00.0", "2, GPU-cc33, 00000001:0A:00.0"]
 
 
 @pytest.fixture
@@ -36,8 +36,37 @@ def test_the_callers_own_list_is_what_there_is(given: str | None, names: list[st
 
 @pytest.mark.usefixtures("cards")
 def test_cards_are_known_to_egl_by_another_number() -> None:
-    assert devices.find({"CUDA_VISIBLE_DEVICES": "2,0"}) == [Device("2", 0), Device("0", 2)]
-    assert devices.find({"CUDA_VISIBLE_DEVICES": "GPU-cc,GPU-aa11"}) == [Device("GPU-cc", 0), Device("GPU-aa11", 2)]
+    first, last = (2, "0000:0a:00.0"), (0, "0001:0a:00.0")
+    assert devices.find({"CUDA_VISIBLE_DEVICES": "2,0"}) == [Device("2", *last), Device("0", *first)]
+    named = devices.find({"CUDA_VISIBLE_DEVICES": "GPU-cc,GPU-aa11"})
+    assert named == [Device("GPU-cc", *last), Device("GPU-aa11", *first)]
+
+
+def test_vulkan_is_told_the_same_card_by_its_place_on_the_bus() -> None:
+    assert devices.vulkan(Device("1", 1, "0000:3b:00.0").environment()) == "pci:0000:3b:00.0"
+    assert devices.vulkan({}) is None
+
+
+@pytest.mark.usefixtures("cards")
+def test_cuda_egl_and_vulkan_are_told_of_one_card_before_anything_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the controller leases a worker enters its environment as pytest configures, for all three at once."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,1")
+    controller = workers.Controller(session())
+    leased = node("gw0")
+    controller.pytest_configure_node(leased)
+    entering = """
+import os, sys
+from types import SimpleNamespace
+from pytest_robustplus import devices, workers
+config = SimpleNamespace(workerinput=eval(sys.argv[1]), addinivalue_line=lambda *line: None)
+workers.enter(config)
+assert not {"torch", "jax", "mujoco", "sapien"} & sys.modules.keys()
+print(devices.visible(os.environ), os.environ["MUJOCO_EGL_DEVICE_ID"], devices.vulkan(),
+      os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"])
+"""
+    command = [sys.executable, "-c", entering, repr(leased.workerinput)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["['2']", "0", "pci:0001:0a:00.0", "false"]
 
 
 def test_a_worker_sees_its_card_alone() -> None:
