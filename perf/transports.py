@@ -25,7 +25,7 @@ from pytest_robustplus.models.cards import Card
 from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.policies.checked import checked
 from pytest_robustplus.policies.contract import Actions, Observation, Policy
-from pytest_robustplus.policies.specs import PolicyRequest
+from pytest_robustplus.policies.request import PolicyRequest
 
 CALLS = 300
 WARM_UP = 30

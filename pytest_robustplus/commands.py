@@ -27,7 +27,7 @@ def run(config: pytest.Config) -> int | None:
 
 
 def _list_models(config: pytest.Config) -> int:
-    from pytest_robustplus.models.cards import table
+    from pytest_robustplus.models.listing import table
     from pytest_robustplus.session import session_of
 
     print(table(session_of(config).cards))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pytest_robustplus.benchmarks.contract import Benchmark
     from pytest_robustplus.models.cards import Card
     from pytest_robustplus.options import Settings
-    from pytest_robustplus.policies.specs import PolicyFactory
+    from pytest_robustplus.policies.request import PolicyFactory
 
 
 @pytest.hookspec

@@ -13,7 +13,7 @@ from pytest_robustplus.fixtures import audit, baseline, preflight
 if TYPE_CHECKING:
     from pytest_robustplus.benchmarks.contract import Benchmark
     from pytest_robustplus.options import Settings
-    from pytest_robustplus.policies.specs import PolicyFactory
+    from pytest_robustplus.policies.request import PolicyFactory
 
 __all__ = ["audit", "baseline", "preflight"]
 

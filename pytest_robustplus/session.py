@@ -23,6 +23,7 @@ from pytest_robustplus.models.cards import Card, card_from_mapping, load_cards
 from pytest_robustplus.options import Settings, read_settings
 from pytest_robustplus.policies import specs
 from pytest_robustplus.policies.profiled import Profiled
+from pytest_robustplus.policies.request import PolicyFactory
 from pytest_robustplus.references import References
 from pytest_robustplus.workers import is_controller, is_worker
 
@@ -75,7 +76,7 @@ class Session:
         return {benchmark.name: benchmark for group in reversed(offered) for benchmark in group}
 
     @cached_property
-    def factories(self) -> Mapping[str, specs.PolicyFactory]:
+    def factories(self) -> Mapping[str, PolicyFactory]:
         """Every way of reaching a policy, by the scheme of its spec."""
         offered = self.config.hook.pytest_robustplus_policies()
         return {scheme: factory for group in reversed(offered) for scheme, factory in group.items()}

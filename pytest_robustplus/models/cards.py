@@ -106,13 +106,6 @@ def default_profile(benchmark: str) -> Profile:
     return _defaults().profiles.get(benchmark) or Profile()
 
 
-def table(cards: Mapping[str, Card]) -> str:
-    """Render the cards as the table that ``pytest --robust-models`` prints."""
-    from pytest_robustplus.models.listing import render
-
-    return render(cards)
-
-
 class _Defaults(NamedTuple):
     profiles: Mapping[str, Profile]
     via: Mapping[str, Mapping[str, Any]]

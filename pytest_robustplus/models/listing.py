@@ -12,7 +12,7 @@ HEADINGS = ("model", "title", "family", "size", "denoising", "plays on", "reache
 NARROWEST = 100
 
 
-def render(cards: Mapping[str, Card]) -> str:
+def table(cards: Mapping[str, Card]) -> str:
     """Render one row a model: what it is, where it plays, how to reach it, and its checkpoint or why there is none."""
     from rich import box
     from rich.console import Console

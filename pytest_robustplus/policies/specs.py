@@ -5,32 +5,18 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustplus.errors import BadInputError, unknown
-from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.policies.contract import Policy
+from pytest_robustplus.policies.request import PolicyFactory, PolicyRequest
 
 if TYPE_CHECKING:
     from pytest_robustplus.benchmarks.contract import Benchmark
     from pytest_robustplus.models.cards import Card
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyRequest:
-    """What a factory may need to build a policy; ``address`` is the spec after its scheme."""
-
-    address: str
-    card: Card
-    profile: Profile
-    benchmark: Benchmark
-
-
-PolicyFactory = Callable[[PolicyRequest], Policy]
 
 
 def split(spec: str) -> tuple[str, str]:

@@ -14,7 +14,8 @@ import pytest
 
 from pytest_robustplus.baselines import Baselines
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.models.cards import FOLDER, Card, default_profile, load_cards, table
+from pytest_robustplus.models.cards import FOLDER, Card, default_profile, load_cards
+from pytest_robustplus.models.listing import table
 from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.perturbations import Dimension
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pytest_robustplus.models.cards import load_cards
 from pytest_robustplus.policies.contract import Observation
 from pytest_robustplus.policies.profiled import Profiled
-from pytest_robustplus.policies.specs import PolicyRequest
+from pytest_robustplus.policies.request import PolicyRequest
 from pytest_robustplus.policies.transports.onnx import Onnx
 
 pytest.importorskip("onnxruntime")

@@ -15,7 +15,7 @@ from pytest_robustplus.policies.transports.arrays import MalformedMessageError
 from pytest_robustplus.policies.transports.http import Http
 
 if TYPE_CHECKING:
-    from pytest_robustplus.policies.specs import PolicyRequest
+    from pytest_robustplus.policies.request import PolicyRequest
 
 ASKED = "an inference"
 # The first camera is the main one; LIBERO has one wrist, RoboTwin two.

@@ -17,7 +17,7 @@ from pytest_robustplus.policies.transports import replies, timing
 from pytest_robustplus.policies.transports.libraries import load
 
 if TYPE_CHECKING:
-    from pytest_robustplus.policies.specs import PolicyRequest
+    from pytest_robustplus.policies.request import PolicyRequest
 
 PURPOSE = "Playing a lerobot checkpoint"
 STEPWISE = ("diffusion", "lingbot_va")

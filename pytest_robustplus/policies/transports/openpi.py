@@ -18,7 +18,7 @@ from pytest_robustplus.policies.transports.msgpack_numpy import Codec
 from pytest_robustplus.policies.transports.websocket import WebSocket
 
 if TYPE_CHECKING:
-    from pytest_robustplus.policies.specs import PolicyRequest
+    from pytest_robustplus.policies.request import PolicyRequest
 
 
 class OpenPi:

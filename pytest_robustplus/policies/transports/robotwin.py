@@ -17,7 +17,7 @@ from pytest_robustplus.errors import BadInputError, PolicyError
 from pytest_robustplus.policies.contract import Actions, Observation
 
 if TYPE_CHECKING:
-    from pytest_robustplus.policies.specs import PolicyRequest
+    from pytest_robustplus.policies.request import PolicyRequest
 
 FUNCTIONS = ("get_model", "eval", "reset_model")
 ACTION_TYPES = {"joint": "qpos", "eef": "ee"}

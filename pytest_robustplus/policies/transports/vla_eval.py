@@ -19,7 +19,7 @@ from pytest_robustplus.policies.transports.openpi import identity
 from pytest_robustplus.policies.transports.websocket import WebSocket
 
 if TYPE_CHECKING:
-    from pytest_robustplus.policies.specs import PolicyRequest
+    from pytest_robustplus.policies.request import PolicyRequest
 
 PROTOCOL_VERSION = 1
 CONTROLLER = ("controller_pos", "controller_axis_angle", "gripper_qpos")

@@ -25,7 +25,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 from pytest_robustplus.models.cards import Card
 from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.policies.contract import Observation
-from pytest_robustplus.policies.specs import PolicyRequest
+from pytest_robustplus.policies.request import PolicyRequest
 
 Infer = Callable[[dict[str, Any]], Any]
 
