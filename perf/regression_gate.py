@@ -29,6 +29,7 @@ SETTINGS = Settings(
     models=(), perturbations=None, suites=(), policy=None, budget=None, margin=0.05, alpha_pass=0.05, alpha_fail=0.01,
     protocol={}, ledger=None, baselines=(), libero_assets=None, progress="off", episode_limit=3600.0,
     workers_per_gpu=1,
+    simulators=1,
 )  # fmt: skip
 
 

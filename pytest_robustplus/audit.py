@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pytest_robustplus.baselines import Baseline
-from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.cells import Cell
 from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError, SimulatorError
 from pytest_robustplus.gates import gates
@@ -18,8 +17,8 @@ from pytest_robustplus.ledger import AuditKey, Conclusion, EpisodeRecord
 from pytest_robustplus.population import Population, digest
 from pytest_robustplus.report.cell import CellReport, FailedTask, Group, Outcome
 from pytest_robustplus.report.progress import Progress
-from pytest_robustplus.rollout.episode import play
-from pytest_robustplus.rollout.limit import limited
+from pytest_robustplus.rollout.executor import Executor
+from pytest_robustplus.rollout.executor import Outcome as Played
 from pytest_robustplus.rollout.replay import provenance
 from pytest_robustplus.session import Session
 from pytest_robustplus.verdict.audit import Plan, Verdict
@@ -60,6 +59,9 @@ class Audit:
         self._state = session.ledger.open_audit(
             key, run=session.run, total=len(self._population.tasks), order_seed=self._population.order_seed
         )
+        # Positions at play here and when each began; those to be played once more.
+        self._playing: dict[int, str] = {}
+        self._again: list[int] = []
 
     def decide(self) -> CellReport:
         """Play until the verdict is known and record it; raises what made an episode unplayable."""
@@ -88,22 +90,64 @@ class Audit:
             self._session.ledger.release(self._session.claimant)
 
     def _work(self, *, waiting: bool) -> int | None:
-        ledger, worker = self._session.ledger, self._session.claimant
+        ledger = self._session.ledger
+        executor = self._session.executor(self._cell)
         total = len(self._population.tasks)
-        while (played := self._decided()) is None:
-            if not waiting and ledger.conclusion(self._state.id) is not None:
-                return None
-            reach = total if waiting else self._reach()
-            block = ledger.claim(self._state.id, worker, block=1, total=reach, stale_s=STALE_S, tries=TRIES)
-            if block is not None:
-                for position in block:
-                    self._play(position)
-            elif waiting or reach < total:
+        try:
+            while (played := self._decided()) is None:
+                if not waiting and ledger.conclusion(self._state.id) is not None:
+                    return None
+                self._count_losses()
                 self._refuse_unplayable()
-                time.sleep(POLL_S)
-            else:
-                return None
+                self._hand_out(executor, waiting=waiting)
+                if self._playing or not executor.free:
+                    for outcome in executor.wait(POLL_S):
+                        self._take(outcome)
+                elif waiting or self._reach() < total:
+                    time.sleep(POLL_S)
+                else:
+                    return None
+        finally:
+            executor.abandon()
         return played
+
+    def _hand_out(self, executor: Executor, *, waiting: bool) -> None:
+        """Give every idle simulator the next free episode, those to be retried first."""
+        ledger, total = self._session.ledger, len(self._population.tasks)
+        while executor.free:
+            if self._again:
+                position = self._again.pop()
+            else:
+                # What is played beside the next episode is help, and as easily in vain.
+                reach = total if waiting and not self._playing else self._reach()
+                block = ledger.claim(
+                    self._state.id, self._session.claimant, block=1, total=reach, stale_s=STALE_S, tries=TRIES
+                )
+                if block is None:
+                    return
+                position = block.start
+            self._playing[position] = _now()
+            executor.start(position, self._population.tasks[position])
+
+    def _take(self, outcome: Played) -> None:
+        position, started, error = outcome.ticket, self._playing.pop(outcome.ticket), outcome.error
+        if error is None:
+            assert outcome.episode is not None
+            facts = provenance(outcome.provenance, self._cell.profile, self._protocol)
+            self._record(position, started, **outcome.episode._asdict(), provenance=facts)
+            return
+        self._record(position, started, success=None, error=str(error), instruction="")
+        # A policy that cannot answer this observation will not answer it the second time either.
+        if isinstance(error, PolicyError) or len(self._errors(position)) >= TRIES:
+            raise error
+        self._again.append(position)
+
+    def _count_losses(self) -> None:
+        """Record a try in error wherever a worker of this run died, so that an episode which kills its player ends."""
+        for position, worker in self._session.ledger.bury(self._state.id, stale_s=STALE_S):
+            if worker.startswith(self._session.run):
+                lost = f"The worker that played {self._population.tasks[position].name} died."
+                self._record(position, _now(), success=None, error=lost, instruction="", worker=worker)
 
     def _decided(self) -> int | None:
         """Return how many episodes the verdict needed, looking after each one in order, whoever played it.
@@ -145,26 +189,9 @@ class Audit:
         failed = any(g.decision and g.decision[0] <= played and g.decision[1] is Verdict.FAIL for g in self._gates)
         return "fail" if failed else "pass"
 
-    def _play(self, position: int) -> None:
+    def _record(self, position: int, started: str, **outcome: Any) -> None:
         task = self._population.tasks[position]
-        for tries_left in reversed(range(TRIES)):
-            started = datetime.now(UTC).isoformat(timespec="seconds")
-            try:
-                simulator = self._session.simulator(self._cell)
-                with limited(self._session.settings.episode_limit, task.name, expendable=self._session.spread):
-                    episode = play(simulator, self._checkpoint.policy, task, self._cell.profile)
-            except (SimulatorError, PolicyError) as error:
-                self._record(position, task, started, success=None, error=str(error), instruction="")
-                self._session.drop_simulator(self._cell)
-                # A policy that cannot answer this observation will not answer it the second time either.
-                if isinstance(error, PolicyError) or not tries_left:
-                    raise
-            else:
-                facts = provenance(simulator.provenance(), self._cell.profile, self._protocol)
-                self._record(position, task, started, **episode._asdict(), provenance=facts)
-                return
-
-    def _record(self, position: int, task: Task, started: str, **outcome: Any) -> None:
+        facts = {"worker": self._session.claimant, **outcome}
         record = EpisodeRecord(
             task=task.name,
             suite=task.suite,
@@ -174,18 +201,19 @@ class Audit:
             trial=task.trial,
             seed=int(self._protocol["env_seed"]),
             prompt_source=self._protocol["prompt_source"],
-            worker=self._session.claimant,
             started=started,
-            **outcome,
+            **facts,
         )
         self._session.ledger.record(self._state.id, position, record)
+
+    def _errors(self, position: int) -> list[str]:
+        tries = self._session.ledger.attempts(self._state.id, position)
+        return [a.record.error for a in tries if a.record.error and a.run == self._session.run]
 
     def _refuse_unplayable(self) -> None:
         """Raise when the next position of the prefix has used up its tries, on whichever worker."""
         position = len(self._session.ledger.prefix(self._state.id))
-        tries = self._session.ledger.attempts(self._state.id, position)
-        errors = [a.record.error for a in tries if a.record.error and a.run == self._session.run]
-        if len(errors) >= TRIES:
+        if len(errors := self._errors(position)) >= TRIES:
             raise SimulatorError(f"Episode {position} could not be played, {len(errors)} times: {errors[-1]}")
 
     def _unplayable(self, reason: str) -> Conclusion:
@@ -309,6 +337,10 @@ def concluded(session: Session, cell: Cell) -> bool:
     wanted = (cell.card.name, cell.benchmark.name, str(cell.dimension))
     audits = session.ledger.audits(session.run)
     return any(a.conclusion and (a.key.model, a.key.benchmark, a.key.dimension) == wanted for a in audits)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _conclusion(report: CellReport) -> Conclusion:

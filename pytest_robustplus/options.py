@@ -114,6 +114,7 @@ _OPTIONS: tuple[_Option, ...] = (
     _Option("episode_limit", _seconds, "seconds after which an episode counts as hung: retried once, then an error",
             "SECONDS"),
     _Option("workers_per_gpu", _positive, "workers of pytest-xdist that share a GPU (default: 1)", "N"),
+    _Option("simulators", _positive, "simulator processes that share a worker's policy (default: 1: none)", "K"),
     _Option("html", Path, "write a self-contained page about this run", "FILE"),
     _Option("html_videos", _positive, "failing episodes that the page shows on video (default: none)", "N"),
     _Option("json", Path, "write this run's figures as JSON, for machines", "FILE"),
@@ -126,6 +127,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "alpha_pass": 0.05,
     "alpha_fail": 0.01,
     "workers_per_gpu": 1,
+    "simulators": 1,
     "progress": "auto",
 }
 
@@ -148,6 +150,7 @@ class Settings:
     libero_assets: Path | None
     episode_limit: float | None
     workers_per_gpu: int
+    simulators: int
     progress: str
     fresh: bool = False
     against: tuple[str, ...] = ("any",)
@@ -204,6 +207,7 @@ def read_settings(config: pytest.Config) -> Settings:
         libero_assets=values["libero_assets"],
         episode_limit=values["episode_limit"],
         workers_per_gpu=values["workers_per_gpu"],
+        simulators=values["simulators"],
         progress=values["progress"],
         fresh=config.getoption("--robust-fresh"),
         against=tuple(dict.fromkeys(values["baseline"] or ("any",))),

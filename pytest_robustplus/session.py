@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -22,9 +23,13 @@ from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.models.cards import Card, card_from_mapping, load_cards
 from pytest_robustplus.options import Settings, read_settings
 from pytest_robustplus.policies import specs
+from pytest_robustplus.policies.contract import Privileged
 from pytest_robustplus.policies.profiled import Profiled
 from pytest_robustplus.policies.request import PolicyFactory
 from pytest_robustplus.references import References
+from pytest_robustplus.rollout.executor import Executor, InProcess
+from pytest_robustplus.rollout.pool import Pool
+from pytest_robustplus.rollout.simulating import Script, Setup
 from pytest_robustplus.workers import is_controller, is_worker
 
 DEFAULT_MODELS = ("replay",)
@@ -53,6 +58,7 @@ class Session:
         self.questions = 1
         self._policies: dict[tuple[str, str], Checkpoint] = {}
         self._simulators: dict[tuple[str, object], Simulator] = {}
+        self._pool: tuple[tuple[str, str], Pool] | None = None
 
     def count_questions(self, cells: int) -> None:
         """Take note of how many cells this run asks about: a false FAIL in any of them is a false FAIL of the run."""
@@ -182,8 +188,52 @@ class Session:
         if simulator is not None:
             simulator.close()
 
+    def executor(self, cell: Cell) -> Executor:
+        """Where a cell's episodes are played: in this process, or by a pool that all cells of its model share.
+
+        Raises ``BadInputError`` when the model's policy cannot keep as many episodes apart as there are simulators.
+        """
+        settings, checkpoint = self.settings, self.checkpoint(cell)
+        if settings.simulators == 1:
+            return InProcess(
+                lambda: self.simulator(cell),
+                lambda: self.drop_simulator(cell),
+                checkpoint.policy,
+                cell.profile,
+                limit=settings.episode_limit,
+                expendable=self.spread,
+            )
+        key = (cell.card.name, cell.benchmark.name)
+        if self._pool is None or self._pool[0] != key:
+            self._close_pool()
+            # The checks in front of a cell have used one in this process; it would only hold memory.
+            self.drop_simulator(cell)
+            self._pool = key, self._new_pool(cell, checkpoint)
+        return self._pool[1]
+
+    def _new_pool(self, cell: Cell, checkpoint: Checkpoint) -> Pool:
+        policy, wanted = checkpoint.policy.policy, self.settings.simulators
+        if getattr(policy, "episodes_at_once", wanted) < wanted:
+            raise BadInputError(
+                f"--robust-simulators={wanted}: the policy of {cell.card.title} keeps one episode at a time. Leave the"
+                " option out, and use more workers (-n) instead."
+            )
+        script = None
+        if isinstance(policy, Privileged):
+            card = replace(cell.card, profiles=dict(cell.card.profiles))
+            script = Script(self.settings.policy or cell.card.policy, card)
+        setup = Setup(cell.benchmark, cell.profile, cell.benchmark.protocol(cell.profile), script)
+        limit = self.settings.episode_limit
+        return Pool(setup, checkpoint.policy, wanted, limit=limit, expendable=self.spread)
+
+    def _close_pool(self) -> None:
+        if self._pool is not None:
+            self._pool[1].close()
+            self._pool = None
+
     def close(self, exitstatus: int) -> None:
         """Free simulators and note in the ledger, if one was opened, how the run ended."""
+        self._close_pool()
         for simulator in self._simulators.values():
             simulator.close()
         self._simulators.clear()

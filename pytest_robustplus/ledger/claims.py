@@ -59,6 +59,21 @@ def release_stale(database: sqlite3.Connection, stale_s: float) -> None:
     _bury(database, stale_s, None)
 
 
+def bury(database: sqlite3.Connection, audit: int, stale_s: float) -> list[tuple[int, str]]:
+    """Give back what the dead have claimed in an audit and return it: positions, and who was to play them."""
+    dead_workers = _gone(database, stale_s, audit)
+    lost = [
+        (position, worker)
+        for worker in dead_workers
+        for (position,) in database.execute(
+            "SELECT position FROM claim WHERE audit = ? AND worker = ? ORDER BY position", (audit, worker)
+        )
+    ]
+    for worker in dead_workers:
+        release(database, worker)
+    return lost
+
+
 def _register(database: sqlite3.Connection, worker: str) -> None:
     process = this_process()
     row = database.execute("SELECT machine, pid, born FROM worker WHERE worker = ?", (worker,)).fetchone()
@@ -72,12 +87,19 @@ def _register(database: sqlite3.Connection, worker: str) -> None:
 
 
 def _bury(database: sqlite3.Connection, stale_s: float, audit: int | None) -> None:
+    for worker in _gone(database, stale_s, audit):
+        release(database, worker)
+
+
+def _gone(database: sqlite3.Connection, stale_s: float, audit: int | None) -> list[str]:
     holders = database.execute(
         """SELECT worker, heartbeat, machine, pid, born FROM worker
         WHERE :audit IS NULL OR worker IN (SELECT worker FROM claim WHERE audit = :audit)""",
         {"audit": audit},
     ).fetchall()
     now = time.time()
-    for worker, heartbeat, machine, pid, born in holders:
-        if now - heartbeat > stale_s or dead(Process(machine, pid, born)):
-            release(database, worker)
+    return [
+        worker
+        for worker, heartbeat, machine, pid, born in holders
+        if now - heartbeat > stale_s or dead(Process(machine, pid, born))
+    ]

@@ -241,6 +241,11 @@ class Ledger:
                 database, audit, run, worker, after=after, block=block, total=total, stale_s=stale_s, tries=tries
             )
 
+    def bury(self, audit: int, *, stale_s: float) -> list[tuple[int, str]]:
+        """Free the claims of workers that are dead or silent for ``stale_s`` seconds, and say which ones they were."""
+        with self._connection.writing("releasing claims") as database:
+            return claims.bury(database, audit, stale_s)
+
     def heartbeat(self, worker: str) -> None:
         """Keep a worker's claims while it plays an episode longer than usual."""
         with self._connection.writing("keeping claims") as database:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -58,6 +58,65 @@ class _Clock:
             raise self._blame(f"{self._doing} failed in {self._task.name}: {summary}") from error
 
 
+class Finish(NamedTuple):
+    """What the simulator's side knows of an episode that is over; the fields are those of ``Episode``."""
+
+    success: bool
+    steps: int
+    looks: int
+    simulator_s: float
+    state_hash: str
+    actions: NDArray[np.floating[Any]]
+
+
+Turns = Generator[str | Observation, Actions | None, Finish]
+
+
+def turns(
+    simulator: Simulator,
+    task: Task,
+    profile: Profile,
+    *,
+    slot: int = 0,
+    watch: Callable[[Observation], None] | None = None,
+) -> Turns:
+    """The simulator's side of an episode, wherever its policy is.
+
+    Yields the instruction once the scene has settled; then observations, and is sent an action chunk for each. Raises
+    ``SimulatorError``.
+    """
+    horizon = _horizon(profile, task)
+    clock = _Clock(SimulatorError, task)
+    with clock("Resetting the scene"):
+        instruction = simulator.reset(task)
+    _settle(simulator, profile, clock)
+    yield instruction
+
+    chunk: list[Actions] = []
+    executed: list[Actions] = []
+    looks = 0
+    success = False
+    while len(executed) < horizon and not success:
+        if not chunk:
+            with clock("Looking"):
+                observation = simulator.observe()
+            looks += 1
+            answer = yield _placed(observation, len(executed), slot)
+            assert answer is not None
+            chunk = list(answer[: profile.replan])
+        action = chunk.pop(0)
+        executed.append(action)
+        # The last observation of an episode is never looked at, so it is never rendered.
+        look = watch is not None or (not chunk and len(executed) < horizon)
+        with clock("Stepping"):
+            success = simulator.step(action, look=look)
+        if watch is not None:
+            watch(simulator.observe())
+    with clock("Hashing the state"):
+        state_hash = simulator.state_hash()
+    return Finish(success, len(executed), looks, clock.seconds, state_hash, np.stack(executed))
+
+
 def play(
     simulator: Simulator,
     policy: Policy,
@@ -73,51 +132,31 @@ def play(
     ``SimulatorError`` or ``PolicyError``, whichever is to blame; neither is an outcome.
     """
     start = perf_counter()
-    horizon = _horizon(profile, task)
-    in_simulator, in_policy = _Clock(SimulatorError, task), _Clock(PolicyError, task)
-    with in_simulator("Resetting the scene"):
-        instruction = simulator.reset(task)
-    _settle(simulator, profile, in_simulator)
+    in_policy = _Clock(PolicyError, task)
+    turn = turns(simulator, task, profile, slot=slot, watch=watch)
+    instruction = next(turn)
+    assert isinstance(instruction, str)
     with in_policy("Resetting the policy"):
         policy.reset(slot, instruction)
         if isinstance(policy, Privileged):
             policy.attach(slot, simulator)
+    inferences, answer = 0, None
+    while True:
+        try:
+            observation = turn.send(answer)
+        except StopIteration as end:
+            finish: Finish = end.value
+            break
+        assert isinstance(observation, Observation)
+        with in_policy("The policy"):
+            answer = policy.act([observation])[0]
+        inferences += 1
+    return finished(finish, instruction, inferences, in_policy.seconds, perf_counter() - start)
 
-    chunk: list[Actions] = []
-    executed: list[Actions] = []
-    looks = inferences = 0
-    success = False
-    while len(executed) < horizon and not success:
-        if not chunk:
-            with in_simulator("Looking"):
-                observation = simulator.observe()
-            looks += 1
-            with in_policy("The policy"):
-                answer = policy.act([_placed(observation, len(executed), slot)])
-            inferences += 1
-            chunk = list(answer[0][: profile.replan])
-        action = chunk.pop(0)
-        executed.append(action)
-        # The last observation of an episode is never looked at, so it is never rendered.
-        look = watch is not None or (not chunk and len(executed) < horizon)
-        with in_simulator("Stepping"):
-            success = simulator.step(action, look=look)
-        if watch is not None:
-            watch(simulator.observe())
-    with in_simulator("Hashing the state"):
-        state_hash = simulator.state_hash()
-    return Episode(
-        success=success,
-        steps=len(executed),
-        looks=looks,
-        inferences=inferences,
-        simulator_s=in_simulator.seconds,
-        policy_s=in_policy.seconds,
-        wall_s=perf_counter() - start,
-        state_hash=state_hash,
-        instruction=instruction,
-        actions=np.stack(executed),
-    )
+
+def finished(finish: Finish, instruction: str, inferences: int, policy_s: float, wall_s: float) -> Episode:
+    """Add the policy's side to the simulator's."""
+    return Episode(**finish._asdict(), instruction=instruction, inferences=inferences, policy_s=policy_s, wall_s=wall_s)
 
 
 def _settle(simulator: Simulator, profile: Profile, clock: _Clock) -> None:

@@ -28,10 +28,7 @@ def limited(seconds: float | None, task: str, *, expendable: bool) -> Iterator[N
         return
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise SimulatorError(
-            f"{task} was still running after {seconds:g} s. Give it longer by --robust-episode-limit SECONDS, or find"
-            " out whether its simulator or its policy hangs."
-        )
+        raise overdue(task, seconds)
 
     interrupts = threading.current_thread() is threading.main_thread()
     if interrupts:
@@ -47,3 +44,11 @@ def limited(seconds: float | None, task: str, *, expendable: bool) -> Iterator[N
             signal.signal(signal.SIGALRM, before)
         if expendable:
             faulthandler.cancel_dump_traceback_later()
+
+
+def overdue(task: str, seconds: float) -> SimulatorError:
+    """Build the error for an episode that takes too long."""
+    return SimulatorError(
+        f"{task} was still running after {seconds:.3g} s. Give it longer by --robust-episode-limit SECONDS, or find"
+        " out whether its simulator or its policy hangs."
+    )

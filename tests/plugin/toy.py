@@ -32,6 +32,20 @@ PROFILE = Profile(
 DIMENSIONS = (Dimension.ORIGINAL, Dimension.CAMERA, Dimension.NOISE, Dimension.LIGHT)
 
 
+def come_to_grief(how: str) -> None:
+    """End as simulators do: by a signal, for want of memory, or never."""
+    if how == "memory":
+        np.ones(2**48)
+    if how == "hang":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        time.sleep(3600)
+    if how == "gate":
+        while not Path(os.environ["TOY_GATE"]).exists():
+            time.sleep(0.001)
+        return
+    os.kill(os.getpid(), signal.Signals[how])
+
+
 class ToySimulator:
     action_width = 2
 
@@ -39,6 +53,10 @@ class ToySimulator:
         self.task: Task | None = None
         self._pushed = 0.0
         self._protocol = protocol
+        # Stands for a GL context: whoever opens one has to close it.
+        self._open = Path(os.environ["TOY_CONTEXTS"], str(os.getpid())) if "TOY_CONTEXTS" in os.environ else None
+        if self._open is not None:
+            self._open.touch(exist_ok=False)
 
     def reset(self, task: Task) -> str:
         self.task, self._pushed = task, 0.0
@@ -50,10 +68,10 @@ class ToySimulator:
                 raise RuntimeError("the physics exploded")
         deaths = Path(os.environ.get("TOY_DEATHS", "/nonexistent"))
         if deaths.exists():
-            left, name = deaths.read_text().split()
+            left, name, how = deaths.read_text().split()
             if int(left) and task.name == name:
-                deaths.write_text(f"{int(left) - 1} {name}")
-                os.kill(os.getpid(), signal.SIGKILL)
+                deaths.write_text(f"{int(left) - 1} {name} {how}")
+                come_to_grief(how)
         return f"push {task.name}"
 
     def step(self, action: Actions, *, look: bool) -> bool:
@@ -74,6 +92,8 @@ class ToySimulator:
 
     def close(self) -> None:
         self.task = None
+        if self._open is not None:
+            self._open.unlink()
 
 
 class Toy:

@@ -1,0 +1,101 @@
+"""Where episodes are played: the seam between an audit and its simulators.
+
+An audit hands out tasks and takes back what came of them; it does not know whether simulators run in this process
+(``InProcess``), in others of this machine (``pool.Pool``), or one day on other machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from pytest_robustplus.benchmarks.contract import Simulator, Task
+from pytest_robustplus.errors import PolicyError, RobustnessError, SimulatorError
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.policies.contract import Policy
+from pytest_robustplus.rollout.episode import Episode, play
+from pytest_robustplus.rollout.limit import limited
+
+
+class Outcome(NamedTuple):
+    """What came of a task that was handed out under ``ticket``: an episode and what it depends on, or a fault."""
+
+    ticket: int
+    episode: Episode | None = None
+    provenance: Mapping[str, str] = {}
+    error: RobustnessError | None = None
+
+
+class Executor(Protocol):
+    """Plays tasks of one model on one benchmark; its caller may be stopped at any time and abandons what it left."""
+
+    @property
+    def free(self) -> int:
+        """How many more tasks it would play at once."""
+        ...
+
+    def start(self, ticket: int, task: Task) -> None:
+        """Begin to play; only when something is free."""
+        ...
+
+    def wait(self, timeout: float) -> Sequence[Outcome]:
+        """Let things go on until something has come of a task, or until ``timeout`` seconds are over.
+
+        A task that could not be played gives a ``SimulatorError`` or a ``PolicyError`` as its outcome; what was asked
+        for wrongly is raised.
+        """
+        ...
+
+    def abandon(self) -> None:
+        """Give up all that is being played; nothing will come of it."""
+        ...
+
+    def close(self) -> None:
+        """End everything that was started."""
+        ...
+
+
+class InProcess:
+    """Plays one task at a time, in the calling process, while it waits."""
+
+    def __init__(
+        self,
+        simulator: Callable[[], Simulator],
+        drop: Callable[[], None],
+        policy: Policy,
+        profile: Profile,
+        *,
+        limit: float | None,
+        expendable: bool,
+    ) -> None:
+        """Take how to get the simulator and how to be rid of it after a fault; for the rest see ``limit.limited``."""
+        self._simulator, self._drop = simulator, drop
+        self._policy, self._profile = policy, profile
+        self._limit, self._expendable = limit, expendable
+        self._next: tuple[int, Task] | None = None
+
+    @property
+    def free(self) -> int:
+        return 0 if self._next else 1
+
+    def start(self, ticket: int, task: Task) -> None:
+        self._next = ticket, task
+
+    def wait(self, timeout: float) -> Sequence[Outcome]:
+        if self._next is None:
+            return []
+        (ticket, task), self._next = self._next, None
+        try:
+            simulator = self._simulator()
+            with limited(self._limit, task.name, expendable=self._expendable):
+                episode = play(simulator, self._policy, task, self._profile)
+        except (SimulatorError, PolicyError) as error:
+            self._drop()
+            return [Outcome(ticket, error=error)]
+        return [Outcome(ticket, episode, simulator.provenance())]
+
+    def abandon(self) -> None:
+        self._next = None
+
+    def close(self) -> None:
+        """Its simulator is the caller's to close."""

@@ -1,0 +1,227 @@
+"""Several simulators, each in a process of its own, that share one policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection
+from time import perf_counter
+
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.errors import BadInputError, PolicyError, RobustnessError, SimulatorError
+from pytest_robustplus.policies.contract import Actions, Observation, Policy
+from pytest_robustplus.rollout.episode import Episode, finished
+from pytest_robustplus.rollout.executor import Outcome
+from pytest_robustplus.rollout.limit import limited, overdue
+from pytest_robustplus.rollout.process import SimulatorProcess
+from pytest_robustplus.rollout.simulating import Order, Ready, Report, Setup
+
+# Whatever simulators and drivers leak ends here. A fresh process costs LIBERO-Plus 10 s, and its compiled scenes.
+LIFETIME = 250
+# A simulator that is only being built is given this long, if episodes are limited at all.
+STARTING_S = 600.0
+
+
+@dataclass(slots=True)
+class _Playing:
+    """An episode under way in a slot, ``wanted`` until somebody gives it up."""
+
+    ticket: int
+    task: Task
+    began: float
+    limit: float | None
+    wanted: bool = True
+    instruction: str = ""
+    inferences: int = 0
+    policy_s: float = 0.0
+
+    @property
+    def deadline(self) -> float:
+        return float("inf") if self.limit is None else self.began + self.limit
+
+
+class Pool:
+    """Plays up to ``simulators`` tasks at once; the policy answers together whatever observations are waiting.
+
+    A slow simulator holds up nobody: those that wait are answered without it. A process that dies, hangs or raises
+    costs the episode at hand. Each process is replaced after ``lifetime`` episodes. An episode's ``policy_s`` are the
+    seconds of the calls that answered it, alone or with others. Not safe to share between threads.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        policy: Policy,
+        simulators: int,
+        *,
+        limit: float | None = None,
+        expendable: bool = False,
+        lifetime: int = LIFETIME,
+    ) -> None:
+        """Take how many seconds an episode may last; for ``expendable`` see ``limit.limited``. Starts nothing yet."""
+        self._setup, self._policy = setup, policy
+        self._limit, self._expendable, self._lifetime = limit, expendable, lifetime
+        self._processes: list[SimulatorProcess | None] = [None] * simulators
+        self._playing: dict[int, _Playing] = {}
+        self._leaving: list[SimulatorProcess] = []
+
+    @property
+    def free(self) -> int:
+        return len(self._processes) - len(self._playing)
+
+    @property
+    def pids(self) -> list[int]:
+        """Ids of the processes that simulate now."""
+        return [process.pid for process in self._processes if process is not None]
+
+    def start(self, ticket: int, task: Task) -> None:
+        slot = next(slot for slot in range(len(self._processes)) if slot not in self._playing)
+        process, limit = self._processes[slot], self._limit
+        if process is None or not process.alive():
+            # One that died while it had nothing to do is nobody's loss.
+            self._kill(slot)
+            process = self._processes[slot] = SimulatorProcess(self._setup)
+            limit = None if limit is None else max(limit, STARTING_S)
+        process.tell(Order(task, slot))
+        self._playing[slot] = _Playing(ticket, task, perf_counter(), limit)
+
+    def wait(self, timeout: float) -> Sequence[Outcome]:
+        until, free = perf_counter() + timeout, self.free
+        outcomes: list[Outcome] = []
+        while not outcomes and self._playing and self.free == free and perf_counter() < until:
+            asking: dict[int, Observation] = {}
+            for slot in self._ready(until):
+                outcomes += self._hear(slot, asking)
+            outcomes += self._answer(asking)
+            outcomes += self._overdue()
+            self._reap()
+        return outcomes
+
+    def abandon(self) -> None:
+        for playing in self._playing.values():
+            playing.wanted = False
+
+    def close(self) -> None:
+        for slot in list(self._playing):
+            self._kill(slot)
+        for slot in range(len(self._processes)):
+            self._dismiss(slot)
+        for process in self._leaving:
+            process.end()
+        self._leaving.clear()
+        self._playing.clear()
+
+    def _ready(self, until: float) -> list[int]:
+        """Wait until a slot has something to say, in the order of slots; empty when an episode is overdue before."""
+        links = {self._process(slot).link: slot for slot in self._playing}
+        first = min(until, *(playing.deadline for playing in self._playing.values()))
+        said = connection.wait(list(links), max(first - perf_counter(), 0))
+        return sorted(slot for link, slot in links.items() if link in said)
+
+    def _hear(self, slot: int, asking: dict[int, Observation]) -> list[Outcome]:
+        """Take one message of a slot; what it wants to know from the policy goes into ``asking``."""
+        playing, process = self._playing[slot], self._process(slot)
+        try:
+            message = process.link.recv()
+        except (EOFError, OSError):
+            how = process.fate()
+            return self._fail(slot, SimulatorError(f"The simulator process of {playing.task.name} ended: {how}."))
+        if isinstance(message, Report):
+            return self._finish(slot, message)
+        if isinstance(message, Ready):
+            playing.began, playing.limit = perf_counter(), self._limit
+        elif isinstance(message, Observation) and not playing.wanted:
+            process.tell(None)
+        elif isinstance(message, Observation):
+            asking[slot] = message
+        elif playing.wanted:
+            playing.instruction = message
+            return self._ask([slot], "Resetting the policy", lambda: self._policy.reset(slot, message))
+        return []
+
+    def _answer(self, asking: dict[int, Observation]) -> list[Outcome]:
+        """Let the policy answer all at once."""
+        if not asking:
+            return []
+        answers: list[Actions | None] = []
+        start = perf_counter()
+        failed = self._ask(list(asking), "The policy", lambda: answers.extend(self._policy.act([*asking.values()])))
+        if failed:
+            answers = [None] * len(asking)
+        seconds = perf_counter() - start
+        for slot, chunk in zip(asking, answers, strict=True):
+            self._playing[slot].policy_s += seconds
+            self._playing[slot].inferences += 1
+            self._process(slot).tell(chunk)
+        return failed
+
+    def _ask(self, slots: Sequence[int], doing: str, call: Callable[[], None]) -> list[Outcome]:
+        """Call the policy; a fault of it is the outcome of every episode that it was called for."""
+        asking = [self._playing[slot] for slot in slots]
+        names = ", ".join(playing.task.name for playing in asking)
+        try:
+            with limited(self._limit, names, expendable=self._expendable):
+                call()
+        except (SimulatorError, PolicyError) as fault:
+            error: RobustnessError = fault
+        except RobustnessError:
+            raise
+        except Exception as fault:
+            error = PolicyError(f"{doing} failed in {names}: {type(fault).__name__}: {fault}")
+        else:
+            return []
+        for playing in asking:
+            playing.wanted = False
+        return [Outcome(playing.ticket, error=error) for playing in asking]
+
+    def _finish(self, slot: int, report: Report) -> list[Outcome]:
+        process, playing = self._process(slot), self._playing[slot]
+        if report.error is not None:
+            return self._fail(slot, report.error)
+        del self._playing[slot]
+        process.episodes += 1
+        if process.episodes >= self._lifetime:
+            self._dismiss(slot)
+        if not playing.wanted or report.finish is None:
+            return []
+        if isinstance(report.finish, Episode):
+            return [Outcome(playing.ticket, report.finish, report.provenance)]
+        seconds = perf_counter() - playing.began
+        episode = finished(report.finish, playing.instruction, playing.inferences, playing.policy_s, seconds)
+        return [Outcome(playing.ticket, episode, report.provenance)]
+
+    def _fail(self, slot: int, error: RobustnessError) -> list[Outcome]:
+        """End an episode in error, and its process with it: the next one gets a fresh simulator."""
+        self._kill(slot)
+        playing = self._playing.pop(slot)
+        if isinstance(error, BadInputError):
+            raise error
+        return [Outcome(playing.ticket, error=error)] if playing.wanted else []
+
+    def _overdue(self) -> list[Outcome]:
+        now = perf_counter()
+        late = [(slot, playing) for slot, playing in self._playing.items() if playing.deadline <= now]
+        return [
+            outcome
+            for slot, playing in late
+            for outcome in self._fail(slot, overdue(playing.task.name, now - playing.began))
+        ]
+
+    def _kill(self, slot: int) -> None:
+        process, self._processes[slot] = self._processes[slot], None
+        if process is not None:
+            process.kill()
+
+    def _dismiss(self, slot: int) -> None:
+        process, self._processes[slot] = self._processes[slot], None
+        if process is not None:
+            process.leave()
+            self._leaving.append(process)
+
+    def _reap(self) -> None:
+        self._leaving = [process for process in self._leaving if not process.gone()]
+
+    def _process(self, slot: int) -> SimulatorProcess:
+        process = self._processes[slot]
+        assert process is not None
+        return process

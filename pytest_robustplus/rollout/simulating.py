@@ -1,0 +1,156 @@
+"""A process that simulates and nothing else: what it is told and what it answers, and its own main program.
+
+It is told a ``Setup``, then an ``Order`` for each task. It answers ``Ready`` when it has built its simulator, the
+instruction, observations, for each of which it is sent an action chunk, and at last a ``Report``. None in place of a
+chunk means that nobody wants the episode any more.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_robustplus.benchmarks.contract import Benchmark, Simulator, Task
+from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError
+from pytest_robustplus.models.cards import Card
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.policies import specs
+from pytest_robustplus.policies.contract import Policy
+from pytest_robustplus.policies.profiled import Profiled
+from pytest_robustplus.rollout.episode import Episode, Finish, play, turns
+
+# Linux: where memory runs out, a simulator dies before the worker, which holds the policy.
+_OOM_SCORE = 500
+_PR_SET_PDEATHSIG = 1
+
+
+class Script(NamedTuple):
+    """A policy that reads the simulator itself and therefore has to run beside it: how to build it."""
+
+    spec: str
+    card: Card
+
+
+class Setup(NamedTuple):
+    """What a process needs to simulate; without a ``script`` its actions come from outside."""
+
+    benchmark: Benchmark
+    profile: Profile
+    protocol: Mapping[str, str]
+    script: Script | None
+
+
+class Order(NamedTuple):
+    """A task to play; ``slot`` is the process' place in its pool."""
+
+    task: Task
+    slot: int
+
+
+class Ready(NamedTuple):
+    """The simulator is there; from here on, an episode's time counts."""
+
+
+class Report(NamedTuple):
+    """How a task ended: the simulator's side of it, or all of it where a script played, or an error."""
+
+    finish: Finish | Episode | None = None
+    provenance: Mapping[str, str] = {}
+    error: RobustnessError | None = None
+
+
+class Abandoned(Exception):  # noqa: N818 - no error
+    """Nobody wants the episode at hand any more."""
+
+
+def main() -> None:
+    """Serve the connection whose file descriptor is the first argument, for the process that the second one names."""
+    _die_with(int(sys.argv[2]))
+    faulthandler.enable()
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
+    with Connection(int(sys.argv[1])) as link, suppress(EOFError, ConnectionError):
+        serve(link)
+
+
+def serve(link: Connection) -> None:
+    """Play what is ordered until the other side hangs up."""
+    try:
+        setup: Setup = link.recv()
+    except (EOFError, OSError):
+        raise
+    except Exception as error:
+        message = (
+            f"A simulator process cannot import the benchmark: {type(error).__name__}: {error}. Define it in a module"
+            " that can be imported, or leave --robust-simulators out."
+        )
+        link.recv()
+        link.send(Report(error=BadInputError(message)))
+        return
+    simulator: Simulator | None = None
+    policy = _script(setup)
+    try:
+        while True:
+            order: Order = link.recv()
+            try:
+                if simulator is None:
+                    simulator = setup.benchmark.simulator(setup.profile, setup.protocol)
+                    link.send(Ready())
+                finish = _play(link, simulator, policy, order, setup.profile)
+                report = Report(finish, dict(simulator.provenance()))
+            except Abandoned:
+                report = Report()
+            except (EOFError, ConnectionError):
+                raise
+            except RobustnessError as error:
+                report = Report(error=error)
+            except Exception as error:
+                summary = f"{type(error).__name__}: {error}"
+                report = Report(error=SimulatorError(f"The simulator failed before {order.task.name}: {summary}"))
+            link.send(report)
+    finally:
+        if simulator is not None:
+            simulator.close()
+
+
+def _play(
+    link: Connection, simulator: Simulator, policy: Policy | None, order: Order, profile: Profile
+) -> Finish | Episode:
+    if policy is not None:
+        return play(simulator, policy, order.task, profile, slot=order.slot)
+    turn = turns(simulator, order.task, profile, slot=order.slot)
+    link.send(next(turn))
+    answer = None
+    while True:
+        try:
+            observation = turn.send(answer)
+        except StopIteration as end:
+            finish: Finish = end.value
+            return finish
+        link.send(observation)
+        answer = link.recv()
+        if answer is None:
+            raise Abandoned
+
+
+def _script(setup: Setup) -> Policy | None:
+    if setup.script is None:
+        return None
+    spec, card = setup.script
+    return Profiled(specs.build(spec, specs.FACTORIES, card, setup.benchmark), setup.profile, card.title)
+
+
+def _die_with(parent: int) -> None:
+    """Ask the kernel to end this process as soon as the other one is gone, even in native code that never returns."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit

@@ -1,0 +1,271 @@
+"""Simulators in processes of their own play as one in this process does, and what befalls them costs one episode."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import connection
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy import PROFILE, Steady, Toy
+
+from pytest_robustplus.errors import BadInputError, PolicyError, SimulatorError
+from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.rollout.episode import Episode, play
+from pytest_robustplus.rollout.executor import Outcome
+from pytest_robustplus.rollout.pool import Pool
+from pytest_robustplus.rollout.simulating import Setup
+
+BENCHMARK = Toy({})
+TASKS = BENCHMARK.tasks()
+PATIENCE_S = 120.0
+FATAL = 3
+
+
+class Moody:
+    """Pushes as hard as the instruction is long, harder at every look: depends on the slot's own episode and step."""
+
+    checkpoint = "moody"
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self._instructions: dict[int, str] = {}
+        self.before: Callable[[], None] = lambda: None
+
+    def reset(self, slot: int, instruction: str) -> None:
+        self._instructions[slot] = instruction
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        self.before()
+        self.batches.append(len(observations))
+        pushes = [len(self._instructions[seen.slot]) % 7 / 10 + seen.step / 7 for seen in observations]
+        return [np.full((4, 2), push) for push in pushes]
+
+
+Pools = Callable[..., Pool]
+
+
+@pytest.fixture
+def pools() -> Iterator[Pools]:
+    made: list[Pool] = []
+
+    def make(policy: object, simulators: int = 2, **how: object) -> Pool:
+        setup = Setup(BENCHMARK, PROFILE, BENCHMARK.protocol(PROFILE), None)
+        made.append(Pool(setup, policy, simulators, **how))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for pool in made:
+        pool.close()
+
+
+@pytest.fixture
+def grief(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let the next simulator that plays task FATAL come to grief."""
+    deaths = tmp_path / "deaths"
+    monkeypatch.setenv("TOY_DEATHS", str(deaths))
+    return lambda how: (deaths.write_text(f"1 {TASKS[FATAL].name} {how}"), None)[1]
+
+
+def finish(pool: Pool, tickets: Sequence[int]) -> dict[int, Outcome]:
+    """Play tasks by their number, as many at once as the pool takes."""
+    pending, found = list(reversed(tickets)), {}
+    while len(found) < len(tickets):
+        while pending and pool.free:
+            ticket = pending.pop()
+            pool.start(ticket, TASKS[ticket % len(TASKS)])
+        for outcome in pool.wait(PATIENCE_S):
+            found[outcome.ticket] = outcome
+    return found
+
+
+def essence(episode: Episode | None) -> object:
+    assert episode is not None
+    untimed = episode._replace(simulator_s=0, policy_s=0, wall_s=0)
+    return [value.tolist() if isinstance(value, np.ndarray) else value for value in untimed]
+
+
+def children() -> dict[int, str]:
+    """Processes that this one started, with their states; Z is a zombie."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == os.getpid():
+            found[int(stat.parent.name)] = fields[0]
+    return found
+
+
+def test_500_episodes_come_out_as_in_this_process_and_leave_nothing_behind(
+    pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator, policy = BENCHMARK.simulator(PROFILE, {}), Moody()
+    expected = [essence(play(simulator, policy, task, PROFILE)) for task in TASKS]
+    monkeypatch.setenv("TOY_CONTEXTS", str(tmp_path))
+    before = children().keys()
+    shared = Moody()
+    pool = pools(shared, 3, lifetime=100)
+    pids: set[int] = set()
+    for batch in range(10):
+        for ticket, outcome in finish(pool, range(50 * batch, 50 * (batch + 1))).items():
+            assert essence(outcome.episode) == expected[ticket % len(TASKS)]
+            assert outcome.provenance == {"toy": "1.0"}
+        pids |= set(pool.pids)
+        mine = {pid: state for pid, state in children().items() if pid not in before}
+        # At most, each of the three has a predecessor that is still on its way out.
+        assert len(mine) <= 6
+        assert len(pool.pids) <= 3
+    assert len(pids) >= 5, "processes were replaced"
+    pool.close()
+    assert children().keys() <= before
+    assert not list(tmp_path.iterdir()), "every context was closed"
+    assert max(shared.batches) > 1
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("SIGSEGV", "ended: SIGSEGV"), ("SIGKILL", "as when memory runs out"), ("memory", "Unable to allocate"),
+     ("hang", "was still running after")],
+)  # fmt: skip
+def test_what_befalls_a_simulator_costs_its_episode_alone(
+    how: str, said: str, pools: Pools, grief: Callable[[str], None]
+) -> None:
+    grief(how)
+    before = children().keys()
+    pool = pools(Steady(0.5), limit=2.0 if how == "hang" else None)
+    found = finish(pool, range(8))
+    error = found[FATAL].error
+    assert isinstance(error, SimulatorError)
+    assert said in str(error)
+    assert TASKS[FATAL].name in str(error)
+    assert all(outcome.error is None for ticket, outcome in found.items() if ticket != FATAL)
+    assert finish(pool, [FATAL])[FATAL].episode is not None, "its retry gets a fresh simulator"
+    pool.close()
+    assert children().keys() <= before
+
+
+def test_a_process_that_dies_with_nothing_to_do_costs_nothing(pools: Pools) -> None:
+    pool = pools(Steady(0.5), 1)
+    finish(pool, [0])
+    (pid,) = pool.pids
+    os.kill(pid, 9)
+    while children().get(pid) != "Z":
+        time.sleep(0.001)
+    assert finish(pool, [1])[1].error is None
+
+
+def test_a_slow_simulator_holds_up_nobody(
+    pools: Pools, grief: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOY_GATE", str(tmp_path / "gate"))
+    grief("gate")
+    pool = pools(Steady(0.5))
+    pool.start(FATAL, TASKS[FATAL])
+    for ticket in range(10, 20):
+        pool.start(ticket, TASKS[ticket])
+        (outcome,) = pool.wait(PATIENCE_S)
+        assert outcome.ticket == ticket
+    (tmp_path / "gate").touch()
+    (slow,) = pool.wait(PATIENCE_S)
+    assert slow.ticket == FATAL
+    assert slow.episode is not None
+
+
+def test_whatever_waits_is_answered_together(pools: Pools) -> None:
+    policy = Moody()
+    pool = pools(policy, 4)
+
+    def wait_for_the_others() -> None:
+        if not policy.batches:
+            links = [process.link for process in pool._processes if process is not None]
+            while len(connection.wait(links, PATIENCE_S)) < 3:
+                # The instruction of one that has only now settled.
+                time.sleep(0.001)
+
+    policy.before = wait_for_the_others
+    finish(pool, range(4))
+    assert policy.batches[0] < 4
+    assert max(policy.batches) >= 3
+
+
+def test_a_policy_that_raises_is_to_blame_and_the_pool_goes_on(pools: Pools) -> None:
+    policy = Moody()
+    pool = pools(policy)
+
+    def fail() -> None:
+        raise ValueError("CUDA error: out of memory")
+
+    policy.before = fail
+    for outcome in finish(pool, range(2)).values():
+        assert isinstance(outcome.error, PolicyError)
+        assert "CUDA error: out of memory" in str(outcome.error)
+    policy.before = lambda: None
+    deadline = time.monotonic() + PATIENCE_S
+    while pool.free < 2 and time.monotonic() < deadline:
+        assert not pool.wait(1.0)
+    assert all(outcome.error is None for outcome in finish(pool, range(2)).values())
+
+
+def test_nothing_comes_of_what_was_abandoned(pools: Pools) -> None:
+    pool = pools(Steady(0.5))
+    pool.start(0, TASKS[0])
+    pool.start(1, TASKS[1])
+    pool.abandon()
+    deadline = time.monotonic() + PATIENCE_S
+    while pool.free < 2 and time.monotonic() < deadline:
+        assert not pool.wait(1.0)
+    pids = pool.pids
+    assert finish(pool, [2, 3]).keys() == {2, 3}
+    assert pool.pids == pids, "its simulators stay"
+
+
+def test_a_killed_worker_takes_its_simulators_along(tmp_path: Path) -> None:
+    program = f"""
+import sys
+sys.path[:0] = {[str(Path(__file__).parents[1] / "plugin")]!r}
+from toy import PROFILE, Steady, Toy
+from pytest_robustplus.rollout.pool import Pool
+from pytest_robustplus.rollout.simulating import Setup
+toy = Toy({{}})
+pool = Pool(Setup(toy, PROFILE, {{}}, None), Steady(0.5), 1)
+pool.start(0, toy.tasks()[0])
+pool.wait(60)
+pool.start({FATAL}, toy.tasks()[{FATAL}])
+print(*pool.pids, flush=True)
+pool.wait(60)
+"""
+    deaths = tmp_path / "deaths"
+    deaths.write_text(f"1 {TASKS[FATAL].name} hang")
+    path = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "TOY_DEATHS": str(deaths), "PYTHONPATH": path}
+    worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
+    assert worker.stdout is not None
+    pid = int(worker.stdout.readline())
+    deadline = time.monotonic() + PATIENCE_S
+    while not deaths.read_text().startswith("0 "):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    worker.kill()
+    worker.communicate()
+    stat = Path(f"/proc/{pid}/stat")
+    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline, "the simulator outlived its worker"
+        time.sleep(0.01)
+
+
+def test_a_benchmark_that_cannot_travel_is_refused() -> None:
+    class Local(Toy):
+        pass
+
+    pool = Pool(Setup(Local({}), PROFILE, {}, None), Steady(0.5), 2)
+    with pytest.raises(BadInputError, match="--robust-simulators"):
+        pool.start(0, TASKS[0])
+    assert not pool.pids
+    pool.close()
