@@ -213,7 +213,7 @@ class Session:
 
     def _new_pool(self, cell: Cell, checkpoint: Checkpoint) -> Pool:
         policy, wanted = checkpoint.policy.policy, self.settings.simulators
-        if getattr(policy, "episodes_at_once", wanted) < wanted:
+        if getattr(policy, "remembers_one", False):
             raise BadInputError(
                 f"--robust-simulators={wanted}: the policy of {cell.card.title} keeps one episode at a time. Leave the"
                 " option out, and use more workers (-n) instead."

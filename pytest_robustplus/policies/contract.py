@@ -31,7 +31,11 @@ class Observation:
 
 
 class Policy(Protocol):
-    """A checkpoint behind a transport."""
+    """A checkpoint behind a transport.
+
+    ``act`` may be given the observations of several slots at once, in any mixture; ``slot`` says which episode each is
+    of. A policy that can keep only one episode in mind says so by an attribute ``remembers_one = True``.
+    """
 
     def reset(self, slot: int, instruction: str) -> None:
         """Forget everything about ``slot``: a new episode with this instruction begins there."""

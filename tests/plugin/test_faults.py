@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,16 @@ def players(toy: pytest.Pytester) -> list[int]:
     with ledger, ledger._connection.reading("looking for workers") as database:
         rows = database.execute("SELECT DISTINCT pid FROM worker JOIN claim USING (worker)").fetchall()
     return [pid for (pid,) in rows]
+
+
+def left_behind(toy: pytest.Pytester) -> list[str]:
+    """Command lines of processes that still work in the project's folder, workers and simulators alike."""
+    left = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if process.joinpath("cwd").readlink() == toy.path and process.name != str(os.getpid()):
+                left.append(process.joinpath("cmdline").read_text())
+    return left
 
 
 def test_a_killed_worker_costs_its_episode_and_nothing_else(slow: pytest.Pytester) -> None:
@@ -181,6 +192,60 @@ def test_a_full_disk_is_an_error_and_loses_nothing(toy: pytest.Pytester, monkeyp
     assert before
     toy.runpytest(*ARGUMENTS, "--robust-alpha-pass=1e-9").assert_outcomes(passed=1)
     assert [(e.id, e.position) for e in episodes(toy)][: len(before)] == before
+
+
+@pytest.mark.parametrize(("how", "said"), [("SIGSEGV", "SIGSEGV"), ("hang", "was still running after 2")])
+def test_in_a_pool_an_episode_that_ruins_its_simulator_is_retried_once(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str, said: str
+) -> None:
+    deaths = tmp_path / "deaths"
+    monkeypatch.setenv("TOY_DEATHS", str(deaths))
+    monkeypatch.setenv("PYTHONFAULTHANDLER", "")
+    first = "left/camera_0"
+    pool = ["--robust-simulators=2", "--robust-episode-limit=2", "--robust-baseline=none", "--robust-budget=60"]
+    deaths.write_text(f"1 {first} {how}")
+    toy.runpytest(*ARGUMENTS, *pool).assert_outcomes(skipped=1)
+    (faulty,) = [e.record for e in episodes(toy) if e.record.success is None]
+    assert faulty.task == first
+    assert said in str(faulty.error)
+    assert len(episodes(toy)) == 61
+    deaths.write_text(f"99 {first} {how}")
+    result = toy.runpytest(*ARGUMENTS, *pool)
+    result.assert_outcomes(errors=1)
+    assert deaths.read_text() == f"97 {first} {how}"
+    result.stdout.fnmatch_lines([f"*{first}*{said}*"])
+
+
+def test_a_policy_with_one_memory_is_refused_by_a_pool(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("toy.Steady.remembers_one", True, raising=False)
+    result = toy.runpytest_inprocess(*ARGUMENTS, "--robust-simulators=2")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*--robust-simulators=2: the policy of Steady keeps one episode at a time*"])
+
+
+def test_ctrl_c_for_the_controller_alone_ends_its_workers_and_resumes(
+    slow: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lasting = "--robust-alpha-pass=0.0001"
+    # xdist lets workers go on for five seconds; the cell takes longer.
+    monkeypatch.setenv("TOY_SECONDS", "0.3")
+    process = start(slow, "-n2", "--robust-simulators=2", lasting)
+    wait_for(lambda: len(episodes(slow)) >= 4, process)
+    assert left_behind(slow)
+    process.send_signal(signal.SIGINT)
+    said = end(process)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, said
+    assert "KeyboardInterrupt" in said
+    assert "robustness: Toy Table" in said or "no tests ran in" in said
+    assert not left_behind(slow)
+    before = [(e.id, e.record.task) for e in episodes(slow)]
+    monkeypatch.setenv("TOY_SECONDS", "0")
+    result = slow.runpytest(*ARGUMENTS, lasting)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*resumed from an earlier run*"])
+    assert set(before) <= {(e.id, e.record.task) for e in episodes(slow)}
+    with Ledger.open(slow.path / "l.sqlite", create=False) as ledger:
+        assert [run.exitstatus for run in ledger.runs()] == [2, 0]
 
 
 def test_an_episode_that_hangs_is_retried_once_and_ends_as_an_error(

@@ -13,10 +13,11 @@ ARGUMENTS = ["--robust-model=steady,weak", "--robust-perturbation=camera", "-rA"
 
 
 def test_who_plays_changes_nothing(toy: pytest.Pytester) -> None:
-    """Same ids, verdicts, episodes that count, and final states: without pytest-xdist, and with 0 to 4 workers."""
+    """Same ids, verdicts, episodes that count and final states: with 0 to 4 workers, no xdist, and in a pool."""
     toy.makepyfile(test_zz_preflight=PREFLIGHT)
     found = {}
-    for number, spread in enumerate([["-p", "no:xdist"], ["-n0"], ["-n1"], ["-n2"], ["-n4"]]):
+    pool = "--robust-simulators=2"
+    for number, spread in enumerate([["-p", "no:xdist"], ["-n0"], ["-n1"], ["-n2"], ["-n4"], ["-n0", pool]]):
         name = f"l{number}.sqlite"
         result = toy.runpytest(*ARGUMENTS, *spread, f"--robust-ledger={name}")
         counted = result.parseoutcomes()
@@ -30,11 +31,11 @@ def test_who_plays_changes_nothing(toy: pytest.Pytester) -> None:
             for audit in ledger.audits():
                 assert audit.conclusion is not None
                 episodes = [e for e in ledger.episodes(audit.id) if e.position < audit.conclusion.played]
-                counts = [(e.record.task, e.record.success, e.record.state_hash) for e in episodes]
+                counts = [(e.position, e.record.task, e.record.success, e.record.state_hash) for e in episodes]
                 cells[audit.key.model] = (audit.conclusion.verdict, audit.conclusion.log_pass, counts)
             assert [run.exitstatus for run in ledger.runs()] == [1]
-        found[spread[-1]] = (counted, ids, cells)
-    expected = found.pop("no:xdist")
+        found[" ".join(spread)] = (counted, ids, cells)
+    expected = found.pop("-p no:xdist")
     assert expected[0] == {"passed": 3, "failed": 1, "skipped": 2}
     for spread, other in found.items():
         assert other == expected, spread
@@ -95,3 +96,4 @@ def test_the_simulator_gives_the_same_bits_on_any_worker(pytester: pytest.Pytest
     assert all(state for _, _, state in alone)
     # One of the two plays as its first episode what the other order played on a simulator in use.
     assert play("spread.sqlite", "-n2") == alone
+    assert play("pool.sqlite", "-n0", "--robust-simulators=2") == alone

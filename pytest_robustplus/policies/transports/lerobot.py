@@ -31,6 +31,8 @@ class LeRobot:
     if torch sees one. One episode at a time.
     """
 
+    remembers_one = True
+
     def __init__(self, request: PolicyRequest) -> None:
         folder = Path(request.address).expanduser()
         if not (folder / "config.json").is_file():

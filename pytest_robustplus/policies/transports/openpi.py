@@ -39,6 +39,7 @@ class OpenPi:
         self.metadata: Mapping[str, Any] = {}
         self._codec = Codec("bytes")
         self._dialect: Dialect = DIALECTS[name](self, request.profile)
+        self.remembers_one = self._dialect.remembers
         self._slot: int | None = None
         self._socket = WebSocket(self.address, self._greet)
         self._socket.open()

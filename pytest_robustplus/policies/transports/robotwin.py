@@ -37,6 +37,8 @@ class RoboTwinPolicy:
     ``get_model`` is given the profile's ``request``. The model keeps one episode at a time.
     """
 
+    remembers_one = True
+
     def __init__(self, module: ModuleType, request: PolicyRequest) -> None:
         self._module = module
         self._request = request
