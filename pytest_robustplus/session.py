@@ -7,7 +7,6 @@ import sys
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -220,8 +219,7 @@ class Session:
             )
         script = None
         if isinstance(policy, Privileged):
-            card = replace(cell.card, profiles=dict(cell.card.profiles))
-            script = Script(self.settings.policy or cell.card.policy, card)
+            script = Script(self.settings.policy or cell.card.policy, cell.card)
         setup = Setup(cell.benchmark, cell.profile, cell.benchmark.protocol(cell.profile), script)
         limit = self.settings.episode_limit
         return Pool(setup, checkpoint.policy, wanted, limit=limit, expendable=self.spread)

@@ -9,6 +9,8 @@ import sys
 import time
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
+from types import MappingProxyType
 from typing import Any
 
 from pytest_robustplus.errors import BadInputError
@@ -17,6 +19,14 @@ from pytest_robustplus.rollout.simulating import Setup
 _PROGRAM = "from pytest_robustplus.rollout.simulating import main; main()"
 # A GL context and compiled scenes are freed in well under a second.
 _PATIENCE_S = 10.0
+
+
+def _sealed(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(mapping)
+
+
+# Cards and profiles hold read-only mappings, which Python does not pickle by itself.
+ForkingPickler.register(MappingProxyType, lambda mapping: (_sealed, (dict(mapping),)))
 
 
 class SimulatorProcess:

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from multiprocessing import connection
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -55,7 +57,9 @@ def pools() -> Iterator[Pools]:
     made: list[Pool] = []
 
     def make(policy: object, simulators: int = 2, **how: object) -> Pool:
-        setup = Setup(BENCHMARK, PROFILE, BENCHMARK.protocol(PROFILE), None)
+        # As the profiles of cards, with a mapping that is read-only.
+        profile = replace(PROFILE, horizons=MappingProxyType(dict(PROFILE.horizons)))
+        setup = Setup(BENCHMARK, profile, BENCHMARK.protocol(PROFILE), None)
         made.append(Pool(setup, policy, simulators, **how))  # type: ignore[arg-type]
         return made[-1]
 
