@@ -110,6 +110,7 @@ def test_a_path_to_collect_is_not_taken_for_a_file(toy: pytest.Pytester) -> None
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]])
+@pytest.mark.own_spread
 def test_workers_change_nothing(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: list[str]) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     result = toy.runpytest_subprocess("--robust-model=strong", "--robust-accept", *workers)

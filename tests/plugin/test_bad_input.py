@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toy import everywhere
 
 
 @pytest.mark.parametrize(
@@ -84,7 +83,7 @@ def test_a_policy_at_fault_is_an_error_and_never_a_failed_episode(
     assert "Traceback" not in result.stdout.str()
 
 
-@everywhere
+@pytest.mark.everywhere
 def test_a_passing_fault_of_the_simulator_is_retried_once(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -122,7 +121,7 @@ def test_a_file_that_is_no_ledger_is_left_alone(toy: pytest.Pytester) -> None:
     assert diary.read_text().startswith("Dear diary")
 
 
-@everywhere
+@pytest.mark.everywhere
 def test_no_place_for_a_ledger_is_said(toy: pytest.Pytester) -> None:
     result = toy.runpytest("--robust-model=steady", "-p", "no:cacheprovider")
     result.assert_outcomes(errors=2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from toy import everywhere
 
 
 def test_a_cell_is_an_item(toy: pytest.Pytester) -> None:
@@ -36,7 +35,7 @@ def test_a_policy_as_good_as_its_baseline_passes_early(toy: pytest.Pytester) -> 
     result.stdout.fnmatch_lines(["*episodes decided what 120 would have said: * saved."])
 
 
-@everywhere
+@pytest.mark.everywhere
 def test_a_policy_below_its_baseline_fails_with_what_a_person_needs(toy: pytest.Pytester) -> None:
     result = toy.runpytest("--robust-model=weak", "--robust-perturbation=camera")
     result.assert_outcomes(failed=1)
@@ -53,7 +52,7 @@ def test_a_policy_below_its_baseline_fails_with_what_a_person_needs(toy: pytest.
     assert "Traceback" not in result.stdout.str()
 
 
-@everywhere
+@pytest.mark.everywhere
 def test_without_a_baseline_a_cell_is_measured_not_passed(toy: pytest.Pytester) -> None:
     result = toy.runpytest("-rs", "--robust-model=python:toy:unnamed", "--robust-perturbation=camera")
     result.assert_outcomes(skipped=1)
@@ -132,7 +131,7 @@ def test_the_command_line_outranks_pyproject(toy: pytest.Pytester) -> None:
     toy.runpytest("--robust-model=steady", "--robust-perturbation=camera").assert_outcomes(passed=1)
 
 
-@everywhere
+@pytest.mark.everywhere
 def test_preflight_runs_first_and_stops_cells_with_its_reason(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ import pytest
 
 from pytest_robustplus.ledger import Ledger, StoredEpisode
 
+pytestmark = pytest.mark.own_spread
+
 ARGUMENTS = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-ledger=l.sqlite"]
 PATIENCE_S = 240.0
 

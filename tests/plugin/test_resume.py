@@ -13,6 +13,8 @@ import pytest
 
 from pytest_robustplus.ledger import Ledger
 
+pytestmark = pytest.mark.own_spread
+
 
 def test_a_killed_run_resumes_without_replaying(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOY_SECONDS", "0.01")

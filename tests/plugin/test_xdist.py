@@ -9,6 +9,8 @@ from toy import PREFLIGHT, SUITE
 
 from pytest_robustplus.ledger import Ledger
 
+pytestmark = pytest.mark.own_spread
+
 ARGUMENTS = ["--robust-model=steady,weak", "--robust-perturbation=camera", "-rA"]
 
 

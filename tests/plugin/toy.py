@@ -267,10 +267,6 @@ row = [
 """
 
 
-# For tests whose outcome must not depend on who plays: without pytest-xdist, with it switched off, and spread.
-everywhere = pytest.mark.parametrize("toy", ["-p no:xdist", "-n0", "-n2"], indirect=True)
-
-
 @pytest.fixture
 def toy(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> pytest.Pytester:
     """A project that uses the plugin on the toy benchmark, as a user would."""
