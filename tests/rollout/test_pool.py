@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import connection
 from pathlib import Path
@@ -257,11 +259,16 @@ pool.wait(60)
         assert time.monotonic() < deadline
         time.sleep(0.01)
     worker.kill()
-    worker.communicate()
+    worker.wait()
+    worker.stdout.close()
     stat = Path(f"/proc/{pid}/stat")
-    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z":
-        assert time.monotonic() < deadline, "the simulator outlived its worker"
-        time.sleep(0.01)
+    try:
+        while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < deadline, "the simulator outlived its worker"
+            time.sleep(0.01)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_benchmark_that_cannot_travel_is_refused() -> None:
