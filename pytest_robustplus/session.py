@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -110,16 +110,23 @@ class Session:
         return Path(cache.mkdir("robustplus")) / "ledger.sqlite"
 
     @cached_property
+    def _task_lists(self) -> Mapping[str, Sequence[Task]]:
+        """What each benchmark lists; one whose package is not installed says so when a cell of it is played."""
+        found = {}
+        for name, benchmark in self.benchmarks.items():
+            with suppress(BadInputError):
+                found[name] = benchmark.tasks()
+        return found
+
+    @cached_property
     def baselines(self) -> Baselines:
         """Published and recorded numbers, those of the user after the package's own."""
-        tasks = {name: benchmark.tasks() for name, benchmark in self.benchmarks.items()}
-        return Baselines.load(self.settings.baselines, tasks)
+        return Baselines.load(self.settings.baselines, self._task_lists)
 
     @cached_property
     def references(self) -> References:
         """The baselines as --robust-baseline names them."""
-        tasks = {name: benchmark.tasks() for name, benchmark in self.benchmarks.items()}
-        return References(self.baselines, tasks, self.config.rootpath, self.config.invocation_params.dir)
+        return References(self.baselines, self._task_lists, self.config.rootpath, self.config.invocation_params.dir)
 
     def baselines_of(self, cell: Cell) -> tuple[Baseline, ...]:
         """What a cell is held against, one for each that --robust-baseline asks for and that there is."""

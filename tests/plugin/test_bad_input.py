@@ -45,6 +45,25 @@ def test_a_bad_pyproject_names_itself(pytester: pytest.Pytester, text: str, mess
     result.stderr.fnmatch_lines([message])
 
 
+def test_a_benchmark_that_is_not_installed_does_not_stop_the_others(toy: pytest.Pytester) -> None:
+    toy.makepyfile(
+        conftest="""
+        from toy import Toy, pytest_robustplus_benchmarks as toys, pytest_robustplus_models
+        from pytest_robustplus.errors import BadInputError
+
+        class Absent(Toy):
+            name = "absent"
+
+            def tasks(self):
+                raise BadInputError("Absent Table is not installed.")
+
+        def pytest_robustplus_benchmarks(settings):
+            return [*toys(settings), Absent(settings.protocol)]
+        """
+    )
+    toy.runpytest("--robust-model=steady").assert_outcomes(passed=2)
+
+
 def test_an_unknown_benchmark_names_the_nearest(toy: pytest.Pytester) -> None:
     toy.makepyfile(
         test_suite="""
