@@ -12,7 +12,7 @@ from typing import Any
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.cells import Cell
 from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError, SimulatorError
-from pytest_robustplus.gates import gates
+from pytest_robustplus.gates import gates, watch
 from pytest_robustplus.ledger import AuditKey, Conclusion, EpisodeRecord
 from pytest_robustplus.population import Population, digest
 from pytest_robustplus.report.cell import CellReport, FailedTask, Group, Outcome
@@ -47,6 +47,7 @@ class Audit:
             )
         self._protocol = cell.benchmark.protocol(cell.profile)
         self._gates = gates(baselines, self._population, session.settings, session.questions)
+        self._watch = watch(self._gates, session.settings)
         self._interval = Plan(len(self._population.tasks), 0, 0).interval
         key = AuditKey(
             model=cell.card.name,
@@ -164,7 +165,9 @@ class Audit:
         if failed := [played for played, verdict in decided if verdict is Verdict.FAIL]:
             return min(failed)
         if self._gates and len(decided) == len(self._gates):
-            return max(played for played, _ in decided)
+            stop = self._watch.stop(outcomes, max(played for played, _ in decided))
+            if stop is not None:
+                return stop
         if len(outcomes) == total:
             return total
         if outcomes:
@@ -178,10 +181,13 @@ class Audit:
         Beyond it they wait. With 64 workers that takes a fifth off the episodes played in vain, and costs no time.
         """
         outcomes = self._session.ledger.prefix(self._state.id)
-        open_yet = [gate for gate in self._gates if gate.decision is None]
-        if len(outcomes) < KNOWN or not open_yet:
-            return len(self._population.tasks)
-        return max(gate.foreseen(len(outcomes), sum(outcomes)) for gate in open_yet)
+        played, successes, total = len(outcomes), sum(outcomes), len(self._population.tasks)
+        if played < KNOWN or not self._gates:
+            return total
+        if open_yet := [gate for gate in self._gates if gate.decision is None]:
+            return max(gate.foreseen(played, successes) for gate in open_yet)
+        passed = max(gate.decision[0] for gate in self._gates if gate.decision is not None)
+        return self._watch.foreseen(played, successes, passed) or total
 
     def _outcome(self, played: int) -> Outcome:
         if not self._gates:
@@ -244,9 +250,7 @@ class Audit:
         asked = [gate.report(outcomes, tasks, episodes) for gate in self._gates]
         # The figures beside the rate are those of the question that failed, or else of the first.
         shown = next((gate for gate in asked if gate.verdict == "fail"), asked[0]) if asked else None
-        above = any(gate.planned.plan.above(played, successes) for gate in self._gates if gate.side != "above") or any(
-            gate.side == "above" and gate.verdict == "fail" for gate in asked
-        )
+        above = [note for gate in self._gates for note in gate.above(outcomes)]
         return CellReport(
             model=self._cell.card.name,
             benchmark=self._cell.benchmark.name,
@@ -267,21 +271,17 @@ class Audit:
             margin_raised=shown is not None and shown.raised,
             log_pass=0.0 if shown is None else shown.log_pass,
             log_fail=0.0 if shown is None else shown.log_fail,
-            above=above,
+            above=bool(above),
             order_seed=self._population.order_seed,
             audit=self._state.id,
-            notes=tuple(self._notes(above)),
+            notes=(*above, *self._notes()),
             groups=self._groups(outcomes),
             failed=self._failed(played),
             gates=tuple(asked),
         )
 
-    def _notes(self, above: bool) -> list[str]:
+    def _notes(self) -> list[str]:
         notes = list(self._session.lacking(self._cell))
-        if above:
-            notes.append(
-                "above its baseline by more than the margin: as suspicious as a loss (leaked tasks? protocol?)"
-            )
         for baseline in self._baselines:
             notes += self._population.notes(baseline)
             own = self._protocol["prompt_source"]

@@ -12,10 +12,15 @@ from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.options import Settings
 from pytest_robustplus.population import Population
 from pytest_robustplus.report.cell import Changed, GateReport
+from pytest_robustplus.report.figures import evalue, percent
 from pytest_robustplus.verdict.audit import Evalues, Plan, Planned, Verdict, plan
 from pytest_robustplus.verdict.paired import PairedPlan, Pairs
 
 Side = Literal["validate", "regress", "above"]
+# How many times the episodes of its PASS a cell may take until it is known to be above. A PASS alone comes too soon: in
+# none of 60 simulated runs was a policy that solves everything known to be above a paper's 60 % by then (1,400 tasks,
+# seven cells). With 8 all of them are, after 22 episodes in place of 9; a policy as good as its paper pays 1 % more.
+PATIENCE = 8
 
 
 class Gate:
@@ -84,6 +89,18 @@ class Gate:
             changed=tuple(sorted(changes, key=lambda change: (change.how == "gained", change.task))),
         )
 
+    def above(self, outcomes: Sequence[bool]) -> list[str]:
+        """Say, if ``outcomes`` prove it, that the cell is above this baseline by more than the margin."""
+        played, successes, asked = len(outcomes), sum(outcomes), self.planned.plan
+        if self.side == "above" or not asked.above(played, successes):
+            return []
+        # Of an accepted run that is hoped for, of a paper it is not.
+        advice = "as suspicious as a loss (leaked tasks? protocol?)" if self.side == "validate" else "accept this run?"
+        return [
+            f"above its baseline by more than the margin, {percent(successes / played)} against {percent(self.rate)}"
+            f" (e-value {evalue(asked.log_above(played, successes))}): {advice}"
+        ]
+
     @property
     def rate(self) -> float:
         """The baseline's success rate on the audited tasks."""
@@ -110,6 +127,49 @@ class Gate:
     def _wins(self, successes: int, played: int) -> int:
         # Not above is not worse with success and failure exchanged.
         return played - successes if self.side == "above" else successes
+
+
+class Watch:
+    """Whether a cell that has passed is far above a published number: said aloud, at the error rate of a FAIL.
+
+    A cell whose rate is above plays on while that would be known within ``PATIENCE`` times the episodes of its PASS.
+    """
+
+    def __init__(self, published: Sequence[Plan]) -> None:
+        self._published = tuple(published)
+        self._looked = 0
+
+    def stop(self, outcomes: Sequence[bool], passed: int) -> int | None:
+        """After how many of ``outcomes``, at least ``passed``, the cell stops; None: play on."""
+        for played in range(max(passed, self._looked), len(outcomes) + 1):
+            if self.foreseen(played, sum(outcomes[:played]), passed) is None:
+                return played
+            self._looked = played + 1
+        return None
+
+    def foreseen(self, played: int, successes: int, passed: int) -> int | None:
+        """After how many episodes ``above`` is known if this rate holds; None where it is, or will not be soon."""
+        return max(filter(None, (_foreseen(p, played, successes, passed) for p in self._published)), default=None)
+
+
+def _foreseen(plan: Plan, played: int, successes: int, passed: int) -> int | None:
+    def known(count: int) -> bool:
+        return plan.above(count, round(successes * count / played))
+
+    limit = min(PATIENCE * passed, plan.total)
+    if played >= limit or known(played) or not known(limit):
+        return None
+    ahead = range(played + 1, limit)
+    return played + 1 + bisect_left(ahead, True, key=known)
+
+
+def watch(asked: Sequence[Gate], settings: Settings) -> Watch:
+    """Watch the published baselines, except where being above them is a question of its own.
+
+    An accepted run is meant to be surpassed; where the episodes played show it, that is said, too.
+    """
+    published = [gate.planned.plan for gate in asked if gate.side == "validate"]
+    return Watch([] if settings.two_sided else published)
 
 
 def gates(baselines: Sequence[Baseline], population: Population, settings: Settings, questions: int) -> list[Gate]:

@@ -71,7 +71,13 @@ class Session:
         for name, table in self.settings.own_models.items():
             cards[name] = card_from_mapping(name, table, cards)
         for spec in filter(_is_spec, self.settings.models):
-            cards[_model_name(spec)] = _card_of_spec(spec, self.benchmarks)
+            name = specs.model_name(spec)
+            if name in cards and cards[name].policy != spec:
+                raise BadInputError(
+                    f"--robust-model {spec} would be called {name}, as another model is. Give it a name of its own:"
+                    f" policy = '{spec}' in [tool.robustplus.model.NAME] of pyproject.toml."
+                )
+            cards[name] = _card_of_spec(name, spec, self.benchmarks)
         return cards
 
     @cached_property
@@ -153,7 +159,7 @@ class Session:
     def cells(self, benchmark_name: str) -> list[Cell]:
         """The cells that this run was asked for on one benchmark."""
         benchmark = find_benchmark(benchmark_name, self.benchmarks)
-        names = [_model_name(name) if _is_spec(name) else name for name in self.settings.models]
+        names = [specs.model_name(name) if _is_spec(name) else name for name in self.settings.models]
         return select(benchmark, self._reached(), names or DEFAULT_MODELS, self.settings)
 
     def _reached(self) -> Mapping[str, Card]:
@@ -271,11 +277,6 @@ def _is_spec(name: str) -> bool:
     return ":" in name
 
 
-def _model_name(spec: str) -> str:
-    return spec.rpartition(":")[2].replace("-", "_")
-
-
-def _card_of_spec(spec: str, benchmarks: Mapping[str, Benchmark]) -> Card:
-    name = _model_name(spec)
+def _card_of_spec(name: str, spec: str, benchmarks: Mapping[str, Benchmark]) -> Card:
     profiles = {key: benchmark.profile for key, benchmark in benchmarks.items()}
     return Card(name=name, title=name, family="own", baseline=name, profiles=profiles, policy=spec)

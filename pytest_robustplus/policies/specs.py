@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.policies.contract import Policy
@@ -23,6 +25,27 @@ def split(spec: str) -> tuple[str, str]:
     """Split a spec into scheme and address."""
     scheme, _, address = spec.partition(":")
     return scheme, address
+
+
+def model_name(spec: str) -> str:
+    """Name the model that is reached by ``spec`` alone, in letters, digits and underscores.
+
+    ``python:my_policy:Policy`` is ``Policy``, ``onnx:runs/42.onnx`` is ``42``, ``openpi:ws://gpu1:8000`` is
+    ``openpi_gpu1_8000``, and ``…?checkpoint=run42`` is ``run42``.
+    """
+    scheme, address = split(spec)
+    place, _, options = address.partition("?")
+    checkpoint = dict(parse_qsl(options)).get("checkpoint")
+    server = place.rpartition("://")[2]
+    if checkpoint:
+        name = checkpoint
+    elif scheme == "python":
+        name = place.rstrip(":").rpartition(":")[2]
+    elif "://" in place or re.fullmatch(r"[^/]+:\d+", place):
+        name = f"{scheme}_{server.rstrip('/')}"
+    else:
+        name = Path(place).name.removesuffix(f".{scheme}") or scheme
+    return re.sub(r"\W", "_", name)
 
 
 def build(spec: str, factories: Mapping[str, PolicyFactory], card: Card, benchmark: Benchmark) -> Policy:

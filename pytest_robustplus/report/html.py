@@ -18,6 +18,9 @@ _WORDS = {
     "pass": "pass", "fail": "FAIL", "measured": "measured", "error": "ERROR", "skipped": "not measured",
     "unfinished": "not measured",
 }  # fmt: skip
+_FAILURE = ("task", "part", "parameters", "steps", "see it")
+_TIMES = ("cell", "policy, ms a call", "s an episode", "of it policy", "of it simulator")
+_RAISED = "<br><span class='dim'>raised by run-to-run noise</span>"
 _NO_PLOTS = "The plots need matplotlib: pip install 'pytest-robustplus[report]'."
 
 
@@ -48,6 +51,8 @@ def _head(title: str, told: Sequence[CellStory], run: Run | None) -> Iterator[st
     yield f"<h1>{escape(title)}</h1>"
     states = [_WORDS[story.result.state] for story in told]
     counts = [f"{states.count(word)} {word}" for word in dict.fromkeys(_WORDS.values()) if word in states]
+    if above := sum(bool(story.result.figures and story.result.figures.above) for story in told):
+        counts.insert(1, f"{above} of them above")
     yield f"<p>{', '.join(counts)}</p>"
     if run is not None:
         started = run.started[:19].replace("T", " ")
@@ -56,59 +61,66 @@ def _head(title: str, told: Sequence[CellStory], run: Run | None) -> Iterator[st
 
 def _filters(told: Sequence[CellStory]) -> Iterator[str]:
     yield "<form aria-label='Filters'>"
-    names = [story.result.name for story in told]
     for key, values in (
-        ("model", [name.model for name in names]),
-        ("dimension", [name.dimension for name in names]),
-        ("state", [story.result.state for story in told]),
+        ("model", [(story.result.name.model, story.result.name.model) for story in told]),
+        ("dimension", [(story.result.name.dimension, story.result.name.dimension) for story in told]),
+        ("verdict", [(story.result.state, _WORDS[story.result.state]) for story in told]),
     ):
-        options = "".join(f"<option>{escape(value)}</option>" for value in dict.fromkeys(values))
+        listed = dict.fromkeys(values)
+        options = "".join(f"<option value='{escape(value)}'>{escape(word)}</option>" for value, word in listed)
         yield f"<label>{key} <select name='{key}'><option value=''>all</option>{options}</select></label>"
     yield "<label>text <input name='text' type='search' placeholder='task, parameter, note'></label>"
     yield "<button type='reset'>show all</button> <output class='dim'></output></form>"
 
 
 def _table(told: Sequence[CellStory]) -> Iterator[str]:
-    heads = ("model", "dimension", "verdict", "rate", "", "95 % sequence", "baseline", "margin", "episodes", "notes")
+    heads = ("model", "dimension", "verdict", "rate", "", "baseline", "margin", "episodes", "notes")
     yield "<h2>Cells</h2><div class='scroll' tabindex='0' role='region' aria-label='Cells'>"
-    yield "<table class='cells'><thead><tr>"
-    yield "".join(f"<th scope='col'>{head}</th>" for head in heads) + "</tr></thead><tbody>"
+    yield f"<table class='cells cards'>{_header(heads)}<tbody>"
     for story in told:
         name, report = story.result.name, story.result.figures
-        state = _WORDS[story.result.state] + (", above" if report and report.above else "")
+        state = _WORDS[story.result.state] + (", ABOVE" if report and report.above else "")
         values = [
             escape(name.model),
             escape(name.dimension),
             f"<span class='verdict {story.result.state}'>{state}</span>",
-            *(_figures(report) if report else ["–", "", "–", "–", "–", "–"]),
+            *(_figures(report) if report else ["–", "", "–", "–", "–"]),
             "<br>".join(escape(note) for note in report.notes) if report else escape(story.result.reason),
         ]
-        cells = "".join(f"<td data-label='{h}'><span>{v}</span></td>" for h, v in zip(heads, values, strict=True))
-        yield f"<tr {_data(story)}>{cells}</tr>"
+        yield _row(story, heads, values)
     yield "</tbody></table></div>"
     yield (
-        "<p class='note'>The bar shows the 95 % confidence sequence, the rate (dot), the baseline (line) and the least"
-        " rate that passes (dotted). “noise”: run-to-run noise at this many episodes raised the margin.</p>"
+        "<p class='note'>Below each rate, and as a bar: its 95 % confidence sequence. The line across the bar is the"
+        " baseline, the dotted one the least rate that passes. Margins are in points.</p>"
     )
+
+
+def _header(heads: Iterable[str]) -> str:
+    return "<thead><tr>" + "".join(f"<th scope='col'>{head}</th>" for head in heads) + "</tr></thead>"
+
+
+def _row(story: CellStory, heads: Sequence[str], values: Sequence[str]) -> str:
+    """One row, whose cells name their columns: on a phone they stand below each other."""
+    cells = "".join(f"<td data-label='{h}'><span>{v}</span></td>" for h, v in zip(heads, values, strict=True))
+    return f"<tr {_data(story)}>{cells}</tr>"
 
 
 def _figures(report: CellReport) -> list[str]:
     held = report.baseline is not None
     return [
-        f"<b>{percent(report.rate)}</b>",
+        f"<b>{percent(report.rate)}</b><br><span class='dim'>{interval(report.low, report.high)}</span>",
         _bar(report),
-        interval(report.low, report.high),
         f"{percent(report.baseline)}<br><span class='dim'>{escape(report.source)}</span>"
         if report.baseline is not None
         else "none",
-        f"{100 * report.margin:.1f}{' (noise)' if report.margin_raised else ''}" if held else "–",
+        f"{100 * report.margin:.1f}{_RAISED if report.margin_raised else ''}" if held else "–",
         f"{count(report.played)} of {count(report.total)}<br><span class='dim'>{count(report.playable)} playable of"
         f" {count(report.listed)}</span>",
     ]
 
 
 def _bar(report: CellReport) -> str:
-    """Draw the interval as a small SVG that a screen reader gets from the column beside it."""
+    """Draw the interval as a small SVG; a screen reader gets it from the column beside."""
     shapes = [f"<line x1='{100 * report.low:.1f}' x2='{100 * report.high:.1f}' y1='6' y2='6' stroke-width='4'/>"]
     shapes.append(f"<circle cx='{100 * report.rate:.1f}' cy='6' r='3' fill='currentColor'/>")
     if report.baseline is not None:
@@ -144,22 +156,28 @@ def _plots(told: Sequence[CellStory]) -> Iterator[str]:
         yield f"<p class='note'>{_NO_PLOTS}</p>"
         return
     decided = [story for story in told if story.result.figures is not None]
-    yield "<h2>Profile over the dimensions</h2>"
+    yield "<h2>Profile over the dimensions</h2><p class='note'>Each rate with its 95 % confidence sequence; the line"
+    yield "across is the baseline, the dotted one the least rate that passes. ● pass, ✖ fail, ■ measured.</p>"
     for key in dict.fromkeys((story.result.name.model, story.result.name.benchmark) for story in decided):
-        reports = [s.result.figures for s in decided if s.result.figures and s.result.name[:2] == key]
-        said = "; ".join(f"{r.dimension} {percent(r.rate)} {interval(r.low, r.high)}" for r in reports)
+        cells = {s.result.name.dimension: s.result.figures for s in told if s.result.name[:2] == key}
+        said = "; ".join(
+            f"{dimension} {percent(r.rate)} {interval(r.low, r.high)}" if r else f"{dimension} not measured"
+            for dimension, r in cells.items()
+        )
         yield _figure(
-            plots.profile_plot(reports), f"{key[0]} on {key[1]}", said, f"data-model='{escape(key[0])}'", "wide"
+            plots.profile_plot(cells), f"{key[0]} on {key[1]}", said, f"data-model='{escape(key[0])}'", "wide"
         )
     yield "<h2>Success against severity</h2><p class='note'>Counted episodes only, with Wilson's 95 % interval and the"
-    yield "number of episodes below; descriptive where an early verdict ended the cell.</p><div class='grid'>"
+    yield "number of episodes below; descriptive where an early verdict ended the cell. Cells whose perturbation has no"
+    yield "size are not here.</p><div class='grid'>"
     for story in decided:
         for (part, parameter), points in plots.severities(story.episodes).items():
             name = story.result.name
             said = "; ".join(f"{p.severity:g}: {p.successes} of {p.played}" for p in points)
             caption = f"{name.model}, {name.dimension}: {part or 'all'}"
             yield _figure(plots.severity_plot(parameter, points), caption, said, _data(story))
-    yield "</div><h2>History</h2><div class='grid'>"
+    yield "</div><h2>History</h2><p class='note'>The last verdicts in this ledger, oldest first; this run is the last."
+    yield "</p><div class='grid'>"
     for story in decided:
         name = story.result.name
         ends = [(audit, audit.conclusion) for audit in story.history[-30:]]
@@ -209,10 +227,9 @@ def _failures(told: Sequence[CellStory], videos: Mapping[int, bytes]) -> Iterato
         opened = " open" if any(episode.id in videos for episode in failed) else ""
         yield f"<details data-model='{escape(name.model)}' data-dimension='{escape(name.dimension)}'{opened}>"
         yield f"<summary>{escape(name.model)}, {escape(name.dimension)}: {count(len(failed))} failed</summary>"
-        yield "<div class='scroll' tabindex='0' role='region' aria-label='Failing episodes'><table><thead><tr>"
-        yield "<th>task<th>part<th>parameters<th>steps<th>see it</tr></thead><tbody>"
+        yield f"<table class='failures cards'>{_header(_FAILURE)}<tbody>"
         yield from (_failure(story, episode, videos.get(episode.id)) for episode in failed)
-        yield "</tbody></table></div></details>"
+        yield "</tbody></table></details>"
 
 
 def _failure(story: CellStory, episode: StoredEpisode, video: bytes | None) -> str:
@@ -221,26 +238,27 @@ def _failure(story: CellStory, episode: StoredEpisode, video: bytes | None) -> s
     film = ""
     if video is not None:
         source = base64.b64encode(video).decode()
-        film = f"<video controls muted preload='metadata' src='data:video/mp4;base64,{source}'></video>"
-    return (
-        f"<tr {_data(story)}><td>{escape(record.task)}<td>{escape(record.subdimension)}<td>{escape(parameters)}"
-        f"<td class='number'>{record.steps}<td><code>pytest --robust-replay {episode.id}</code>{film}</tr>"
-    )
+        film = (
+            f"<video controls muted preload='auto' aria-label='{escape(record.task)} failing'"
+            f" src='data:video/mp4;base64,{source}'></video>"
+        )
+    replay = f"<code>pytest --robust-replay {episode.id}</code>"
+    values = [escape(record.task), escape(record.subdimension), escape(parameters), str(record.steps), replay + film]
+    return _row(story, _FAILURE, values)
 
 
 def _latency(told: Sequence[CellStory]) -> Iterator[str]:
     yield "<h2>Time</h2><p class='note'>On this machine, while it played; compare ratios, not machines.</p>"
-    yield "<div class='scroll'><table><thead><tr><th>cell<th>policy, ms a call<th>s an episode<th>of it policy"
-    yield "<th>of it simulator</tr></thead><tbody>"
+    yield f"<table class='times cards'>{_header(_TIMES)}<tbody>"
     for story in (story for story in told if story.episodes):
         records = [episode.record for episode in story.episodes]
         calls, n = sum(r.inferences for r in records), len(records)
         policy, simulator = sum(r.policy_s for r in records), sum(r.simulator_s for r in records)
         per_call = f"{1000 * policy / calls:.2f}" if calls else "–"
-        yield f"<tr {_data(story)}><td>{escape(str(story.result.name))}<td class='number'>{per_call}"
-        yield f"<td class='number'>{sum(r.wall_s for r in records) / n:.3f}<td class='number'>{policy / n:.3f}"
-        yield f"<td class='number'>{simulator / n:.3f}</tr>"
-    yield "</tbody></table></div>"
+        seconds = (sum(r.wall_s for r in records), policy, simulator)
+        values = [escape(str(story.result.name)), per_call, *(f"{total / n:.3f}" for total in seconds)]
+        yield _row(story, _TIMES, values)
+    yield "</tbody></table>"
 
 
 def _provenance(told: Sequence[CellStory]) -> Iterator[str]:
@@ -261,5 +279,5 @@ def _data(story: CellStory) -> str:
     name = story.result.name
     return (
         f"data-model='{escape(name.model)}' data-dimension='{escape(name.dimension)}'"
-        f" data-state='{escape(story.result.state)}'"
+        f" data-verdict='{escape(story.result.state)}'"
     )

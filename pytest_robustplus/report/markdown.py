@@ -20,7 +20,7 @@ def markdown(results: Sequence[CellResult], benchmarks: Mapping[str, Benchmark])
         parts += [f"### Robustness: {benchmarks[name].title}", "", *_table(own), ""]
         parts += [f"- {_total(found)}" for found in totals(own, benchmarks)]
         parts += [
-            f"- {_escape(str(r.name.model))}, {r.name.dimension}: {_escape(note)}."
+            f"- † {_escape(str(r.name.model))}, {r.name.dimension}: {_escape(note)}."
             for r in own
             for note in ([] if r.figures is None else r.figures.notes)
         ]
@@ -38,12 +38,12 @@ def _cells(result: CellResult) -> list[str]:
     name, report = [_escape(result.name.model), result.name.dimension], result.figures
     if report is None:
         return [*name, f"{_SIGN.get(result.state, '⚪ ' + result.state)}: {_escape(result.reason)}", *["–"] * 5]
-    above = ", above" if report.above else ""
+    above = ", ⚠️ **above**" if report.above else ""
     held = report.baseline is not None
     return [
         *name,
         _SIGN[result.state] + above,
-        percent(report.rate),
+        percent(report.rate) + ("†" if report.notes else ""),
         interval(report.low, report.high),
         percent(report.baseline) if report.baseline is not None else "–",
         f"{100 * report.margin:.1f}{' (noise)' if report.margin_raised else ''}" if held else "–",

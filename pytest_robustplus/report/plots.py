@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _NO_SEVERITY = frozenset({"variant", "pose", "sample", "seed", "trial"})
 _BINS = 8
 _COLOURS = {"pass": "#1a7f37", "fail": "#cf222e", "measured": "#9a6700"}
+# Not by colour alone.
+_MARKS = {"pass": "o", "fail": "X", "measured": "s"}
 _BASELINE = "#57606a"
 _Z = 1.96
 
@@ -66,20 +68,23 @@ def severity_plot(name: str, points: Sequence[Point]) -> str:
     return drawing.svg
 
 
-def profile_plot(reports: Sequence[CellReport]) -> str:
-    """Draw a model's dimensions beside each other, each with its 95 % sequence and its baseline."""
+def profile_plot(cells: Mapping[str, CellReport | None]) -> str:
+    """Draw a model's dimensions beside each other, each with its 95 % sequence and its baseline, or with words."""
     with _figure(6.4, 2.7) as drawing:
         axes = drawing.axes
-        for place, report in enumerate(reports):
+        for place, report in enumerate(cells.values()):
+            if report is None:
+                axes.text(place, 50, "not measured", rotation=90, ha="center", va="center", fontsize=7, color=_BASELINE)
+                continue
             colour = _COLOURS[report.outcome]
             axes.plot([place, place], [100 * report.low, 100 * report.high], color=colour, lw=2)
-            axes.plot(place, 100 * report.rate, "o", color=colour, ms=5)
+            axes.plot(place, 100 * report.rate, _MARKS[report.outcome], color=colour, ms=5)
             if report.baseline is not None:
                 axes.hlines(100 * report.baseline, place - 0.3, place + 0.3, color=_BASELINE, lw=1.5)
                 floor = 100 * max(report.baseline - report.margin, 0)
                 axes.hlines(floor, place - 0.3, place + 0.3, color=_BASELINE, lw=1, ls=":")
-        axes.set_xticks(range(len(reports)), [report.dimension for report in reports])
-        axes.set_xlim(-0.6, len(reports) - 0.4)
+        axes.set_xticks(range(len(cells)), list(cells))
+        axes.set_xlim(-0.6, len(cells) - 0.4)
         _percent_axis(axes)
     return drawing.svg
 
@@ -94,7 +99,7 @@ def history_plot(past: Sequence[StoredAudit]) -> str:
                 continue
             colour = _COLOURS.get(ended.verdict, _BASELINE)
             axes.plot([place, place], [100 * ended.low, 100 * ended.high], color=colour, lw=2)
-            axes.plot(place, 100 * ended.successes / ended.played, "o", color=colour, ms=4)
+            axes.plot(place, 100 * ended.successes / ended.played, _MARKS.get(ended.verdict, "o"), color=colour, ms=4)
             if ended.baseline_rate is not None:
                 axes.hlines(100 * ended.baseline_rate, place - 0.4, place + 0.4, color=_BASELINE, lw=1.2)
         axes.set_xlabel("run")

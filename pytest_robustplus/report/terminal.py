@@ -51,7 +51,7 @@ def _table(reports: Sequence[CellReport], benchmark: Benchmark) -> Table:
 
 
 def _cell(report: CellReport) -> Text:
-    text = Text(f"{percent(report.rate)}\n")
+    text = Text(f"{percent(report.rate)}{'†' if report.notes else ''}\n")
     if report.baseline is not None:
         star = "*" if report.margin_raised else " "
         text.append(f"≥{percent(max(report.baseline - report.margin, 0))}{star}\n", style="dim")
@@ -84,7 +84,7 @@ def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[
         yield "* the least rate that passes, where run-to-run noise at this many episodes raised the margin."
     for report in reports:
         for note in report.notes:
-            yield f"{report.model}, {report.dimension}: {note}."
+            yield f"† {report.model}, {report.dimension}: {note}."
 
 
 def _per_dimension(reports: Sequence[CellReport]) -> list[CellReport]:

@@ -86,6 +86,14 @@ def test_a_policy_can_be_named_for_it(toy: pytest.Pytester) -> None:
     result.assert_outcomes(failed=1)
 
 
+def test_two_models_cannot_share_a_name(toy: pytest.Pytester) -> None:
+    toy.makepyfile(other="from toy import Weak as unnamed")
+    models = "--robust-model=python:toy:unnamed,python:other:unnamed"
+    result = toy.runpytest("--collect-only", models)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*python:other:unnamed would be called unnamed, as another model is*policy = *"])
+
+
 def test_a_budget_audits_its_own_first_tasks(toy: pytest.Pytester) -> None:
     result = toy.runpytest("--robust-model=steady", "--robust-budget=20")
     result.assert_outcomes(passed=2)

@@ -57,10 +57,10 @@ def test_the_paper_and_the_last_run_are_both_asked(accepted: pytest.Pytester) ->
 def test_a_missing_accepted_run_is_measured_and_said(toy: pytest.Pytester) -> None:
     result = toy.runpytest("--robust-model=steady", CAMERA, "--robust-baseline=last")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["steady, camera: no accepted run of steady to regress against*--robust-accept."])
+    result.stdout.fnmatch_lines(["† steady, camera: no accepted run of steady to regress against*--robust-accept."])
     both = toy.runpytest("--robust-model=steady", CAMERA, "--robust-baseline=last", "--robust-baseline=paper")
     both.assert_outcomes(passed=1)
-    both.stdout.fnmatch_lines(["steady, camera: no accepted run of steady to regress against*"])
+    both.stdout.fnmatch_lines(["† steady, camera: no accepted run of steady to regress against*"])
 
 
 def test_far_above_fails_when_asked(toy: pytest.Pytester) -> None:
@@ -84,7 +84,7 @@ def test_other_versions_than_the_baselines_are_said(accepted: pytest.Pytester) -
     path = accepted.path / "baselines/steady.toml"
     path.write_text(path.read_text().replace('toy = "1.0"', 'toy = "0.9"'))
     result = accepted.runpytest("--robust-model=steady", CAMERA, "--robust-baseline=last")
-    result.stdout.fnmatch_lines(["steady, camera: toy 1.0 here, 0.9 in the baseline."])
+    result.stdout.fnmatch_lines(["† steady, camera: toy 1.0 here, 0.9 in the baseline."])
 
 
 def test_more_cells_share_the_error_rate_of_a_red_run(toy: pytest.Pytester) -> None:

@@ -9,7 +9,7 @@ function apply() {
   const words = String(wanted.get("text")).toLowerCase().split(/\s+/).filter(Boolean);
   let cells = 0;
   for (const part of parts) {
-    const shown = ["model", "dimension", "state"].every(
+    const shown = ["model", "dimension", "verdict"].every(
       (key) => !wanted.get(key) || part.dataset[key] === undefined || part.dataset[key] === wanted.get(key)
     ) && words.every((word) => texts.get(part).includes(word));
     part.hidden = !shown;
