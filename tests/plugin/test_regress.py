@@ -63,11 +63,13 @@ def test_a_missing_accepted_run_is_measured_and_said(toy: pytest.Pytester) -> No
     both.stdout.fnmatch_lines(["† steady, camera: no accepted run of steady to regress against*"])
 
 
-def test_far_above_fails_when_asked(toy: pytest.Pytester) -> None:
+def test_far_above_is_said_and_fails_when_asked(toy: pytest.Pytester) -> None:
     options = ["--robust-model=weak", "--robust-policy=expert", CAMERA]
     baselines = toy.path / "toy_baselines.toml"
     baselines.write_text(baselines.read_text().replace("80.0, 80.0", "30.0, 30.0"))
-    toy.runpytest(*options).assert_outcomes(passed=1)
+    said = toy.runpytest(*options)
+    said.assert_outcomes(passed=1)
+    said.stdout.fnmatch_lines(["weak * 100.0 %† *", "*ABOVE*", "† weak, camera: above its baseline by more than*"])
     failed = toy.runpytest(*options, "--robust-two-sided")
     failed.assert_outcomes(failed=1)
     failed.stdout.fnmatch_lines(
