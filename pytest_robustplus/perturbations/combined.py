@@ -31,6 +31,9 @@ class Combined(Perturbation):
     def parts(self) -> tuple[Single, ...]:
         return tuple(part for single in self.together for part in single.parts)
 
+    def scaled(self, share: float) -> Combined:
+        return Combined(*(single.scaled(share) for single in self.together))
+
     def to_json(self) -> dict[str, Any]:
         return {"together": [single.to_json() for single in self.together]}
 

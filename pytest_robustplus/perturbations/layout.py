@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 from pytest_robustplus.perturbations.dimension import Dimension
@@ -58,6 +58,10 @@ class Layout(Single):
     @property
     def severity(self) -> float:
         return max(super(Layout, self).severity, len(self.distractors) / MOST_DISTRACTORS)
+
+    def scaled(self, share: float) -> Layout:
+        kept = round(share * len(self.distractors))
+        return replace(super(Layout, self).scaled(share), distractors=self.distractors[:kept])
 
     def to_json(self) -> dict[str, Any]:
         changed = super(Layout, self).to_json()

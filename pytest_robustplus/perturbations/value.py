@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, NamedTuple, Self
 
 from pytest_robustplus.perturbations.dimension import Dimension
 
 # Numbers that come out of arithmetic may miss a range's end by this much of it.
 _SLACK = 1e-9
+# Enough for every unit in use; keeps what repr shows short.
+DIGITS = 6
 
 
 class Scale(NamedTuple):
@@ -38,7 +40,7 @@ class Scale(NamedTuple):
         """The value of that severity above (``towards=1``) or below (-1) the identity."""
         origin = self._place(self.identity)
         value = origin + severity * (self._place(self.high if towards > 0 else self.low) - origin)
-        return math.exp(value) if self.ratio else value
+        return round(math.exp(value) if self.ratio else value, DIGITS)
 
     def steps(self, *, towards: int = 1) -> int:
         """How many steps lie between the identity and the end; 0 where a parameter has no such side."""
@@ -48,6 +50,25 @@ class Scale(NamedTuple):
         """Whether ``value`` is a finite number within the range."""
         slack = _SLACK * (self.high - self.low)
         return math.isfinite(value) and self.low - slack <= value <= self.high + slack
+
+    def snapped(self, value: float) -> float:
+        """The next whole step from the identity at or beyond ``value``, within the range."""
+        way = abs(value - self.identity) / self.step
+        steps = math.ceil(way - _SLACK)
+        end = self.high if value > self.identity else self.low
+        if steps >= abs(end - self.identity) / self.step:
+            return type(value)(end)
+        return type(value)(round(self.identity + math.copysign(steps * self.step, value - self.identity), DIGITS))
+
+    def between(self, value: float, share: float) -> float:
+        """The value that lies at ``share`` of the way from the identity to ``value``; whole where steps are whole."""
+        origin = self._place(self.identity)
+        place = origin + share * (self._place(value) - origin)
+        if share == 1:
+            return value
+        if isinstance(value, int):
+            return round(place)
+        return round(math.exp(place) if self.ratio else place, DIGITS)
 
     def _place(self, value: float) -> float:
         return math.log(value) if self.ratio else value
@@ -66,6 +87,10 @@ class Perturbation(ABC):
     @abstractmethod
     def parts(self) -> tuple[Single, ...]:
         """The perturbations of one dimension that it consists of, none of them the identity."""
+
+    @abstractmethod
+    def scaled(self, share: float) -> Self:
+        """The same change carried out to only ``share`` of its way (0–1): 0 changes nothing, 1 is this one."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -97,7 +122,7 @@ class Single(Perturbation):
     def __post_init__(self) -> None:
         """Refuse what lies outside a range; raises ``ValueError`` with the parameter's name and its range."""
         for name, scale in self.scales.items():
-            for number in _numbers(getattr(self, name)):
+            for number in numbers(getattr(self, name)):
                 if not scale.holds(number):
                     raise ValueError(
                         f"{type(self).__name__}.{name} must be from {scale.low:g} to {scale.high:g}"
@@ -107,16 +132,32 @@ class Single(Perturbation):
     @property
     def severity(self) -> float:
         return max(
-            scale.severity(number) for name, scale in self.scales.items() for number in _numbers(getattr(self, name))
+            scale.severity(number) for name, scale in self.scales.items() for number in numbers(getattr(self, name))
         )
 
     @property
     def parts(self) -> tuple[Single, ...]:
         return () if self.is_identity else (self,)
 
+    def scaled(self, share: float) -> Self:
+        return self._with(lambda scale, number: scale.between(number, share))
+
+    def snapped(self) -> Self:
+        """The next perturbation at or beyond this one whose parameters are whole steps."""
+        return self._with(lambda scale, number: scale.snapped(number))
+
+    def _with(self, change: Callable[[Scale, float], float]) -> Self:
+        values = {}
+        for name, scale in self.scales.items():
+            changed = tuple(change(scale, number) for number in numbers(getattr(self, name)))
+            values[name] = changed if isinstance(getattr(self, name), tuple) else changed[0]
+        return replace(self, **values)
+
     def to_json(self) -> dict[str, Any]:
         return {"dimension": str(self.dimension), **dict(self._changed())}
 
 
-def _numbers(value: float | tuple[float, ...]) -> tuple[float, ...]:
+def numbers(value: float | tuple[float, ...]) -> tuple[float, ...]:
+    """A parameter's numbers, be it one or several."""
     return value if isinstance(value, tuple) else (value,)
+

@@ -1,0 +1,69 @@
+"""Measuring where a policy breaks along an axis, and the mildest perturbation in a direction at which it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pytest_robustplus.fuzz.axes import UNPERTURBED, Axis
+from pytest_robustplus.fuzz.points import BudgetSpent, Point, Purse, Trials
+from pytest_robustplus.verdict.staircase import Crossing, Staircase
+
+# Steps: an interval of this width puts the estimate within one step of the truth in 19 of 20 measurements.
+PRECISION = 1.6
+# A threshold that is beyond the axis with this probability is not on it.
+BEYOND = 0.95
+_LEAST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One staircase, walked to its end; ``points`` are (step, successes, played), in steps from no change."""
+
+    crossing: Crossing
+    rate: float
+    episodes: int
+    points: tuple[tuple[int, int, int], ...]
+
+    @property
+    def found(self) -> bool:
+        """Whether the crossing lies on the axis, as far as can be told."""
+        return self.crossing.beyond < BEYOND
+
+
+def measure(
+    trials: Trials, point: Callable[[int], Point], steps: int, *, share: float, budget: int, precision: float
+) -> Measured:
+    """Walk a staircase until the crossing is known to ``precision`` steps or ``budget`` episodes are spent.
+
+    Episode numbers go on from step to step, so that no step is judged by the first few tasks alone.
+    """
+    staircase, purse = Staircase(steps, share), Purse(trials, budget)
+    seen: dict[int, list[bool]] = {}
+    while staircase.episodes < budget and not _settled(staircase, precision):
+        step = staircase.next()
+        try:
+            success = purse.outcome(point(step), staircase.episodes)
+        except BudgetSpent:
+            break
+        staircase.add(step, success)
+        seen.setdefault(step, []).append(success)
+    points = tuple((step, sum(outcomes), len(outcomes)) for step, outcomes in sorted(seen.items()))
+    return Measured(staircase.crossing(), staircase.rate(), staircase.episodes, points)
+
+
+def frontier(trials: Trials, axis: Axis, *, share: float, budget: int, precision: float = PRECISION) -> Measured:
+    """Measure one axis."""
+    return measure(trials, axis.point, axis.steps, share=share, budget=budget, precision=precision)
+
+
+def _settled(staircase: Staircase, precision: float) -> bool:
+    if staircase.episodes < _LEAST:
+        return False
+    crossing = staircase.crossing()
+    return crossing.width <= precision or crossing.beyond >= BEYOND
+
+
+def unperturbed(trials: Trials, episodes: int) -> float:
+    """The success rate without perturbation, over the first ``episodes``."""
+    return sum(trials.outcome(UNPERTURBED, number) for number in range(episodes)) / episodes

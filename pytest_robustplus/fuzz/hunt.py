@@ -1,0 +1,80 @@
+"""One hunt: is there a perturbation in a space under which the policy falls short, and which is the mildest?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_robustplus.fuzz.axes import UNPERTURBED
+from pytest_robustplus.fuzz.frontier import unperturbed
+from pytest_robustplus.fuzz.mildest import Mildest, mildest, simplest
+from pytest_robustplus.fuzz.oracle import judge, threshold
+from pytest_robustplus.fuzz.points import BudgetSpent, Point, Purse, Trials
+from pytest_robustplus.fuzz.search import directed
+from pytest_robustplus.fuzz.space import Spaces
+from pytest_robustplus.perturbations import Perturbation
+
+KNOWN_BY = 10
+# Of the budget, at most, until something is found; the rest is for making it mild and for knowing how mild.
+_SEARCH = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Hunted:
+    """What a hunt came to; ``first`` is the failing perturbation before it was made simple and mild.
+
+    ``candidates`` counts the perturbations tried, ``replayed`` those of the corpus; ``known`` says that the corpus
+    had it. ``rate`` is the unperturbed success rate and ``threshold`` what had to be reached.
+    """
+
+    rate: float
+    threshold: float
+    candidates: int
+    replayed: int
+    episodes: int
+    known: bool = False
+    first: Perturbation | None = None
+    found: Mildest | None = None
+
+
+def hunt(
+    trials: Trials,
+    space: Spaces,
+    *,
+    share: float,
+    budget: int,
+    known: Sequence[Perturbation] = (),
+    seed: int = 0,
+) -> Hunted:
+    """Replay what is ``known`` to fail, then search, and make the first failure simple and mild.
+
+    Nothing is looked for when the policy fails without perturbation: ``rate`` is 0 then.
+    """
+    purse = Purse(trials, budget)
+    rate = unperturbed(purse, min(KNOWN_BY, budget))
+    limit = threshold(rate, share)
+    candidates = replayed = 0
+    first, was_known = None, False
+    try:
+        if rate:
+            for case in known:
+                replayed += 1
+                if not judge(purse, Point.of(case), limit).holds:
+                    first, was_known = case, True
+                    break
+            searching = Purse(purse, round(_SEARCH * budget))
+            if first is None:
+                for found in directed(searching, lambda place: Point.of(space.build(place)), space.width, limit, seed):
+                    candidates += 1
+                    if found is not None:
+                        first = space.build(found.place)
+                        break
+    except BudgetSpent:
+        pass
+    found_mildest = None
+    if first is not None:
+        found_mildest = mildest(purse, simplest(purse, first, limit), share)
+    return Hunted(rate, limit, candidates, replayed, purse.spent, was_known, first, found_mildest)
+
+
+__all__ = ["UNPERTURBED", "Hunted", "hunt"]

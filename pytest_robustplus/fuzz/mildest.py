@@ -1,0 +1,123 @@
+"""From a perturbation under which a policy falls short to the mildest of its kind that still does.
+
+First the simplest: every parameter that is not needed goes back to no change. Then the way from no change to what is
+left is walked by a staircase, in the steps of its most severe parameter. No clock is looked at, only the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+from pytest_robustplus.fuzz.axes import UNPERTURBED
+from pytest_robustplus.fuzz.frontier import PRECISION, Measured, measure
+from pytest_robustplus.fuzz.oracle import Judgement, judge
+from pytest_robustplus.fuzz.points import BudgetSpent, Point, Purse
+from pytest_robustplus.perturbations import Combined, Perturbation, Single
+from pytest_robustplus.perturbations.value import numbers
+
+SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Mildest:
+    """The mildest failing perturbation in a direction, with success at it, just below it and without perturbation.
+
+    ``walked`` is in steps of ``perturbation``'s own way, of which it is step ``step``.
+    """
+
+    perturbation: Perturbation
+    below: Perturbation
+    step: int
+    at_it: Judgement
+    below_it: Judgement
+    unperturbed: Judgement
+    walked: Measured
+
+
+def simplest(purse: Purse, failing: Perturbation, threshold: float) -> Perturbation:
+    """Take away whatever ``failing`` does not need to fall short; ends early, not wrongly, when the budget is spent."""
+    failing = _together([part.snapped() for part in failing.parts])
+    simpler = True
+    while simpler:
+        simpler = False
+        for candidate in _simpler(failing):
+            try:
+                if not judge(purse, Point.of(candidate), threshold).holds:
+                    failing, simpler = candidate, True
+                    break
+            except BudgetSpent:
+                return failing
+    return failing
+
+
+def mildest(purse: Purse, failing: Perturbation, share: float) -> Mildest:
+    """Walk the way to ``failing`` and name its first step that falls short, with the episodes left in ``purse``."""
+    steps = way(failing)
+
+    def point(step: int) -> Point:
+        return Point.of(failing.scaled(step / steps)) if step else UNPERTURBED
+
+    budget = max(purse.left - 2 * SHOWN, 1)
+    walked = measure(purse, point, steps, share=share, budget=budget, precision=PRECISION)
+    step = min(max(round(walked.crossing.estimate), 1), steps)
+    return Mildest(
+        failing.scaled(step / steps),
+        failing.scaled((step - 1) / steps),
+        step,
+        at_it=_tally(purse, point(step), walked, step),
+        below_it=_tally(purse, point(step - 1), walked, step - 1),
+        unperturbed=_tally(purse, UNPERTURBED, walked, 0),
+        walked=walked,
+    )
+
+
+def way(failing: Perturbation) -> int:
+    """How many steps of its own parameters lie between no change and ``failing``: those of the one with most."""
+    return max((_steps(part) for part in failing.parts), default=1)
+
+
+def _steps(part: Single) -> int:
+    counts = [len(getattr(part, "distractors", ()))]
+    for name, scale in part.scales.items():
+        value = getattr(part, name)
+        counts += [round(abs(number - scale.identity) / scale.step) for number in numbers(value)]
+    return max(*counts, 1)
+
+
+def _tally(purse: Purse, point: Point, walked: Measured, step: int) -> Judgement:
+    """Success at a step of the walk, with further episodes where the walk has hardly stopped."""
+    successes, played = next(((s, n) for at, s, n in walked.points if at == step), (0, 0))
+    try:
+        while played < SHOWN:
+            # Numbers that the walk has not used: its episodes are in the count already.
+            successes += purse.outcome(point, walked.episodes + played)
+            played += 1
+    except BudgetSpent:
+        pass
+    return Judgement(successes == played, successes, played)
+
+
+def _simpler(failing: Perturbation) -> Iterator[Perturbation]:
+    """Everything that is ``failing`` without one dimension, or else with one parameter of one dimension unchanged."""
+    parts = failing.parts
+    if len(parts) > 1:
+        for part in parts:
+            yield _together([other for other in parts if other is not part])
+    for part in parts:
+        for candidate in _reset(part):
+            if candidate.is_identity and len(parts) == 1:
+                continue
+            yield _together([candidate if other is part else other for other in parts])
+
+
+def _reset(part: Single) -> Iterator[Single]:
+    for field in fields(part):
+        if getattr(part, field.name) != field.default and (
+            field.name in part.scales or field.name in ("distractors", "table", "wall", "floor")
+        ):
+            yield replace(part, **{field.name: field.default})
+
+
+def _together(parts: list[Single]) -> Perturbation:
+    return parts[0] if len(parts) == 1 else Combined(*parts)
