@@ -1,8 +1,8 @@
 """How near a measured frontier is to the truth, in how many episodes, and whether hypothesis ever sees a flaky test.
 
 A synthetic policy falls from 1 to 0 along the camera's azimuth, logistic with its half at 24° and a slope of 3° (from
-90 % to 10 % in 13°); every episode's outcome is drawn once. Bounds: a frontier within 1.0° RMSE over 60 runs, each in at
-most 250 episodes; the mildest failing azimuth, found by search, simplifying and a walk, within one step (1°) of the
+90 % to 10 % in 13°); every episode's outcome is drawn once. Bounds: a frontier within 1.0° RMSE over 60 runs, each in
+at most 250 episodes; the mildest failing azimuth, found by search, simplifying and a walk, within one step (1°) of the
 truth in at least 54 of 60 runs of at most 250 episodes; no Flaky error in 200 runs of a hypothesis test.
 """
 

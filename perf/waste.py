@@ -16,10 +16,11 @@ from collections import deque
 
 import numpy as np
 
-from pytest_robustplus.audit import KNOWN, POLL_S
+from pytest_robustplus.audit import KNOWN
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.gates import Gate
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.playing import POLL_S
 from pytest_robustplus.verdict.audit import plan
 
 # LIBERO-Plus by dimension: tasks, and a published rate for each (OpenVLA-OFT, arXiv 2510.13626, Table 2).

@@ -6,28 +6,23 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Any
 
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.cells import Cell
 from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError, SimulatorError
 from pytest_robustplus.gates import gates, watch
-from pytest_robustplus.ledger import AuditKey, Conclusion, EpisodeRecord
+from pytest_robustplus.ledger import AuditKey, Conclusion
+from pytest_robustplus.playing import POLL_S, TRIES, Recorder, now
 from pytest_robustplus.population import Population, digest
 from pytest_robustplus.report.cell import CellReport, FailedTask, Group, Outcome
 from pytest_robustplus.report.progress import Progress
 from pytest_robustplus.rollout.executor import Executor
 from pytest_robustplus.rollout.executor import Outcome as Played
-from pytest_robustplus.rollout.replay import provenance
 from pytest_robustplus.session import Session
 from pytest_robustplus.verdict.audit import Plan, Verdict
 
-# One retry tells a passing fault of the infrastructure from a lasting one.
-TRIES = 2
 # A worker whose process is gone loses its claims at once; this bounds one that hangs.
 STALE_S = 1800.0
-POLL_S = 0.2
 # Outcomes that a rate may be judged by.
 KNOWN = 20
 SHOWN_FAILURES = 5
@@ -45,7 +40,8 @@ class Audit:
                 f"{cell.id}: none of its {self._population.playable:,} playable tasks has an outcome in the accepted"
                 f" run ({', '.join(baseline.source for baseline in baselines)}). Accept a run that played them."
             )
-        self._protocol = cell.benchmark.protocol(cell.profile)
+        self._recorder = Recorder(session, cell)
+        self._protocol = self._recorder.protocol
         self._gates = gates(baselines, self._population, session.settings, session.questions)
         self._watch = watch(self._gates, session.settings)
         self._interval = Plan(len(self._population.tasks), 0, 0).interval
@@ -127,17 +123,14 @@ class Audit:
                 if block is None:
                     return
                 position = block.start
-            self._playing[position] = _now()
+            self._playing[position] = now()
             executor.start(position, self._population.tasks[position])
 
     def _take(self, outcome: Played) -> None:
         position, started, error = outcome.ticket, self._playing.pop(outcome.ticket), outcome.error
+        self._recorder.record(self._state.id, position, self._population.tasks[position], started, outcome)
         if error is None:
-            assert outcome.episode is not None
-            facts = provenance(outcome.provenance, self._cell.profile, self._protocol)
-            self._record(position, started, **outcome.episode._asdict(), provenance=facts)
             return
-        self._record(position, started, success=None, error=str(error), instruction="")
         # A policy that cannot answer this observation will not answer it the second time either.
         if isinstance(error, PolicyError) or len(self._errors(position)) >= TRIES:
             raise error
@@ -147,8 +140,9 @@ class Audit:
         """Record a try in error wherever a worker of this run died, so that an episode which kills its player ends."""
         for position, worker in self._session.ledger.bury(self._state.id, stale_s=STALE_S):
             if worker.startswith(self._session.run):
-                lost = f"The worker that played {self._population.tasks[position].name} died."
-                self._record(position, _now(), success=None, error=lost, instruction="", worker=worker)
+                task = self._population.tasks[position]
+                lost = f"The worker that played {task.name} died."
+                self._recorder.fault(self._state.id, position, task, now(), lost, worker=worker)
 
     def _decided(self) -> int | None:
         """Return how many episodes the verdict needed, looking after each one in order, whoever played it.
@@ -194,23 +188,6 @@ class Audit:
             return "measured"
         failed = any(g.decision and g.decision[0] <= played and g.decision[1] is Verdict.FAIL for g in self._gates)
         return "fail" if failed else "pass"
-
-    def _record(self, position: int, started: str, **outcome: Any) -> None:
-        task = self._population.tasks[position]
-        facts = {"worker": self._session.claimant, **outcome}
-        record = EpisodeRecord(
-            task=task.name,
-            suite=task.suite,
-            base=task.base,
-            subdimension=task.subdimension,
-            parameters=task.parameters,
-            trial=task.trial,
-            seed=int(self._protocol["env_seed"]),
-            prompt_source=self._protocol["prompt_source"],
-            started=started,
-            **facts,
-        )
-        self._session.ledger.record(self._state.id, position, record)
 
     def _errors(self, position: int) -> list[str]:
         tries = self._session.ledger.attempts(self._state.id, position)
@@ -337,10 +314,6 @@ def concluded(session: Session, cell: Cell) -> bool:
     wanted = (cell.card.name, cell.benchmark.name, str(cell.dimension))
     audits = session.ledger.audits(session.run)
     return any(a.conclusion and (a.key.model, a.key.benchmark, a.key.dimension) == wanted for a in audits)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _conclusion(report: CellReport) -> Conclusion:

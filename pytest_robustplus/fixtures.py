@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pytest_robustplus.baselines import Baseline
     from pytest_robustplus.cells import Cell
     from pytest_robustplus.items import CellTest, CheckTest
+    from pytest_robustplus.probes import AxisTest, FrontierTest, FuzzTest, Play, SpaceTest
 
 
 @pytest.fixture
@@ -36,3 +37,28 @@ def preflight(request: pytest.FixtureRequest) -> Callable[[CheckTest], str]:
     from pytest_robustplus.items import run_check
 
     return lambda check: run_check(check, request.node)
+
+
+@pytest.fixture
+def frontier(request: pytest.FixtureRequest) -> Callable[[AxisTest], FrontierTest]:
+    """A function from an axis to its test: ``frontier(axis).not_nearer_than_accepted()`` finds where success falls."""
+    from pytest_robustplus.probes import FrontierTest
+
+    return lambda axis: FrontierTest(axis, request.node)
+
+
+@pytest.fixture
+def fuzz(request: pytest.FixtureRequest) -> Callable[[SpaceTest], FuzzTest]:
+    """A function from a space to its test: ``fuzz(space).holds()`` looks for the mildest failing perturbation."""
+    from pytest_robustplus.probes import FuzzTest
+
+    return lambda space: FuzzTest(space, request.node)
+
+
+@pytest.fixture(scope="session")
+def play(request: pytest.FixtureRequest) -> Play:
+    """A function from a perturbation to what came of it: ``assert play(p).holds``; of one model, that of the item."""
+    from pytest_robustplus.probes import Play
+    from pytest_robustplus.session import session_of
+
+    return Play(session_of(request.config), request.param)

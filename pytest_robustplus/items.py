@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from pytest_robustplus import probes
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Check, CheckContext
 from pytest_robustplus.cells import Cell
@@ -73,7 +74,7 @@ class CellTest:
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Give a marked test one item per cell, or per pre-flight check of each model."""
     marker = metafunc.definition.get_closest_marker("robustness")
-    if marker is None or not {"cell", "check"} & set(metafunc.fixturenames):
+    if marker is None or not {"cell", "check", "axis", "space", "play"} & set(metafunc.fixturenames):
         return
     try:
         cells = session_of(metafunc.config).cells(*marker.args)
@@ -87,9 +88,29 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("cell", [*(pytest.param(cell, id=cell.id) for cell in cells), *shared])
         return
     models = {cell.card.name: cell for cell in cells}
+    if _parametrize_probes(metafunc, list(models.values())):
+        return
     checks = [CheckTest(cell, check) for cell in models.values() for check in cell.benchmark.checks()]
     names = [f"{test.cell.card.name}-{test.cell.benchmark.name}-{test.check.name}" for test in checks]
     metafunc.parametrize("check", checks, ids=names)
+
+
+def _parametrize_probes(metafunc: pytest.Metafunc, cells: list[Cell]) -> bool:
+    wanted = session_of(metafunc.config).settings.perturbations
+    tests: list[probes.AxisTest] | list[probes.SpaceTest]
+    if "play" in metafunc.fixturenames:
+        names = [f"{cell.card.name}-{cell.benchmark.name}" for cell in cells]
+        metafunc.parametrize("play", cells, ids=names, indirect=True, scope="session")
+        return True
+    if "axis" in metafunc.fixturenames:
+        tests = [test for cell in cells for test in probes.axis_tests(cell, wanted)]
+        metafunc.parametrize("axis", tests, ids=[test.id for test in tests])
+        return True
+    if "space" in metafunc.fixturenames:
+        tests = [test for cell in cells for test in probes.space_tests(cell, wanted)]
+        metafunc.parametrize("space", tests, ids=[test.id for test in tests])
+        return True
+    return False
 
 
 def check_selection(config: pytest.Config) -> None:
@@ -108,6 +129,9 @@ def refuse_bad_input(config: pytest.Config) -> None:
 
 def sort(items: list[pytest.Item]) -> None:
     """Let pre-flight checks run first and helpers last; otherwise keep the order."""
+    for item in items:
+        if "play" in getattr(item, "fixturenames", ()):
+            probes.without_deadline(item)
     items.sort(key=lambda item: 0 if "check" in getattr(item, "fixturenames", ()) else 2 if is_helper(item) else 1)
 
 
@@ -153,6 +177,9 @@ def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestR
         if not isinstance(error, CheckFailedError):
             report.user_properties.append((_ERROR, type(error).__name__))
     report.user_properties.extend(cell_property(item))
+    probed = item.stash.get(probes.PARAGRAPH, None)
+    if probed is not None and report.when == "call" and isinstance(error, AssertionError):
+        report.longrepr = probed
     found = item.stash.get(_REPORT, None)
     if found is not None and report.when == "call" and isinstance(error, AssertionError):
         benchmark = session_of(item.config).benchmarks[found.benchmark]

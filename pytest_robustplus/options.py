@@ -115,6 +115,13 @@ _OPTIONS: tuple[_Option, ...] = (
             "SECONDS"),
     _Option("workers_per_gpu", _positive, "workers of pytest-xdist that share a GPU (default: 1)", "N"),
     _Option("simulators", _positive, "simulator processes that share a worker's policy (default: 1: none)", "K"),
+    _Option("task", _words, "base tasks that fuzzing plays, by name or pattern (default: all unperturbed)", "GLOB",
+            True, "tasks"),
+    _Option("share", _probability, "part of its unperturbed success that a fuzzed policy has to keep (default: 0.5)",
+            "P"),
+    _Option("corpus", Path, "found failing perturbations: replayed first, new ones added", "FILE"),
+    _Option("frontiers", Path, "accepted frontiers that new ones are held against (default: frontiers/MODEL.toml)",
+            "FILE"),
     _Option("html", Path, "write a self-contained page about this run", "FILE"),
     _Option("html_videos", _positive, "failing episodes that the page shows on video (default: none)", "N"),
     _Option("json", Path, "write this run's figures as JSON, for machines", "FILE"),
@@ -129,6 +136,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "workers_per_gpu": 1,
     "simulators": 1,
     "progress": "auto",
+    "share": 0.5,
 }
 
 
@@ -161,6 +169,10 @@ class Settings:
     markdown: Path | None = None
     accept: str | None = None
     accept_partial: bool = False
+    tasks: tuple[str, ...] = ()
+    share: float = 0.5
+    corpus: Path | None = None
+    frontiers: Path | None = None
     own_models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -218,6 +230,10 @@ def read_settings(config: pytest.Config) -> Settings:
         markdown=values["markdown"],
         accept=_accept(config.getoption("--robust-accept")),
         accept_partial=config.getoption("--robust-accept-partial"),
+        tasks=tuple(values["task"] or ()),
+        share=values["share"],
+        corpus=values["corpus"],
+        frontiers=values["frontiers"],
         own_models=table.get("model", {}),
     )
 

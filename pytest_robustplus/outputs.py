@@ -15,7 +15,10 @@ import pytest
 
 from pytest_robustplus.cells import Cell
 from pytest_robustplus.errors import BadInputError, RobustnessError
+from pytest_robustplus.frontiers import accept_frontiers
+from pytest_robustplus.fuzz.files import add_to_corpus
 from pytest_robustplus.ledger import Ledger
+from pytest_robustplus.report.probe import FrontierReport, Probe, probes
 from pytest_robustplus.report.run import PROPERTY, CellResult, Results
 from pytest_robustplus.session import session_of
 
@@ -32,6 +35,7 @@ class Outputs:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._results = Results()
+        self._probes: list[Probe] = []
         self._said: list[tuple[str, bool]] = []
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -50,12 +54,15 @@ class Outputs:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if not _HELPER.search(report.nodeid):
             self._results.add(report)
+        if report.when == "call":
+            self._probes += probes(report.user_properties)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         cells = self._results.cells()
         # A worker of pytest-xdist sees only its own cells; a run of other tests has nothing to report.
-        if hasattr(self._config, "workerinput") or not cells or self._config.option.collectonly:
+        nothing = not cells and not self._probes
+        if hasattr(self._config, "workerinput") or nothing or self._config.option.collectonly:
             return
         try:
             self._write(cells)
@@ -73,14 +80,36 @@ class Outputs:
         session = session_of(self._config)
         settings = session.settings
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if summary or settings.markdown:
+        if cells and (summary or settings.markdown):
             self._write_markdown(cells, summary)
+        self._write_corpus()
+        self._accept_frontiers()
         if settings.json is None and settings.html is None and settings.accept is None:
             return
         with Ledger.open(session.ledger_path, verify=False) as ledger:
             if settings.json or settings.html:
                 self._write_document(cells, ledger)
-            self._accept(cells, ledger)
+            if cells:
+                self._accept(cells, ledger)
+
+    def _write_corpus(self) -> None:
+        from pytest_robustplus.report.fuzzing import corpus_cases
+
+        path = session_of(self._config).settings.corpus
+        if path is None or not (cases := corpus_cases(self._probes)):
+            return
+        added = add_to_corpus(path, cases)
+        self._said.append((f"corpus: {added} added to {path}", False))
+
+    def _accept_frontiers(self) -> None:
+        session = session_of(self._config)
+        measured = [probe for probe in self._probes if isinstance(probe, FrontierReport)]
+        if session.settings.accept is None:
+            return
+        for model, benchmark in dict.fromkeys((report.model, report.benchmark) for report in measured):
+            own = [report for report in measured if (report.model, report.benchmark) == (model, benchmark)]
+            path = accept_frontiers(session, own)
+            self._said.append((f"accepted {len(own)} frontiers of {model}: {path}", False))
 
     def _write_markdown(self, cells: list[CellResult], summary: str | None) -> None:
         from pytest_robustplus.report.markdown import markdown
@@ -101,14 +130,14 @@ class Outputs:
         told = stories(cells, ledger)
         runs = {story.episodes[-1].run for story in told if story.episodes}
         run = next((run for run in reversed(ledger.runs()) if run.run in runs), None)
-        if session.settings.json:
+        if session.settings.json and cells:
             written = json.dumps(document(told, session.benchmarks, run), indent=1, ensure_ascii=False, allow_nan=False)
             self._save(session.settings.json, written + "\n")
         if session.settings.html:
             from pytest_robustplus.report.html import page
 
             videos = self._videos(told, ledger, session.settings.html_videos)
-            self._save(session.settings.html, page(told, session.benchmarks, run, videos))
+            self._save(session.settings.html, page(told, session.benchmarks, run, videos, self._probes))
 
     def _videos(self, told: Sequence[CellStory], ledger: Ledger, wanted: int) -> dict[int, bytes]:
         """Play failing episodes again for the page, one of each cell before a second of any."""

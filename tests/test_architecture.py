@@ -13,13 +13,15 @@ PAGE = PACKAGE.parent / "docs" / "architecture.md"
 
 FLOORS = (
     {"errors", "perturbations", "verdict", "devices"},
-    {"models", "ledger", "options"},
-    {"baselines", "policies"},
+    {"models", "ledger", "options", "fuzz"},
+    {"baselines", "policies", "strategies"},
     {"benchmarks"},
     {"rollout", "report", "cells"},
     {"population", "references", "accept", "workers"},
     {"session", "gates"},
-    {"audit", "outputs"},
+    {"playing", "frontiers"},
+    {"audit", "outputs", "trials"},
+    {"probes"},
     {"items", "commands"},
     {"fixtures", "hookspecs"},
     {"plugin"},

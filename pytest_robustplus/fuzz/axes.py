@@ -23,9 +23,9 @@ from pytest_robustplus.perturbations import (
     Robot,
 )
 from pytest_robustplus.perturbations.background import SURFACES
-from pytest_robustplus.perturbations.language import REWRITES
+from pytest_robustplus.perturbations.language import REWRITES, Rewrite
 from pytest_robustplus.perturbations.layout import MOST_DISTRACTORS
-from pytest_robustplus.perturbations.noise import NOISES
+from pytest_robustplus.perturbations.noise import NOISES, NoiseKind
 from pytest_robustplus.perturbations.robot import JOINTS
 
 UNPERTURBED = Point("unperturbed", lambda _: Camera())
@@ -81,7 +81,23 @@ def _both(dimension: Dimension, parameter: str) -> list[Axis]:
     kind: Any = KINDS[dimension]
     scale = KINDS[dimension].scales[parameter]
     ways = [towards for towards in (1, -1) if scale.steps(towards=towards)]
-    return [_axis(dimension, parameter, lambda value, _: kind(**{parameter: value}), towards=way) for way in ways]
+
+    def at(value: float, _number: int) -> Perturbation:
+        changed: Perturbation = kind(**{parameter: value})
+        return changed
+
+    return [_axis(dimension, parameter, at, towards=way) for way in ways]
+
+
+def _reworded(kind: Rewrite) -> Axis:
+    def at(amount: float, number: int) -> Perturbation:
+        return Language(kind, int(amount), number)
+
+    return _axis(Dimension.LANGUAGE, "amount", at, kind.replace(" ", "_"))
+
+
+def _disturbed(kind: NoiseKind) -> Axis:
+    return _axis(Dimension.NOISE, "level", lambda level, _: Noise(kind, level), kind)
 
 
 def _draws(number: int) -> np.random.Generator:
@@ -102,7 +118,8 @@ def _lean(tilt: float, number: int) -> Perturbation:
 
 
 def _texture(blend: float, number: int) -> Perturbation:
-    return Background(**{surface: number * len(SURFACES) + n for n, surface in enumerate(SURFACES)}, blend=blend)  # type: ignore[arg-type]
+    table, wall, floor = (number * len(SURFACES) + place for place in range(len(SURFACES)))
+    return Background(table, wall, floor, blend=blend)
 
 
 def _crowd() -> Axis:
@@ -120,14 +137,11 @@ _ALL: tuple[Axis, ...] = (
     *(axis for name in Camera.scales for axis in _both(Dimension.CAMERA, name)),
     _axis(Dimension.ROBOT, "radius", _offset),
     *_both(Dimension.ROBOT, "gripper"),
-    *(
-        _axis(Dimension.LANGUAGE, "amount", lambda amount, seed, kind=kind: Language(kind, int(amount), seed), name)
-        for kind, name in ((rewrite, rewrite.replace(" ", "_")) for rewrite in REWRITES)
-    ),
+    *(_reworded(kind) for kind in REWRITES),
     *(axis for name in ("intensity", "specular") for axis in _both(Dimension.LIGHT, name)),
     _axis(Dimension.LIGHT, "tilt", _lean),
     _axis(Dimension.BACKGROUND, "blend", _texture),
-    *(_axis(Dimension.NOISE, "level", lambda level, _, kind=kind: Noise(kind, level), kind) for kind in NOISES),
+    *(_disturbed(kind) for kind in NOISES),
     _axis(Dimension.LAYOUT, "dx", _shift, "shift"),
     *_both(Dimension.LAYOUT, "yaw"),
     _crowd(),

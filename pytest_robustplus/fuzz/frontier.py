@@ -36,18 +36,20 @@ def measure(
 ) -> Measured:
     """Walk a staircase until the crossing is known to ``precision`` steps or ``budget`` episodes are spent.
 
-    Episode numbers go on from step to step, so that no step is judged by the first few tasks alone.
+    Episode numbers go on from one perturbed step to the next, so that no step is judged by the first few tasks alone.
     """
     staircase, purse = Staircase(steps, share), Purse(trials, budget)
     seen: dict[int, list[bool]] = {}
+    numbers = [0, 0]  # of the next episode without and with a perturbation
     while staircase.episodes < budget and not _settled(staircase, precision):
         step = staircase.next()
         try:
-            success = purse.outcome(point(step), staircase.episodes)
+            success = purse.outcome(point(step), numbers[step > 0])
         except BudgetSpent:
             break
         staircase.add(step, success)
         seen.setdefault(step, []).append(success)
+        numbers[step > 0] += 1
     points = tuple((step, sum(outcomes), len(outcomes)) for step, outcomes in sorted(seen.items()))
     return Measured(staircase.crossing(), staircase.rate(), staircase.episodes, points)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_robustplus.fuzz.axes import UNPERTURBED
 from pytest_robustplus.fuzz.frontier import unperturbed
 from pytest_robustplus.fuzz.mildest import Mildest, mildest, simplest
 from pytest_robustplus.fuzz.oracle import judge, threshold
@@ -75,6 +74,3 @@ def hunt(
     if first is not None:
         found_mildest = mildest(purse, simplest(purse, first, limit), share)
     return Hunted(rate, limit, candidates, replayed, purse.spent, was_known, first, found_mildest)
-
-
-__all__ = ["UNPERTURBED", "Hunted", "hunt"]

@@ -23,9 +23,11 @@ SHOWN = 10
 class Mildest:
     """The mildest failing perturbation in a direction, with success at it, just below it and without perturbation.
 
-    ``walked`` is in steps of ``perturbation``'s own way, of which it is step ``step``.
+    ``failing`` is what the walk went to, without doubt a failure; ``walked`` is in steps of its way, of which
+    ``perturbation`` is step ``step``.
     """
 
+    failing: Perturbation
     perturbation: Perturbation
     below: Perturbation
     step: int
@@ -62,6 +64,7 @@ def mildest(purse: Purse, failing: Perturbation, share: float) -> Mildest:
     walked = measure(purse, point, steps, share=share, budget=budget, precision=PRECISION)
     step = min(max(round(walked.crossing.estimate), 1), steps)
     return Mildest(
+        failing,
         failing.scaled(step / steps),
         failing.scaled((step - 1) / steps),
         step,

@@ -9,7 +9,7 @@ from pytest_robustplus.perturbations import Perturbation
 
 
 class Point(NamedTuple):
-    """Something that episodes are played under: one perturbation, or one per episode, such as a radius in all directions.
+    """What episodes are played under: one perturbation, or one for each, such as a radius in a direction of its own.
 
     Points of equal ``name`` are one: their episodes are shared.
     """

@@ -73,7 +73,9 @@ def race(trials: Trials, point: Point, threshold: float) -> Judgement:
     return Judgement(decided, sum(outcomes), len(outcomes))
 
 
-def _most_promising(places: Sequence[Array], failures: Sequence[float], draws: np.random.Generator, width: int) -> Array:
+def _most_promising(
+    places: Sequence[Array], failures: Sequence[float], draws: np.random.Generator, width: int
+) -> Array:
     pool = draws.random((POOL, width))
     if not places:
         return np.array(pool[0])

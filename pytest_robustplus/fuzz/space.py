@@ -102,8 +102,8 @@ def _plain(kind: type[Single]) -> Callable[[Mapping[str, float], Sequence[float]
 def _robot(sizes: Mapping[str, float], choices: Sequence[float]) -> Single:
     # A choice of 0, to which hypothesis shrinks, leaves its joint alone.
     direction = tuple(round(2 * ((choice + 0.5) % 1) - 1, 3) for choice in choices)
-    values = {name: _value(Robot, name, size) for name, size in sizes.items()}
-    return Robot(**values, direction=direction) if values["radius"] and any(direction) else Robot(**values)
+    radius, gripper = (_value(Robot, name, sizes[name]) for name in ("radius", "gripper"))
+    return Robot(radius, direction, gripper) if radius and any(direction) else Robot(radius, gripper=gripper)
 
 
 def _language(sizes: Mapping[str, float], choices: Sequence[float]) -> Single:
@@ -111,10 +111,11 @@ def _language(sizes: Mapping[str, float], choices: Sequence[float]) -> Single:
 
 
 def _light(sizes: Mapping[str, float], choices: Sequence[float]) -> Single:
-    red, green, blue = (_value(Light, "colour", sizes[name]) for name in ("red", "green", "blue"))
+    red, green, blue = (_value(Light, "colour", sizes[name]) for name in _COLOURS)
     return Light(
-        (red, green, blue),
-        *(_value(Light, name, sizes[name]) for name in ("intensity", "tilt")),
+        colour=(red, green, blue),
+        intensity=_value(Light, "intensity", sizes["intensity"]),
+        tilt=_value(Light, "tilt", sizes["tilt"]),
         heading=float(int(360 * choices[0])) if sizes["tilt"] else 0.0,
         specular=_value(Light, "specular", sizes["specular"]),
         shadow=int(sizes["shadow"]),
@@ -122,7 +123,7 @@ def _light(sizes: Mapping[str, float], choices: Sequence[float]) -> Single:
 
 
 def _background(sizes: Mapping[str, float], choices: Sequence[float]) -> Single:
-    seeds = {
+    seeds: dict[str, Any] = {
         surface: int(SEEDS * (choice - _KEPT) / (1 - _KEPT)) if choice >= _KEPT and sizes["blend"] else None
         for surface, choice in zip(SURFACES, choices, strict=True)
     }

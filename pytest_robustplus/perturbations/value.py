@@ -105,6 +105,10 @@ class Perturbation(ABC):
         changed = ", ".join(f"{name}={value!r}" for name, value in self._changed())
         return f"{type(self).__name__}({changed})"
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Let IPython and hypothesis print the repr, not every field."""
+        printer.text(repr(self))
+
     def _changed(self) -> Iterator[tuple[str, Any]]:
         for field in fields(self):
             value = getattr(self, field.name)
@@ -160,4 +164,3 @@ class Single(Perturbation):
 def numbers(value: float | tuple[float, ...]) -> tuple[float, ...]:
     """A parameter's numbers, be it one or several."""
     return value if isinstance(value, tuple) else (value,)
-

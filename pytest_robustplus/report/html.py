@@ -12,6 +12,8 @@ from pytest_robustplus.ledger import Run, StoredEpisode
 from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.document import CellStory, totals
 from pytest_robustplus.report.figures import count, evalue, interval, percent
+from pytest_robustplus.report.fuzzing import sections
+from pytest_robustplus.report.probe import Probe
 
 _STATIC = Path(__file__).parent / "static"
 _WORDS = {
@@ -29,14 +31,20 @@ def page(
     benchmarks: Mapping[str, Benchmark],
     run: Run | None,
     videos: Mapping[int, bytes] | None = None,
+    probes: Sequence[Probe] = (),
 ) -> str:
-    """Build the page; ``videos`` holds MP4 files by episode."""
+    """Build the page; ``videos`` holds MP4 files by episode, ``probes`` what fuzzing found out."""
     style, script = ((_STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     # Nothing may be fetched: the policy makes a browser refuse what the page does not carry itself.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:"
-    title = "Robustness: " + ", ".join(dict.fromkeys(benchmarks[s.result.name.benchmark].title for s in told))
-    body = [*_head(title, told, run), *_filters(told), "<main id='main'>", *_table(told), *_totals(told, benchmarks)]
-    body += [*_plots(told), *_changes(told), *_failures(told, videos or {}), *_latency(told), *_provenance(told)]
+    names = [*(story.result.name.benchmark for story in told), *(probe.benchmark for probe in probes)]
+    title = "Robustness: " + ", ".join(dict.fromkeys(benchmarks[name].title for name in names))
+    body = [*_head(title, told, run), *(_filters(told) if told else ()), "<main id='main'>"]
+    if told:
+        body += [*_table(told), *_totals(told, benchmarks)]
+    body += sections(probes)
+    if told:
+        body += [*_plots(told), *_changes(told), *_failures(told, videos or {}), *_latency(told), *_provenance(told)]
     return "\n".join([
         "<!doctype html>", "<html lang='en'>", "<meta charset='utf-8'>",
         "<meta name='viewport' content='width=device-width, initial-scale=1'>",

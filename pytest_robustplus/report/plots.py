@@ -58,19 +58,19 @@ def severities(episodes: Iterable[StoredEpisode]) -> Mapping[tuple[str, str], Se
 
 def severity_plot(name: str, points: Sequence[Point]) -> str:
     """Draw success against a severity."""
-    with _figure(3.3, 2.3) as drawing:
+    with figure(3.3, 2.3) as drawing:
         axes = drawing.axes
-        _errorbars(axes, [p.severity for p in points], points, "#0969da")
+        errorbars(axes, [p.severity for p in points], points, "#0969da")
         for point in points:
             axes.text(point.severity, 2, str(point.played), ha="center", fontsize=6, color=_BASELINE)
         axes.set_xlabel(_unit(name))
-        _percent_axis(axes)
+        percent_axis(axes)
     return drawing.svg
 
 
 def profile_plot(cells: Mapping[str, CellReport | None]) -> str:
     """Draw a model's dimensions beside each other, each with its 95 % sequence and its baseline, or with words."""
-    with _figure(6.4, 2.7) as drawing:
+    with figure(6.4, 2.7) as drawing:
         axes = drawing.axes
         for place, report in enumerate(cells.values()):
             if report is None:
@@ -85,13 +85,13 @@ def profile_plot(cells: Mapping[str, CellReport | None]) -> str:
                 axes.hlines(floor, place - 0.3, place + 0.3, color=_BASELINE, lw=1, ls=":")
         axes.set_xticks(range(len(cells)), list(cells))
         axes.set_xlim(-0.6, len(cells) - 0.4)
-        _percent_axis(axes)
+        percent_axis(axes)
     return drawing.svg
 
 
 def history_plot(past: Sequence[StoredAudit]) -> str:
     """Draw a cell through its runs, oldest first."""
-    with _figure(3.3, 2.3) as drawing:
+    with figure(3.3, 2.3) as drawing:
         axes = drawing.axes
         for place, audit in enumerate(past, start=1):
             ended = audit.conclusion
@@ -105,23 +105,24 @@ def history_plot(past: Sequence[StoredAudit]) -> str:
         axes.set_xlabel("run")
         axes.set_xlim(0.4, len(past) + 0.6)
         axes.set_xticks(range(1, len(past) + 1, 1 + len(past) // 10))
-        _percent_axis(axes)
+        percent_axis(axes)
     return drawing.svg
 
 
-class _figure:  # noqa: N801 - reads as a verb where it is used
+class figure:  # noqa: N801 - reads as a verb where it is used
     """One small figure; ``svg`` is there once it is closed."""
 
-    def __init__(self, width: float, height: float) -> None:
+    def __init__(self, width: float, height: float, *, polar: bool = False) -> None:
         from matplotlib.figure import Figure
 
         self._figure = Figure(figsize=(width, height), layout="constrained")
-        self.axes: Any = self._figure.subplots()
+        self.axes: Any = self._figure.subplots(subplot_kw={"polar": polar})
         self.svg = ""
 
-    def __enter__(self) -> _figure:
+    def __enter__(self) -> figure:
         self.axes.tick_params(labelsize=7)
-        self.axes.spines[["top", "right"]].set_visible(False)
+        if self.axes.name != "polar":
+            self.axes.spines[["top", "right"]].set_visible(False)
         self.axes.grid(axis="y", color="#d0d7de", lw=0.5)
         return self
 
@@ -138,14 +139,16 @@ class _figure:  # noqa: N801 - reads as a verb where it is used
         self.svg = text[text.index("<svg") :]
 
 
-def _errorbars(axes: Axes, places: Sequence[float], points: Sequence[Point], colour: str) -> None:
+def errorbars(axes: Axes, places: Sequence[float], points: Sequence[Point], colour: str) -> None:
+    """Draw rates joined by a line, each with its interval."""
     axes.plot(places, [100 * point.rate for point in points], "o-", color=colour, ms=4, lw=1)
     for place, point in zip(places, points, strict=True):
         low, high = point.interval()
         axes.plot([place, place], [100 * low, 100 * high], color=colour, lw=1, alpha=0.6)
 
 
-def _percent_axis(axes: Axes) -> None:
+def percent_axis(axes: Axes) -> None:
+    """Let the vertical axis be success in per cent."""
     axes.set_ylim(0, 103)
     axes.set_ylabel("success, %", fontsize=7)
     axes.xaxis.label.set_fontsize(7)

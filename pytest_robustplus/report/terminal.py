@@ -14,6 +14,7 @@ from rich.text import Text
 from pytest_robustplus.baselines.totals import columns, total
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.report import fuzzing
 from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.figures import count, percent
 
@@ -22,7 +23,7 @@ _STYLE = {"pass": "green", "fail": "bold red", "measured": "yellow"}
 
 
 def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mapping[str, Benchmark]]) -> None:
-    """Write one table per benchmark that was played, each with its notes."""
+    """Write one table per benchmark that was played, each with its notes, and what fuzzing found out."""
     tests = (test for tests in terminal.stats.values() for test in tests if isinstance(test, pytest.TestReport))
     found = (CellReport.from_properties(test.user_properties) for test in tests if test.when == "call")
     reports = [report for report in found if report is not None]
@@ -33,6 +34,7 @@ def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mappin
         terminal.write_line(_rendered(_table(own, benchmark), terminal))
         for line in _footnotes(own, benchmark):
             terminal.write_line(line)
+    fuzzing.summarize(terminal)
 
 
 def _table(reports: Sequence[CellReport], benchmark: Benchmark) -> Table:

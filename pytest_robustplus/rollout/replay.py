@@ -9,15 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_robustplus.benchmarks.contract import Benchmark
+from pytest_robustplus.benchmarks.contract import Benchmark, Task
 from pytest_robustplus.errors import LedgerError
 from pytest_robustplus.ledger import StoredEpisode
 from pytest_robustplus.models import schema
 from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.perturbations import from_json
 from pytest_robustplus.policies.contract import Actions, Image, Observation
 from pytest_robustplus.rollout.episode import play
 
 CAMERAS = ("agentview", "wrist")
+# The parameter under which a record keeps the extra perturbation of its task, as JSON.
+EXTRA = "extra"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> Replayed
         again = play(
             simulator,
             _Tape(record.actions),
-            benchmark.task(record.task),
+            recorded_task(stored, benchmark),
             tape,
             watch=lambda observation: frames.extend(_frame(observation)),
         )
@@ -79,6 +82,28 @@ def provenance(simulator: Mapping[str, str], profile: Profile, protocol: Mapping
     """Add to what a simulator says of itself all that is needed to play the episode again."""
     settings = {field.name: getattr(profile, field.name) for field in fields(profile)}
     return {**simulator, "profile": json.dumps(settings, default=dict), "protocol": json.dumps(dict(protocol))}
+
+
+def recorded_task(stored: StoredEpisode, benchmark: Benchmark) -> Task:
+    """The task of a recorded episode, with the extra perturbation under which it was played."""
+    task = benchmark.task(stored.record.task)
+    extra = stored.record.parameters.get(EXTRA)
+    return task if extra is None else replace(task, extra=from_json(json.loads(str(extra))))
+
+
+def picture(benchmark: Benchmark, profile: Profile, protocol: Mapping[str, str], tasks: Sequence[Task]) -> list[Image]:
+    """What the cameras show of each task once it has settled, side by side; empty where there are no cameras."""
+    simulator = benchmark.simulator(replace(profile, cameras=CAMERAS, flip={}), protocol)
+    images: list[Image] = []
+    try:
+        for task in tasks:
+            simulator.reset(task)
+            for count in range(profile.settle_steps):
+                simulator.step(np.asarray(profile.settle_action), look=count == profile.settle_steps - 1)
+            images += _frame(simulator.observe())
+    finally:
+        simulator.close()
+    return images
 
 
 def recorded_protocol(recorded: Mapping[str, str]) -> tuple[Profile, Mapping[str, str]]:

@@ -68,7 +68,8 @@ class Curves:
     def crossing(self, share: float) -> Array:
         """Step at which each curve has fallen to ``share`` of its unperturbed rate."""
         height = share * _logistic(self.place / self.slope)
-        return self.place - self.slope * np.log(height / (1 - height))
+        crossing: Array = self.place - self.slope * np.log(height / (1 - height))
+        return crossing
 
 
 class Staircase:
@@ -94,7 +95,9 @@ class Staircase:
             return 0
         weights = self._weights()
         slope = float(weights @ self._curves.slope)
-        place = self._quantile(weights, 0.5) + _OFFSETS[self.episodes % len(_OFFSETS)] * slope
+        # Drawn, not in turn: turns would meet the same tasks again and again where their number is a multiple.
+        drawn = np.random.default_rng(np.random.SeedSequence([self.steps, self.episodes])).choice(_OFFSETS)
+        place = self._quantile(weights, 0.5) + float(drawn) * slope
         return int(np.clip(round(place), 1, self.steps))
 
     def add(self, step: int, success: bool) -> None:

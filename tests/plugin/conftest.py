@@ -5,7 +5,8 @@ import pytest
 from toy import toy  # noqa: F401
 
 import pytest_robustplus.audit
-import pytest_robustplus.benchmarks.libero_plus.benchmark  # noqa: F401
+import pytest_robustplus.benchmarks.libero_plus.benchmark
+import pytest_robustplus.strategies  # noqa: F401
 
 # What the plugin says must not depend on who plays: without pytest-xdist, with it switched off, and spread. Workers
 # take seconds to start, so by default only those tests are run thrice that are marked everywhere.

@@ -2,6 +2,9 @@
 
 Task number i of a dimension is solved by a policy that pushes harder than i / COUNT; so a policy's strength is its
 success rate, task by task known, and every mechanism of the plugin can be watched on exact numbers.
+
+An extra perturbation makes everything heavier: by as much per degree of azimuth and per level of noise that a policy of
+strength 0.8 keeps half of its successes at 24 degrees, or at level 2.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark, Check, CheckContext
 from pytest_robustplus.errors import BadInputError, CheckFailedError, CheckSkipped, unknown
 from pytest_robustplus.models.cards import Card
 from pytest_robustplus.models.profile import Profile
-from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.perturbations import Camera, Dimension, Noise, part
 from pytest_robustplus.policies.contract import Actions, Observation
 
 COUNT = 60
@@ -78,7 +81,8 @@ class ToySimulator:
         assert self.task is not None
         time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
         self._pushed = max(self._pushed, float(action[0]))
-        return self._pushed > float(self.task.parameters["weight"])
+        extra = abs(part(self.task.extra, Camera).azimuth) / 60 + part(self.task.extra, Noise).level / 5
+        return self._pushed > float(self.task.parameters["weight"]) + extra
 
     def observe(self) -> Observation:
         assert self.task is not None
@@ -101,6 +105,7 @@ class Toy:
     title = "Toy Table"
     suites = SUITES
     dimensions = DIMENSIONS
+    generates = (Dimension.CAMERA, Dimension.NOISE)
     total_rule = "mean_of_seven"
     profile = PROFILE
 

@@ -1,0 +1,317 @@
+"""Fuzzing and frontiers as pytest items, and the ``play`` fixture behind a hypothesis test of one's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.cells import Cell
+from pytest_robustplus.errors import RobustnessError
+from pytest_robustplus.frontiers import frontiers_path
+from pytest_robustplus.fuzz.axes import Axis, axes
+from pytest_robustplus.fuzz.files import read_corpus, read_frontiers
+from pytest_robustplus.fuzz.frontier import Measured, frontier, unperturbed
+from pytest_robustplus.fuzz.hunt import KNOWN_BY, Hunted, hunt
+from pytest_robustplus.fuzz.mildest import Mildest
+from pytest_robustplus.fuzz.oracle import Judgement, judge, threshold
+from pytest_robustplus.fuzz.points import Point
+from pytest_robustplus.fuzz.space import SPACES, Spaces
+from pytest_robustplus.perturbations import Dimension, Perturbation
+from pytest_robustplus.report.figures import percent
+from pytest_robustplus.report.probe import FrontierReport, FuzzReport, Interval, Tally
+from pytest_robustplus.rollout import replay
+from pytest_robustplus.session import Session, session_of
+from pytest_robustplus.trials import LedgerTrials, generated
+
+if TYPE_CHECKING:
+    from pytest_robustplus.policies.contract import Image
+
+BUDGET = 250
+COMBINED = "combined"
+PARAGRAPH: pytest.StashKey[str] = pytest.StashKey()
+_TRIALS: pytest.StashKey[dict[str, LedgerTrials]] = pytest.StashKey()
+
+
+@dataclass(frozen=True, slots=True)
+class AxisTest:
+    """One item of a frontier suite: a model on a benchmark along an axis."""
+
+    cell: Cell
+    axis: Axis
+
+    @property
+    def id(self) -> str:
+        """The stable name between the brackets of the test's id."""
+        return f"{self.cell.card.name}-{self.cell.benchmark.name}-{self.axis.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceTest:
+    """One item of a fuzzing suite: a model on a benchmark in one dimension, or in all of them together."""
+
+    cell: Cell
+    name: str
+    dimensions: tuple[Dimension, ...]
+
+    @property
+    def id(self) -> str:
+        """The stable name between the brackets of the test's id."""
+        return f"{self.cell.card.name}-{self.cell.benchmark.name}-{self.name}"
+
+
+def axis_tests(cell: Cell, wanted: tuple[Dimension, ...] | None) -> list[AxisTest]:
+    """Every axis that the benchmark can generate and the settings want."""
+    return [AxisTest(cell, axis) for axis in axes(_dimensions(cell, wanted))]
+
+
+def space_tests(cell: Cell, wanted: tuple[Dimension, ...] | None) -> list[SpaceTest]:
+    """Every dimension that the benchmark can generate and the settings want, and all of them together."""
+    chosen = _dimensions(cell, wanted)
+    tests = [SpaceTest(cell, str(dimension), (dimension,)) for dimension in chosen]
+    return [*tests, SpaceTest(cell, COMBINED, chosen)] if len(chosen) > 1 else tests
+
+
+def _dimensions(cell: Cell, wanted: tuple[Dimension, ...] | None) -> tuple[Dimension, ...]:
+    return tuple(dimension for dimension in generated(cell) if wanted is None or dimension in wanted)
+
+
+class FrontierTest:
+    """The test behind an item of a frontier suite."""
+
+    def __init__(self, test: AxisTest, item: pytest.Item) -> None:
+        self._test, self._item = test, item
+
+    def not_nearer_than_accepted(self) -> bool:
+        """Measure the frontier and hold it against the accepted one; without one the item is measured, not passed."""
+        session, cell, axis = session_of(self._item.config), self._test.cell, self._test.axis
+        trials = trials_of(session, cell)
+        _refuse_hopeless(trials, session.settings.share)
+        measured = frontier(trials, axis, share=session.settings.share, budget=session.settings.budget or BUDGET)
+        accepted = read_frontiers(frontiers_path(session, cell.card.name), cell.card.name, cell.benchmark.name)
+        report = _frontier_report(session, self._test, measured, accepted.get(axis.name))
+        self._item.user_properties.extend(report.properties())
+        if report.outcome == "measured":
+            pytest.skip(f"measured {report.line()}; there is no accepted frontier to hold it against")
+        self._item.stash[PARAGRAPH] = report.paragraph(cell.benchmark.title)
+        return report.outcome == "pass"
+
+
+class FuzzTest:
+    """The test behind an item of a fuzzing suite."""
+
+    def __init__(self, test: SpaceTest, item: pytest.Item) -> None:
+        self._test, self._item = test, item
+
+    def holds(self) -> bool:
+        """Look for a perturbation under which the model falls short; True when the budget found none."""
+        session, cell = session_of(self._item.config), self._test.cell
+        trials = trials_of(session, cell)
+        _refuse_hopeless(trials, session.settings.share)
+        known = read_corpus(session.settings.corpus, cell.benchmark.name, self._test.dimensions)
+        hunted = hunt(
+            trials,
+            Spaces(tuple(SPACES[dimension] for dimension in self._test.dimensions)),
+            share=session.settings.share,
+            budget=session.settings.budget or BUDGET,
+            known=known,
+        )
+        report = _fuzz_report(session, self._test, hunted, trials)
+        self._item.user_properties.extend(report.properties())
+        self._item.stash[PARAGRAPH] = report.paragraph(cell.benchmark.title)
+        return hunted.found is None
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of playing under a perturbation; ``assert play(p).holds`` is the test."""
+
+    perturbation: Perturbation
+    judgement: Judgement
+    threshold: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether enough of the unperturbed success is left."""
+        return self.judgement.holds
+
+    @property
+    def failure_rate(self) -> float:
+        """Share of the episodes that failed: what hypothesis' ``target`` may climb."""
+        return 1 - self.judgement.successes / self.judgement.played
+
+    def __repr__(self) -> str:
+        word = "holds" if self.holds else "falls short"
+        return (
+            f"<{word}: {self.judgement.successes} of {self.judgement.played} episodes succeed under"
+            f" {self.perturbation!r}, {percent(self.threshold)} have to>"
+        )
+
+
+class Play:
+    """A function from a perturbation to what came of it: always the same, episodes being played once and recorded."""
+
+    def __init__(self, session: Session, cell: Cell) -> None:
+        self._session, self._cell = session, cell
+
+    @cached_property
+    def threshold(self) -> float:
+        """The success rate that counts as holding; skips the test of a model that solves nothing unperturbed."""
+        trials = trials_of(self._session, self._cell)
+        return threshold(_refuse_hopeless(trials, self._session.settings.share), self._session.settings.share)
+
+    def __call__(self, perturbation: Perturbation) -> Played:
+        """Play episodes under a perturbation until it is decided whether the model holds."""
+        limit = self.threshold
+        judgement = judge(trials_of(self._session, self._cell), Point.of(perturbation), limit)
+        return Played(perturbation, judgement, limit)
+
+
+def trials_of(session: Session, cell: Cell) -> LedgerTrials:
+    """The trials of a model on a benchmark, one for all items of a process."""
+    held = session.config.stash.setdefault(_TRIALS, {})
+    key = f"{cell.card.name}-{cell.benchmark.name}"
+    if key not in held:
+        held[key] = LedgerTrials(session, cell)
+    return held[key]
+
+
+def without_deadline(item: pytest.Item) -> None:
+    """Let a hypothesis test that plays episodes take the time they take.
+
+    hypothesis' deadline is 200 ms by default, and a test that is slow when played and fast from the ledger is to it a
+    flaky one; its explain phase plays hundreds of episodes to annotate the example.
+    """
+    test = getattr(item, "obj", None)
+    own = getattr(test, "_hypothesis_internal_use_settings", None)
+    if own is None:
+        return
+    from hypothesis import Phase, settings
+
+    phases = tuple(phase for phase in own.phases if phase is not Phase.explain)
+    target: Any = getattr(test, "__func__", test)
+    target._hypothesis_internal_use_settings = settings(own, deadline=None, phases=phases)
+
+
+def _refuse_hopeless(trials: LedgerTrials, share: float) -> float:
+    """Return the unperturbed rate by which thresholds go; skip a model that has nothing to lose."""
+    rate = unperturbed(trials, KNOWN_BY)
+    if not rate:
+        pytest.skip(
+            f"none of {KNOWN_BY} unperturbed episodes succeeds: there is nothing that a perturbation could break"
+        )
+    return rate
+
+
+def _frontier_report(
+    session: Session, test: AxisTest, measured: Measured, accepted: Mapping[str, Any] | None
+) -> FrontierReport:
+    axis, cell = test.axis, test.cell
+    crossing = measured.crossing
+    start = axis.value(0)
+    near, place, far = (axis.place(step) for step in (crossing.low, crossing.estimate, crossing.high))
+    low, high = sorted((near, far))
+    held = None
+    if accepted is not None:
+        bounds = {key: float(accepted[key]) for key in ("low", "estimate", "high")}
+        held = Interval(**bounds, beyond=bool(accepted.get("beyond")))
+    outcome = "measured" if held is None else "fail" if _nearer((near, far), held, start) else "pass"
+    return FrontierReport(
+        model=cell.card.name,
+        benchmark=cell.benchmark.name,
+        checkpoint=session.checkpoint(cell).fingerprint,
+        axis=axis.name,
+        dimension=str(axis.dimension),
+        unit=axis.unit,
+        outcome=outcome,  # type: ignore[arg-type]
+        share=session.settings.share,
+        rate=measured.rate,
+        start=start,
+        end=axis.value(axis.steps),
+        found=Interval(low, place, high, not measured.found),
+        episodes=measured.episodes,
+        points=tuple((axis.value(step), successes, played) for step, successes, played in measured.points),
+        accepted=held,
+    )
+
+
+def _nearer(now: tuple[float, float], accepted: Interval, start: float) -> bool:
+    """Whether the whole interval lies nearer to no change than the whole accepted one."""
+    return max(abs(value - start) for value in now) < min(abs(value - start) for value in (accepted.low, accepted.high))
+
+
+def _fuzz_report(session: Session, test: SpaceTest, hunted: Hunted, trials: LedgerTrials) -> FuzzReport:
+    report = FuzzReport(
+        model=test.cell.card.name,
+        benchmark=test.cell.benchmark.name,
+        what=test.name,
+        outcome="pass",
+        rate=hunted.rate,
+        threshold=hunted.threshold,
+        candidates=hunted.candidates,
+        replayed=hunted.replayed,
+        episodes=hunted.episodes,
+        known=hunted.known,
+    )
+    found = hunted.found
+    if found is None:
+        return report
+    episode = _failing_episode(session, trials, found)
+    return replace(
+        report,
+        outcome="fail",
+        first=repr(hunted.first),
+        mildest=repr(found.perturbation),
+        severity=found.perturbation.severity,
+        perturbation=json.dumps(found.failing.to_json()),
+        at_it=_tally(found.at_it),
+        below=repr(found.below),
+        below_it=_tally(found.below_it),
+        unperturbed=_tally(found.unperturbed),
+        episode=episode,
+        **_files(session, test, trials, episode),
+    )
+
+
+def _tally(judgement: Judgement) -> Tally:
+    return Tally(judgement.successes, judgement.played)
+
+
+def _failing_episode(session: Session, trials: LedgerTrials, found: Mildest) -> int | None:
+    played = trials.episodes(Point.of(found.perturbation)).values()
+    return next((one for one in sorted(played) if session.ledger.episode(one).record.success is False), None)
+
+
+def _files(session: Session, test: SpaceTest, trials: LedgerTrials, episode: int | None) -> dict[str, Any]:
+    """Show the failing episode's scene without and with the perturbation, and the episode; nothing without cameras."""
+    if episode is None:
+        return {}
+    stored = session.ledger.episode(episode)
+    benchmark = test.cell.benchmark
+    perturbed = replay.recorded_task(stored, benchmark)
+    folder = session.ledger_path.parent / "found"
+    try:
+        images = _pictures(test.cell, trials, [replace(perturbed, extra=None), perturbed])
+        if not images:
+            return {}
+        import imageio.v3
+
+        folder.mkdir(exist_ok=True)
+        paths = {name: folder / f"{test.id}-{episode}-{name}.png" for name in ("before", "after")}
+        for path, image in zip(paths.values(), images, strict=True):
+            imageio.v3.imwrite(path, image)
+        paths["video"] = folder / f"{test.id}-{episode}.mp4"
+        replay.replay(stored, benchmark, paths["video"])
+    except (RobustnessError, ImportError):
+        # What was found stands without its pictures.
+        return {}
+    return {name: str(path) for name, path in paths.items() if path.exists()}
+
+
+def _pictures(cell: Cell, trials: LedgerTrials, tasks: list[Task]) -> list[Image]:
+    return replay.picture(cell.benchmark, cell.profile, trials.protocol, tasks)

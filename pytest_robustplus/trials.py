@@ -1,0 +1,114 @@
+"""Episodes under generated perturbations: played once, remembered by the ledger across runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fnmatch import fnmatch
+
+from pytest_robustplus.benchmarks.contract import Generative, Task
+from pytest_robustplus.cells import Cell
+from pytest_robustplus.errors import BadInputError, RobustnessError
+from pytest_robustplus.fuzz.points import Point
+from pytest_robustplus.ledger import AuditKey
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.playing import Player
+from pytest_robustplus.population import digest
+from pytest_robustplus.session import Session
+from pytest_robustplus.verdict.order import order, order_seed
+
+# The order of base tasks is one for all checkpoints, so that their frontiers are measured on the same episodes.
+_ORDER = {"dimension": "generated", "checkpoint": "any"}
+# A bound on what is stored of a point, which the ledger wants to know; nothing ever asks for so many.
+_TOTAL = 100_000
+
+
+class LedgerTrials:
+    """Outcomes of one model's episodes by point and number, from the ledger or played now and recorded there.
+
+    Episode ``number`` is always of the same base task and initial state. An episode that could not be played raises the
+    same error whenever it is asked for again, so that nothing that asks sees an outcome change.
+    """
+
+    def __init__(self, session: Session, cell: Cell) -> None:
+        self.cell = cell
+        self.played = 0
+        self._session = session
+        self._player = Player(session, cell)
+        self.tasks = base_tasks(cell, session.settings.tasks)
+        self._audits: dict[str, int] = {}
+        self._known: dict[str, dict[int, bool]] = {}
+        self._broken: dict[tuple[str, int], RobustnessError] = {}
+
+    @property
+    def protocol(self) -> dict[str, str]:
+        """How episodes are played."""
+        return dict(self._player.protocol)
+
+    def task(self, point: Point, number: int) -> Task:
+        """What is played as episode ``number`` of a point."""
+        perturbation = point.at(number)
+        return replace(self.tasks[number % len(self.tasks)], extra=None if perturbation.is_identity else perturbation)
+
+    def outcome(self, point: Point, number: int) -> bool:
+        """Whether episode ``number`` succeeds under ``point``; raises what makes it unplayable."""
+        key = point.name, number
+        if key in self._broken:
+            raise self._broken[key]
+        known = self._outcomes(point)
+        if number not in known:
+            audit = self._audits[point.name]
+            try:
+                self._player.play(audit, number, self.task(point, number))
+            except RobustnessError as error:
+                self._broken[key] = error
+                raise
+            self.played += 1
+            # Another worker may have finished it first; what the ledger holds is the outcome.
+            known.update(self._session.ledger.outcomes(audit))
+        return known[number]
+
+    def episodes(self, point: Point) -> dict[int, int]:
+        """The ledger's episode by number, for those of a point that were played."""
+        self._outcomes(point)
+        stored = self._session.ledger.episodes(self._audits[point.name])
+        return {episode.position: episode.id for episode in stored if episode.record.success is not None}
+
+    def _outcomes(self, point: Point) -> dict[int, bool]:
+        if point.name not in self._audits:
+            cell = self.cell
+            # Never concluded, so that every later run takes it up again.
+            key = AuditKey(
+                model=cell.card.name,
+                benchmark=cell.benchmark.name,
+                dimension="generated",
+                checkpoint=self._session.checkpoint(cell).fingerprint,
+                protocol=digest([repr(cell.profile), self.protocol, self._session.salt]),
+                population=digest([point.name, [task.name for task in self.tasks]]),
+            )
+            seed = order_seed(benchmark=cell.benchmark.name, **_ORDER)
+            state = self._session.ledger.open_audit(key, run=self._session.run, total=_TOTAL, order_seed=seed)
+            self._audits[point.name] = state.id
+            self._known[point.name] = self._session.ledger.outcomes(state.id)
+        return self._known[point.name]
+
+
+def base_tasks(cell: Cell, patterns: tuple[str, ...]) -> list[Task]:
+    """The unperturbed tasks that episodes are played on, in their order; raises ``BadInputError`` for none."""
+    listed = [t for t in cell.benchmark.tasks() if t.dimension is Dimension.ORIGINAL and t.suite in cell.suites]
+    chosen = [
+        task
+        for task in listed
+        if not task.blocked and (not patterns or any(fnmatch(task.name, pattern) for pattern in patterns))
+    ]
+    if not chosen:
+        raise BadInputError(
+            f"{cell.benchmark.title}: none of its {len(listed):,} unperturbed tasks in {', '.join(cell.suites)} can be"
+            f" played and matches {' or '.join(patterns) or '*'}. Choose others by --robust-task or --robust-suite."
+        )
+    places = order([task.name for task in chosen], benchmark=cell.benchmark.name, **_ORDER)
+    return [chosen[place] for place in places]
+
+
+def generated(cell: Cell) -> tuple[Dimension, ...]:
+    """The dimensions in which a cell's benchmark generates perturbations; none where it cannot."""
+    return cell.benchmark.generates if isinstance(cell.benchmark, Generative) else ()

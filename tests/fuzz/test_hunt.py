@@ -1,0 +1,166 @@
+"""Searching, simplifying and walking, on policies whose breaking point is known."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.fuzz.axes import UNPERTURBED, axes
+from pytest_robustplus.fuzz.files import add_to_corpus, read_corpus
+from pytest_robustplus.fuzz.frontier import frontier
+from pytest_robustplus.fuzz.hunt import hunt
+from pytest_robustplus.fuzz.mildest import simplest, way
+from pytest_robustplus.fuzz.points import BudgetSpent, Point, Purse
+from pytest_robustplus.fuzz.search import directed
+from pytest_robustplus.fuzz.space import SPACES, Spaces
+from pytest_robustplus.perturbations import (
+    PERTURBATIONS,
+    Camera,
+    Combined,
+    Dimension,
+    Distractor,
+    Layout,
+    Noise,
+    Perturbation,
+    Robot,
+    part,
+)
+
+
+class Policy:
+    """Succeeds in every episode where ``breaks`` says no."""
+
+    def __init__(self, breaks: Callable[[Perturbation], bool]) -> None:
+        self.breaks = breaks
+        self.asked: list[tuple[str, int]] = []
+
+    def outcome(self, point: Point, number: int) -> bool:
+        self.asked.append((point.name, number))
+        return not self.breaks(point.at(number))
+
+
+def dims(*dimensions: Dimension) -> Spaces:
+    return Spaces(tuple(SPACES[dimension] for dimension in dimensions))
+
+
+def test_the_mildest_of_a_sharp_border_is_its_first_step() -> None:
+    hunted = hunt(Policy(lambda p: abs(part(p, Camera).azimuth) >= 24), dims(Dimension.CAMERA), share=0.5, budget=250)
+    assert hunted.found is not None
+    assert abs(part(hunted.found.perturbation, Camera).azimuth) == pytest.approx(24, abs=1)
+    assert hunted.found.failing == Camera(azimuth=part(hunted.found.failing, Camera).azimuth)
+    assert hunted.episodes <= 250
+    assert hunted.found.unperturbed.successes == hunted.found.unperturbed.played
+
+
+def test_of_several_dimensions_only_the_guilty_are_kept() -> None:
+    guilty = lambda p: part(p, Noise).level >= 2 and part(p, Robot).radius >= 0.2  # noqa: E731
+    spaces = dims(Dimension.CAMERA, Dimension.ROBOT, Dimension.NOISE)
+    hunted = hunt(Policy(guilty), spaces, share=0.5, budget=400)
+    assert hunted.found is not None
+    assert {single.dimension for single in hunted.found.perturbation.parts} == {Dimension.ROBOT, Dimension.NOISE}
+
+
+def test_a_known_case_is_replayed_before_anything_is_drawn() -> None:
+    policy = Policy(lambda p: part(p, Noise).level > 3)
+    known = [Noise("fog", 1.0), Noise("glass", 4.0)]
+    hunted = hunt(policy, dims(Dimension.NOISE), share=0.5, budget=200, known=known)
+    assert (hunted.first, hunted.known, hunted.replayed, hunted.candidates) == (known[1], True, 2, 0)
+
+
+def test_equal_hunts_ask_for_equal_episodes_within_the_budget() -> None:
+    one, other = (Policy(lambda p: p.severity > 0.4) for _ in range(2))
+    for policy in (one, other):
+        hunt(policy, dims(*PERTURBATIONS), share=0.5, budget=120)
+    assert one.asked == other.asked
+    assert len(set(one.asked)) == len(one.asked) <= 120
+
+
+def test_a_policy_that_holds_costs_its_budget_and_no_more() -> None:
+    policy = Policy(lambda _: False)
+    hunted = hunt(policy, dims(Dimension.LIGHT), share=0.5, budget=50)
+    assert hunted.found is None
+    assert hunted.first is None
+    assert len(policy.asked) <= 50
+
+
+def test_a_policy_that_solves_nothing_is_not_hunted() -> None:
+    hunted = hunt(Policy(lambda _: True), dims(Dimension.LIGHT), share=0.5, budget=50)
+    assert (hunted.rate, hunted.candidates, hunted.found) == (0.0, 0, None)
+
+
+def test_a_purse_counts_distinct_episodes() -> None:
+    purse = Purse(Policy(lambda _: False), 2)
+    for _ in range(3):
+        assert purse.outcome(UNPERTURBED, 0)
+    purse.outcome(UNPERTURBED, 1)
+    assert (purse.spent, purse.left) == (2, 0)
+    with pytest.raises(BudgetSpent):
+        purse.outcome(UNPERTURBED, 2)
+
+
+def test_the_simplest_needs_what_it_has() -> None:
+    crowded = Layout(dx=0.05, dy=0.03, yaw=20.0, distractors=(Distractor(1, 0.0, 0.0),))
+    policy = Policy(lambda p: part(p, Layout).dx > 0.04)
+    assert simplest(Purse(policy, 200), Combined(crowded, Noise("fog", 2.0)), 0.5) == Layout(dx=0.05)
+
+
+def test_the_way_has_the_steps_of_its_longest_parameter() -> None:
+    assert way(Camera(azimuth=30.0, yaw=2.0)) == 30
+    assert way(Noise("fog", 4.0)) == 40
+    assert way(Layout(distractors=(Distractor(1, 0.0, 0.0),) * 7)) == 7
+
+
+def test_search_finds_a_narrow_failure() -> None:
+    policy = Policy(lambda p: abs(part(p, Camera).azimuth) > 40 and part(p, Camera).yaw > 5)
+    space = Spaces((SPACES[Dimension.CAMERA].only("azimuth", "yaw", "roll"),))
+    steps = directed(Purse(policy, 300), lambda place: Point.of(space.build(place)), space.width, 0.5)
+    found = next(filter(None, steps))
+    assert not found.judgement.holds
+
+
+def test_every_axis_begins_unperturbed_and_stays_on_its_dimension() -> None:
+    names = [axis.name for axis in axes(PERTURBATIONS)]
+    assert len(set(names)) == len(names)
+    for axis, number in itertools.product(axes(PERTURBATIONS), range(3)):
+        assert axis.point(0) is UNPERTURBED
+        end = axis.point(axis.steps).at(number)
+        assert [single.dimension for single in end.parts] == [axis.dimension]
+        # A shift goes diagonally, where neither of its two parameters goes all the way.
+        assert end.severity == pytest.approx(1.0, abs=0.3), axis.name
+        assert axis.point(axis.steps).at(number) == end
+        assert axis.place(0.5) == pytest.approx((axis.value(0) + axis.value(1)) / 2)
+
+
+def test_a_sharp_frontier_is_known_to_a_step() -> None:
+    (axis,) = (axis for axis in axes([Dimension.ROBOT]) if axis.name == "robot.radius")
+    measured = frontier(Policy(lambda p: part(p, Robot).radius >= 0.2), axis, share=0.5, budget=150)
+    assert axis.place(measured.crossing.estimate) == pytest.approx(0.195, abs=0.012)
+    assert measured.found
+    beyond = frontier(Policy(lambda _: False), axis, share=0.5, budget=150)
+    assert not beyond.found
+    assert beyond.episodes < 150
+
+
+def test_a_corpus_gives_back_what_it_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "corpus" / "mine.json"
+    cases = [
+        {"benchmark": "toy", "model": "steady", "perturbation": perturbation.to_json()}
+        for perturbation in (Camera(azimuth=30.0), Combined(Camera(azimuth=20.0), Noise("fog", 2.0)))
+    ]
+    assert read_corpus(None, "toy", PERTURBATIONS) == read_corpus(path, "toy", PERTURBATIONS) == []
+    assert [add_to_corpus(path, cases), add_to_corpus(path, cases)] == [2, 0]
+    assert read_corpus(path, "toy", [Dimension.CAMERA]) == [Camera(azimuth=30.0)]
+    assert read_corpus(path, "toy", PERTURBATIONS) == [Combined(Camera(azimuth=20.0), Noise("fog", 2.0))]
+    assert read_corpus(path, "other", PERTURBATIONS) == []
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '[{"benchmark": "toy"}]', '[{"perturbation": {"azimuth": 1}}]', "[3]"])
+def test_what_is_no_corpus_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "corpus.json"
+    path.write_text(text)
+    with pytest.raises(BadInputError, match=r"corpus\.json"):
+        read_corpus(path, "toy", [Dimension.CAMERA])
