@@ -63,7 +63,7 @@ def test_the_ends_of_every_range_are_of_severity_one(dimension: Dimension) -> No
             value = (end, 1.0, 1.0) if name == "colour" or name.endswith("_tint") else end
             swap = {"table": 0} if name == "blend" else {}
             assert KINDS[dimension](**{name: value, **swap}).severity == pytest.approx(1.0)
-            assert scale.severity(scale.at(0.3, towards=towards)) == pytest.approx(0.3)
+            assert scale.severity(scale.at(0.3, towards=towards)) == pytest.approx(0.3, abs=1e-5)
 
 
 @pytest.mark.parametrize(
