@@ -182,7 +182,7 @@ def _plots(told: Sequence[CellStory]) -> Iterator[str]:
         for (part, parameter), points in plots.severities(story.episodes).items():
             name = story.result.name
             said = "; ".join(f"{p.severity:g}: {p.successes} of {p.played}" for p in points)
-            caption = f"{name.model}, {name.dimension}: {part or 'all'}"
+            caption = f"{name.model}, {name.dimension}: {part or 'all'}, {parameter.replace('_', ' ')}"
             yield _figure(plots.severity_plot(parameter, points), caption, said, _data(story))
     yield "</div><h2>History</h2><p class='note'>The last verdicts in this ledger, oldest first; this run is the last."
     yield "</p><div class='grid'>"
