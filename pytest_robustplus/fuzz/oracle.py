@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pytest_robustplus.fuzz.points import Point, Trials
-from pytest_robustplus.verdict.sequential import MOST, holds
+from pytest_robustplus.verdict.sequential import holds
 
 # Below and above these, a rate leaves nothing to fall short of.
 LEAST_THRESHOLD, MOST_THRESHOLD = 0.05, 0.95
@@ -32,10 +32,3 @@ def judge(trials: Trials, point: Point, threshold: float) -> Judgement:
 def threshold(rate: float, share: float) -> float:
     """The success rate that counts as holding, for an unperturbed ``rate`` of which ``share`` may remain."""
     return min(max(rate * share, LEAST_THRESHOLD), MOST_THRESHOLD)
-
-
-def count(trials: Trials, point: Point, episodes: int) -> Judgement:
-    """Successes among the first ``episodes`` of a point; it holds when there is one."""
-    assert episodes <= MOST
-    successes = sum(trials.outcome(point, number) for number in range(episodes))
-    return Judgement(successes > 0, successes, episodes)

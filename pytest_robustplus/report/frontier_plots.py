@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from pytest_robustplus.report.plots import Point, errorbars, figure, percent_axis
+from pytest_robustplus.report.plots import figure, percent_axis
 from pytest_robustplus.report.probe import FrontierReport
 
 _EPISODES, _NOW, _THEN = "#0969da", "#cf222e", "#57606a"
@@ -15,10 +15,9 @@ def axis_plot(report: FrontierReport) -> str:
     """Draw success along an axis, the frontier with its interval and, grey, the accepted one."""
     with figure(3.3, 2.3) as drawing:
         axes = drawing.axes
-        places = [value for value, _, _ in report.points]
-        errorbars(axes, places, [Point(value, s, n) for value, s, n in report.points], _EPISODES)
-        for value, _, played in report.points:
-            axes.text(value, 1, str(played), ha="center", fontsize=5, color=_THEN)
+        # A staircase stands on many neighbouring steps: the more episodes, the larger the point.
+        for value, successes, played in report.points:
+            axes.plot(value, 100 * successes / played, "o", color=_EPISODES, ms=1 + played**0.5, alpha=0.6, mew=0)
         if not report.found.beyond:
             axes.axvspan(report.found.low, report.found.high, color=_NOW, alpha=0.15, lw=0)
             axes.axvline(report.found.estimate, color=_NOW, lw=1.2)
@@ -26,7 +25,7 @@ def axis_plot(report: FrontierReport) -> str:
             axes.axvline(report.accepted.estimate, color=_THEN, lw=1.2, ls="--")
         axes.axhline(100 * report.share * report.rate, color=_THEN, lw=0.8, ls=":")
         axes.set_xlim(*sorted((report.start, report.end)))
-        axes.set_xlabel(f"{report.axis.rstrip('+-')}{f',{report.unit}' if report.unit else ''}")
+        axes.set_xlabel(f"{report.axis.rstrip('+-')}{f', {report.unit.strip()}' if report.unit else ''}")
         percent_axis(axes)
     return drawing.svg
 

@@ -29,7 +29,7 @@ def sections(found: Sequence[Probe]) -> Iterator[str]:
     hunts = [probe for probe in found if isinstance(probe, FuzzReport)]
     if frontiers:
         yield "<h2>Frontiers</h2><p class='note'>Where success has fallen to a share of its unperturbed rate, with its"
-        yield "95 % interval. Points are episodes played, with Wilson's interval and their number.</p>"
+        yield "95 % interval; dashed the accepted one. Points are steps with episodes, larger where more.</p>"
         yield "<div class='scroll'><table><thead><tr><th>model<th>axis<th>frontier<th>accepted<th>unperturbed"
         yield "<th>episodes<th>verdict</tr></thead><tbody>"
         yield from map(_row, frontiers)

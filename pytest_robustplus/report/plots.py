@@ -60,7 +60,7 @@ def severity_plot(name: str, points: Sequence[Point]) -> str:
     """Draw success against a severity."""
     with figure(3.3, 2.3) as drawing:
         axes = drawing.axes
-        errorbars(axes, [p.severity for p in points], points, "#0969da")
+        _errorbars(axes, [p.severity for p in points], points, "#0969da")
         for point in points:
             axes.text(point.severity, 2, str(point.played), ha="center", fontsize=6, color=_BASELINE)
         axes.set_xlabel(_unit(name))
@@ -139,8 +139,7 @@ class figure:  # noqa: N801 - reads as a verb where it is used
         self.svg = text[text.index("<svg") :]
 
 
-def errorbars(axes: Axes, places: Sequence[float], points: Sequence[Point], colour: str) -> None:
-    """Draw rates joined by a line, each with its interval."""
+def _errorbars(axes: Axes, places: Sequence[float], points: Sequence[Point], colour: str) -> None:
     axes.plot(places, [100 * point.rate for point in points], "o-", color=colour, ms=4, lw=1)
     for place, point in zip(places, points, strict=True):
         low, high = point.interval()
