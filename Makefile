@@ -4,7 +4,7 @@ PYTHON ?= $(shell for v in python3.11 python3.12 python3; do \
 RUN := .venv/bin/
 ARGS ?=
 
-.PHONY: evaluate test check install perf clean
+.PHONY: evaluate test check install perf conformance clean
 
 evaluate: install  ## Play the embedded default: a small audit of every dimension, about five minutes on two cores.
 	$(RUN)pytest suites/libero_plus $(ARGS)
@@ -27,7 +27,14 @@ install: .venv/.installed
 	touch $@
 
 perf: install  ## Measure speed and memory; each script prints its figure last and fails when its bound is missed.
-	for script in perf/*.py; do echo "== $$script"; $(RUN)python $$script || exit 1; done
+	for script in $(filter-out perf/peers.py,$(wildcard perf/*.py)); do echo "== $$script"; $(RUN)python $$script || exit 1; done
+
+conformance: install  ## Play against the real openpi-client, vla-eval and lerobot, and each dialect; about 3 GB, removed again.
+	$(RUN)python tests/conformance/fuzz_decoders.py
+	$(RUN)python tests/conformance/dialects.py
+	tests/conformance/openpi_flax.sh
+	tests/conformance/vla_eval.sh
+	tests/conformance/lerobot.sh
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

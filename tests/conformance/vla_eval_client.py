@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,17 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "policies" / "transports"))
 
 from policy_servers import observed, request
+from whole_episode import play, short
 
 from pytest_robustplus.errors import PolicyError
 from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.policies.transports.vla_eval import VlaEval
 
 STEPS = 8
+EPISODE_STEPS = 60
 
 
-def main(port: int) -> None:
+def main(port: int, folder: Path) -> None:
     policy = VlaEval(request(f"ws://127.0.0.1:{port}?loading_s=60&answer_s=20", Profile()))
     print("it says", dict(policy.metadata))
     for slot in (0, 1):
@@ -42,7 +45,16 @@ def main(port: int) -> None:
     policy.act([observed()])
     policy.close()
     print(f"vla-eval: {len(policy.timings)} observations answered as they should be")
+    # The server keeps the chunk, so it has to see every step.
+    table = {"policy": f"vla-eval:ws://127.0.0.1:{port}", "profile": short(EPISODE_STEPS, replan=1)}
+    record = play({"vla_eval": table}, folder)["vla_eval"].record
+    assert (record.steps, record.inferences) == (EPISODE_STEPS, EPISODE_STEPS)
+    # It answers figures that count up to STEPS - 1 within a chunk.
+    assert record.actions is not None
+    rises = np.diff(record.actions[:, 0]).reshape(-1)
+    np.testing.assert_allclose(rises[np.arange(1, EPISODE_STEPS) % STEPS != 0], 1, rtol=1e-3)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as place:
+        main(int(sys.argv[1]), Path(place))

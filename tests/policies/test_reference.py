@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from whole_episode import play
 
 from pytest_robustplus.models.cards import load_cards
 from pytest_robustplus.policies.contract import Observation
@@ -68,3 +70,12 @@ def test_a_chunk_takes_little_time_on_one_core() -> None:
         times.append(perf_counter() - start)
     # 17 ms measured on an idle core; a crowded machine must not fail the test.
     assert min(times) < 0.15
+
+
+def test_it_solves_a_task_through_the_plugin(tmp_path: Path) -> None:
+    """As a user plays it: ``--robust-model=reference``, one whole episode of real LIBERO with pictures."""
+    record = play({"reference": {}}, tmp_path, suite="libero_object")["reference"].record
+    assert record.success
+    assert record.actions is not None
+    assert record.inferences == -(-record.steps // 8)
+    assert set(np.unique(record.actions[:, 6])) <= {-1.0, 1.0}

@@ -1,96 +1,70 @@
-"""A whole episode of a real LIBERO task over the wire: a demonstration, sent action by action, must solve it."""
+"""A whole episode of a real LIBERO task over every dialect: a recorded one, sent through it, must solve the task."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import json_numpy
+import libero_tapes
 import numpy as np
 import pytest
-from policy_servers import act, openpi, request, websocket
+from libero_tapes import Tape
+from policy_servers import NamedBenchmark
 
 from pytest_robustplus.benchmarks import libero_plus
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task
-from pytest_robustplus.models.cards import load_cards
-from pytest_robustplus.models.profile import Profile
-from pytest_robustplus.policies import replay
-from pytest_robustplus.policies.contract import Policy
+from pytest_robustplus.models.cards import Card, card_from_mapping, load_cards
+from pytest_robustplus.policies import replay, specs
+from pytest_robustplus.policies.contract import Observation
 from pytest_robustplus.policies.profiled import Profiled
-from pytest_robustplus.policies.transports.act import Act
-from pytest_robustplus.policies.transports.openpi import OpenPi
-from pytest_robustplus.rollout.episode import Episode, play
+from pytest_robustplus.rollout.episode import play
 
 TASK = find_task("libero_spatial/pick_up_the_black_bowl_on_the_ramekin_and_place_it_on_the_plate#0")
-CARDS = load_cards()
+
+
+class Unlit(LiberoSimulator):
+    """The real physics with black frames: software rendering takes 0.2 s a look, and a tape needs no pictures."""
+
+    def observe(self) -> Observation:
+        return replace(super().observe(), images=dict.fromkeys(("agentview", "wrist"), np.zeros((32, 32, 3), np.uint8)))
 
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[LiberoSimulator]:
-    built = LiberoSimulator(LiberoProtocol(), image_size=256)
+    built = Unlit(LiberoProtocol(), render=False)
     yield built
     built.close()
 
 
 @pytest.fixture(scope="module")
-def demonstration() -> np.ndarray:
+def recorded(simulator: LiberoSimulator) -> Tape:
     bank = replay.load(Path(libero_plus.__file__).with_name("demonstrations.npz"))
-    return bank[replay.key(TASK)]
+    return libero_tapes.recorded(simulator, TASK, bank[replay.key(TASK)])
 
 
-class Tape:
-    """A server's policy that plays a demonstration in chunks, ``replan`` further at each request."""
-
-    def __init__(self, demonstration: np.ndarray, profile: Profile) -> None:
-        self.seen: list[dict[str, Any]] = []
-        hold = np.repeat(demonstration[-1:] * ([0] * 6 + [1]), 300, 0)
-        self._actions = np.concatenate([demonstration, hold]).astype(np.float64)
-        self._chunk, self._replan = profile.chunk, profile.replan
-
-    def __call__(self, message: dict[str, Any]) -> np.ndarray:
-        start = len(self.seen) * self._replan
-        self.seen.append(message)
-        return self._actions[start : start + self._chunk]
+def card(name: str, folder: Path, scheme: str) -> Card:
+    made = card_from_mapping(name, libero_tapes.models(folder)[name], load_cards())
+    return made.over(scheme)
 
 
-def played(simulator: LiberoSimulator, policy: Policy, profile: Profile) -> Episode:
-    return play(simulator, Profiled(policy, profile), TASK, profile)
-
-
-def test_over_openpi(simulator: LiberoSimulator, demonstration: np.ndarray) -> None:
-    profile = CARDS["pi05"].profiles["libero_plus"]
-    tape = Tape(demonstration, profile)
-    with websocket(openpi(lambda message: {"actions": tape(message)})) as url:
-        policy = OpenPi(request(url, profile, "openpi"))
-        episode = played(simulator, policy, profile)
+@pytest.mark.parametrize("name", libero_tapes.SERVERS)
+def test_over(
+    name: str, simulator: LiberoSimulator, recorded: Tape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    with libero_tapes.served(name, recorded.rewound(), tmp_path) as spec:
+        model = card(name, tmp_path, spec.partition(":")[0])
+        profile = model.profiles["libero_plus"]
+        policy = Profiled(specs.build(spec, specs.FACTORIES, model, NamedBenchmark("libero_plus")), profile)
+        poses_from = profile.settle_steps if profile.control == "absolute" else None
+        # One simulator for all: its compiled scene is what takes the time.
+        monkeypatch.setattr(simulator, "_poses_from", poses_from)
+        episode = play(simulator, policy, TASK, profile)
         policy.close()
     assert episode.success
-    np.testing.assert_array_equal(episode.actions, tape._actions[: episode.steps])
-    assert episode.inferences == len(tape.seen) == len(policy.timings) == -(-episode.steps // 5)
-    first = tape.seen[0]
-    assert first["observation/image"].shape == first["observation/wrist_image"].shape == (224, 224, 3)
-    assert first["observation/state"].shape == (8,)
-    assert first["prompt"] == episode.instruction
-
-
-def test_over_act(simulator: LiberoSimulator, demonstration: np.ndarray) -> None:
-    # OpenVLA-OFT answers 0 for a closed gripper and 1 for an open one; the profile turns it into LIBERO's convention.
-    profile = replace(CARDS["openvla_oft"].profiles["libero_plus"], env_seed=LiberoProtocol().env_seed)
-    tape = Tape(demonstration, profile)
-
-    def infer(message: dict[str, Any]) -> tuple[int, str]:
-        chunk = tape(message).copy()
-        chunk[:, -1] = (1 - chunk[:, -1]) / 2
-        return 200, json_numpy.dumps(list(chunk))
-
-    with act(infer) as url:
-        policy = Act(request(url, profile, "oft"))
-        episode = played(simulator, policy, profile)
-        policy.close()
-    assert episode.success
-    np.testing.assert_allclose(episode.actions, tape._actions[: episode.steps])
-    assert episode.inferences == len(tape.seen)
+    assert episode.steps == recorded.steps
+    if profile.control == "delta":
+        np.testing.assert_allclose(episode.actions, recorded.actions[: episode.steps], atol=1e-6)
