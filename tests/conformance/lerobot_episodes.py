@@ -29,6 +29,7 @@ def as_lerobot_asks(folder: Path, seen: Observation, steps: int) -> Any:
     before, after = make_pre_post_processors(policy.config, pretrained_path=str(folder))
     policy.eval()
     policy.reset()
+    torch.manual_seed(1)  # after the loading, which draws weights
     answers = []
     for _ in range(steps):
         batch: dict[str, Any] = {"task": [seen.instruction]}
@@ -44,7 +45,6 @@ def compare(folder: Path, state: int, steps: int) -> None:
     """Our chunk is what lerobot's queue gives out, noise drawn alike."""
     seen = observed(size=256)
     seen = replace(seen, state={"state": np.linspace(-0.5, 0.5, state)})
-    torch.manual_seed(1)
     expected = as_lerobot_asks(folder, seen, steps)
     ours = LeRobot(request(str(folder), Profile()))
     ours.reset(0, seen.instruction)
