@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.cells import Cell
@@ -33,7 +33,8 @@ class Audit:
 
     def __init__(self, session: Session, cell: Cell, baselines: Sequence[Baseline], progress: Progress) -> None:
         self._session, self._cell, self._baselines, self._progress = session, cell, baselines, progress
-        self._checkpoint = session.checkpoint(cell)
+        with session.lease.shared():
+            self._checkpoint = session.checkpoint(cell)
         self._population = Population.of(cell, self._checkpoint.fingerprint, baselines, session.settings.budget)
         if not self._population.tasks:
             raise BadInputError(
@@ -59,6 +60,8 @@ class Audit:
         # Positions at play here and when each began; those to be played once more.
         self._playing: dict[int, str] = {}
         self._again: list[int] = []
+        # The lease of the machine, held while anything is at play here.
+        self._seat = ExitStack()
 
     def decide(self) -> CellReport:
         """Play until the verdict is known and record it; raises what made an episode unplayable."""
@@ -106,12 +109,15 @@ class Audit:
                     return None
         finally:
             executor.abandon()
+            self._seat.close()
         return played
 
     def _hand_out(self, executor: Executor, *, waiting: bool) -> None:
         """Give every idle simulator the next free episode, those to be retried first."""
         ledger, total = self._session.ledger, len(self._population.tasks)
         while executor.free:
+            if self._playing and self._session.lease.wanted():
+                return
             if self._again:
                 position = self._again.pop()
             else:
@@ -123,12 +129,16 @@ class Audit:
                 if block is None:
                     return
                 position = block.start
+            if not self._playing:
+                self._seat.enter_context(self._session.lease.shared())
             self._playing[position] = now()
             executor.start(position, self._population.tasks[position])
 
     def _take(self, outcome: Played) -> None:
         position, started, error = outcome.ticket, self._playing.pop(outcome.ticket), outcome.error
         self._recorder.record(self._state.id, position, self._population.tasks[position], started, outcome)
+        if not self._playing:
+            self._seat.close()
         if error is None:
             return
         # A policy that cannot answer this observation will not answer it the second time either.

@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_robustplus.baselines import Baseline
     from pytest_robustplus.cells import Cell
-    from pytest_robustplus.items import CellTest, CheckTest
+    from pytest_robustplus.items import CellTest, CheckTest, LatencyTest
     from pytest_robustplus.probes import AxisTest, FrontierTest, FuzzTest, Play, SpaceTest
 
 
@@ -29,6 +29,14 @@ def audit(request: pytest.FixtureRequest) -> Callable[[Cell], CellTest]:
     from pytest_robustplus.items import CellTest
 
     return lambda cell: CellTest(cell, request.node)
+
+
+@pytest.fixture
+def latency(request: pytest.FixtureRequest) -> Callable[[Cell], LatencyTest]:
+    """A function from a model to its latency test: ``latency(model).not_slower()`` times calls that infer."""
+    from pytest_robustplus.items import LatencyTest
+
+    return lambda model: LatencyTest(model, request.node)
 
 
 @pytest.fixture

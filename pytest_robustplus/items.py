@@ -1,9 +1,10 @@
-"""Cells and pre-flight checks as pytest items: parametrisation, order, and what their reports say."""
+"""Cells, latencies and pre-flight checks as pytest items: parametrisation, order, and what their reports say."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,14 +17,16 @@ from pytest_robustplus.benchmarks.contract import Check, CheckContext
 from pytest_robustplus.cells import Cell
 from pytest_robustplus.errors import BadInputError, CheckFailedError, CheckSkipped, RobustnessError
 from pytest_robustplus.outputs import cell_property
-from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.figures import paragraph, percent
+from pytest_robustplus.report.latency import PROPERTY as LATENCY
+from pytest_robustplus.report.latency import control
+from pytest_robustplus.report.latency import paragraph as latency_paragraph
 from pytest_robustplus.report.progress import Silent, progress
 from pytest_robustplus.session import Session, session_of
 from pytest_robustplus.workers import UNABLE, WORDS, helpers, is_helper
 
 _REFUSED: pytest.StashKey[BadInputError] = pytest.StashKey()
-_REPORT: pytest.StashKey[CellReport] = pytest.StashKey()
+_STORY: pytest.StashKey[str] = pytest.StashKey()
 _ERROR = "unplayable"
 # Other workers run the checks in front of a cell in seconds; a model may take minutes to load.
 CHECKS_S = 120.0
@@ -64,17 +67,52 @@ class CellTest:
             Audit(session, self.cell, baselines, Silent()).help()
             pytest.skip("helped")
         report = Audit(session, self.cell, baselines, progress(self.item.config, session.settings.progress)).decide()
-        self.item.stash[_REPORT] = report
+        self.item.stash[_STORY] = paragraph(
+            report, f"{report.dimension} of {report.model} on {self.cell.benchmark.title}"
+        )
         self.item.user_properties.extend(report.properties())
         if report.outcome == "measured":
             pytest.skip(f"measured {percent(report.rate)} of {report.played}; there is no baseline to hold it against")
         return report.outcome == "pass"
 
 
+@dataclass(frozen=True, slots=True)
+class LatencyTest:
+    """A model in the hands of a latency test; ``cell`` stands for all of that model's cells on the benchmark."""
+
+    cell: Cell
+    item: pytest.Item
+
+    def not_slower(self, allowed: float = 0.10) -> bool:
+        """Time the model and say whether it is at most ``allowed`` slower than each of what it is held against.
+
+        With nothing to hold it against the test is skipped with the figures: measured, not passed. Raises
+        ``RobustnessError`` when the policy could not be reached or answered.
+        """
+        from pytest_robustplus.timing import time_model
+        from pytest_robustplus.verdict.latency import LatencyPlan
+
+        session = session_of(self.item.config)
+        _skip_unavailable(self.cell)
+        if self.cell.card.family == "script":
+            pytest.skip(f"{self.cell.card.title} is a script and infers nothing")
+        timed = frozenset(cell.card.name for cell in _timed(self.item.session.items, self.cell.benchmark.name))
+        report = time_model(session, self.cell, LatencyPlan(allowed=allowed), timed)
+        self.item.stash[_STORY] = latency_paragraph(report, self.cell.benchmark.title)
+        self.item.user_properties.extend(report.properties())
+        if report.outcome == "measured":
+            pytest.skip(
+                f"measured {report.p50_ms:.1f} ms an inference, {control(report)}; there is nothing to hold it against"
+            )
+        return report.outcome == "pass"
+
+
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Give a marked test one item per cell, or per pre-flight check of each model."""
     marker = metafunc.definition.get_closest_marker("robustness")
-    if marker is None or not {"cell", "check", "axis", "space", "play"} & set(metafunc.fixturenames):
+    asked = set(metafunc.fixturenames)
+    wanted = {"cell", "check", "axis", "space", "play"} & asked
+    if marker is None or not (wanted or asked >= {"model", "latency"}):
         return
     try:
         cells = session_of(metafunc.config).cells(*marker.args)
@@ -88,6 +126,10 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("cell", [*(pytest.param(cell, id=cell.id) for cell in cells), *shared])
         return
     models = {cell.card.name: cell for cell in cells}
+    if "latency" in asked:
+        names = [f"{cell.card.name}-{cell.benchmark.name}" for cell in models.values()]
+        metafunc.parametrize("model", list(models.values()), ids=names)
+        return
     if _parametrize_probes(metafunc, list(models.values())):
         return
     checks = [CheckTest(cell, check) for cell in models.values() for check in cell.benchmark.checks()]
@@ -128,11 +170,29 @@ def refuse_bad_input(config: pytest.Config) -> None:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Let pre-flight checks run first and helpers last; otherwise keep the order."""
+    """Let pre-flight checks run first, then latencies, helpers last; otherwise keep the order.
+
+    Of the latencies that one goes first which others are held against.
+    """
     for item in items:
         if "play" in getattr(item, "fixturenames", ()):
             probes.without_deadline(item)
-    items.sort(key=lambda item: 0 if "check" in getattr(item, "fixturenames", ()) else 2 if is_helper(item) else 1)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if "check" in getattr(item, "fixturenames", ()):
+        return 0
+    if timed := _timed([item]):
+        latencies = session_of(item.config).baselines.latencies
+        return 1 if timed[0].card.baseline in {row.relative_to for row in latencies} else 2
+    return 4 if is_helper(item) else 3
+
+
+def _timed(items: Iterable[pytest.Item], benchmark: str = "") -> list[Cell]:
+    """The models whose latency these items test, each as one of its cells."""
+    found = (item.callspec.params.get("model") for item in items if hasattr(item, "callspec"))
+    return [cell for cell in found if isinstance(cell, Cell) and benchmark in ("", cell.benchmark.name)]
 
 
 def run_check(test: CheckTest, item: pytest.Item) -> str:
@@ -149,10 +209,11 @@ def run_check(test: CheckTest, item: pytest.Item) -> str:
 def _check(session: Session, test: CheckTest) -> str:
     cell = test.cell
     try:
-        context = CheckContext(
-            session.simulator(cell), session.checkpoint(cell).policy, cell.profile, session.playable(cell)
-        )
-        seen = test.check.run(context)
+        with session.lease.shared():
+            context = CheckContext(
+                session.simulator(cell), session.checkpoint(cell).policy, cell.profile, session.playable(cell)
+            )
+            seen = test.check.run(context)
     except Exception as error:
         passed = isinstance(error, CheckSkipped)
         session.ledger.record_check(session.run, *_model(cell), test.check.name, passed, str(error))
@@ -177,13 +238,12 @@ def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestR
         if not isinstance(error, CheckFailedError):
             report.user_properties.append((_ERROR, type(error).__name__))
     report.user_properties.extend(cell_property(item))
-    probed = item.stash.get(probes.PARAGRAPH, None)
-    if probed is not None and report.when == "call" and isinstance(error, AssertionError):
-        report.longrepr = probed
-    found = item.stash.get(_REPORT, None)
-    if found is not None and report.when == "call" and isinstance(error, AssertionError):
-        benchmark = session_of(item.config).benchmarks[found.benchmark]
-        report.longrepr = paragraph(found, f"{found.dimension} of {found.model} on {benchmark.title}")
+    if timed := _timed([item]):
+        report.user_properties.append((LATENCY, json.dumps([timed[0].card.name, timed[0].benchmark.name])))
+    for key in (probes.PARAGRAPH, _STORY):
+        story = item.stash.get(key, None)
+        if story is not None and report.when == "call" and isinstance(error, AssertionError):
+            report.longrepr = story
     return report
 
 

@@ -18,8 +18,9 @@ from pytest_robustplus.errors import BadInputError, RobustnessError
 from pytest_robustplus.frontiers import accept_frontiers
 from pytest_robustplus.fuzz.files import add_to_corpus
 from pytest_robustplus.ledger import Ledger
+from pytest_robustplus.report.latency import LatencyResult, measured, result_of
 from pytest_robustplus.report.probe import FrontierReport, Probe, probes
-from pytest_robustplus.report.run import PROPERTY, CellResult, Results
+from pytest_robustplus.report.run import PROPERTY, CellResult, Results, reason
 from pytest_robustplus.session import session_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Outputs:
         self._config = config
         self._results = Results()
         self._probes: list[Probe] = []
+        self._latencies: dict[str, LatencyResult] = {}
         self._said: list[tuple[str, bool]] = []
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -54,6 +56,8 @@ class Outputs:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if not _HELPER.search(report.nodeid):
             self._results.add(report)
+            if (latency := result_of(report, reason(report))) is not None:
+                self._latencies[report.nodeid] = latency
         if report.when == "call":
             self._probes += probes(report.user_properties)
 
@@ -61,7 +65,7 @@ class Outputs:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         cells = self._results.cells()
         # A worker of pytest-xdist sees only its own cells; a run of other tests has nothing to report.
-        nothing = not cells and not self._probes
+        nothing = not cells and not self._probes and not self._latencies
         if hasattr(self._config, "workerinput") or nothing or self._config.option.collectonly:
             return
         try:
@@ -80,7 +84,7 @@ class Outputs:
         session = session_of(self._config)
         settings = session.settings
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if cells and (summary or settings.markdown):
+        if (cells or self._latencies) and (summary or settings.markdown):
             self._write_markdown(cells, summary)
         self._write_corpus()
         self._accept_frontiers()
@@ -89,7 +93,7 @@ class Outputs:
         with Ledger.open(session.ledger_path, verify=False) as ledger:
             if settings.json or settings.html:
                 self._write_document(cells, ledger)
-            if cells:
+            if cells or self._latencies:
                 self._accept(cells, ledger)
 
     def _write_corpus(self) -> None:
@@ -115,7 +119,7 @@ class Outputs:
         from pytest_robustplus.report.markdown import markdown
 
         session = session_of(self._config)
-        text = markdown(cells, session.benchmarks)
+        text = markdown(cells, session.benchmarks, list(self._latencies.values()))
         if session.settings.markdown:
             self._save(session.settings.markdown, text)
         if summary:
@@ -127,17 +131,21 @@ class Outputs:
         from pytest_robustplus.report.document import document, stories
 
         session = session_of(self._config)
-        told = stories(cells, ledger)
+        told, latencies = stories(cells, ledger), list(self._latencies.values())
         runs = {story.episodes[-1].run for story in told if story.episodes}
+        if latencies:
+            runs.add(session.run)
         run = next((run for run in reversed(ledger.runs()) if run.run in runs), None)
-        if session.settings.json and cells:
-            written = json.dumps(document(told, session.benchmarks, run), indent=1, ensure_ascii=False, allow_nan=False)
+        if session.settings.json and (cells or latencies):
+            content = document(told, session.benchmarks, run, latencies)
+            written = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
             self._save(session.settings.json, written + "\n")
         if session.settings.html:
             from pytest_robustplus.report.html import page
 
             videos = self._videos(told, ledger, session.settings.html_videos)
-            self._save(session.settings.html, page(told, session.benchmarks, run, videos, self._probes))
+            text = page(told, session.benchmarks, run, videos, self._probes, latencies)
+            self._save(session.settings.html, text)
 
     def _videos(self, told: Sequence[CellStory], ledger: Ledger, wanted: int) -> dict[int, bytes]:
         """Play failing episodes again for the page, one of each cell before a second of any."""
@@ -175,20 +183,19 @@ class Outputs:
 
     def _accept(self, cells: list[CellResult], ledger: Ledger) -> None:
         from pytest_robustplus.accept import DEFAULT, accept
+        from pytest_robustplus.latency.accepting import accept_latencies
 
         session = session_of(self._config)
         place = session.settings.accept
         if place is None:
             return
-        written = accept(
-            cells,
-            ledger,
-            session.benchmarks,
-            root=self._config.rootpath,
-            file=None if place == DEFAULT else self._config.invocation_params.dir / place,
-            partial=session.settings.accept_partial,
-        )
-        self._said += [(accepted.text, False) for accepted in written]
+        root, file = self._config.rootpath, None if place == DEFAULT else self._config.invocation_params.dir / place
+        timed = measured(self._latencies.values())
+        if cells:
+            partial = session.settings.accept_partial
+            written = accept(cells, ledger, session.benchmarks, root=root, file=file, partial=partial)
+            self._said += [(accepted.text, False) for accepted in written]
+        self._said += [(line, False) for line in accept_latencies(timed, root=root, file=file)]
 
 
 def cell_property(item: pytest.Item) -> list[tuple[str, str]]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_robustplus import hookspecs, options
-from pytest_robustplus.fixtures import audit, baseline, frontier, fuzz, play, preflight
+from pytest_robustplus.fixtures import audit, baseline, frontier, fuzz, latency, play, preflight
 
 if TYPE_CHECKING:
     from pytest_robustplus.benchmarks.contract import Benchmark
     from pytest_robustplus.options import Settings
     from pytest_robustplus.policies.request import PolicyFactory
 
-__all__ = ["audit", "baseline", "frontier", "fuzz", "play", "preflight"]
+__all__ = ["audit", "baseline", "frontier", "fuzz", "latency", "play", "preflight"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,11 +14,13 @@ from typing import NamedTuple
 import pytest
 
 import pytest_robustplus
-from pytest_robustplus.baselines import Baseline, Baselines
+from pytest_robustplus.baselines import AcceptedLatency, Baseline, Baselines, load_timed
 from pytest_robustplus.benchmarks.contract import Benchmark, Simulator, Task
 from pytest_robustplus.cells import Cell, find_benchmark, select
 from pytest_robustplus.errors import BadInputError, RobustnessError, unknown
+from pytest_robustplus.latency.accepting import place
 from pytest_robustplus.ledger import Ledger
+from pytest_robustplus.ledger.lease import Lease
 from pytest_robustplus.models.cards import Card, card_from_mapping, load_cards
 from pytest_robustplus.options import Settings, read_settings
 from pytest_robustplus.policies import specs
@@ -125,6 +127,12 @@ class Session:
         return found
 
     @cached_property
+    def lease(self) -> Lease:
+        """Who may compute: episodes beside each other, or a latency test alone."""
+        # The ledger makes the folder that both lie in.
+        return Lease(self.ledger.path)
+
+    @cached_property
     def baselines(self) -> Baselines:
         """Published and recorded numbers, those of the user after the package's own."""
         return Baselines.load(self.settings.baselines, self._task_lists)
@@ -138,6 +146,15 @@ class Session:
         """What a cell is held against, one for each that --robust-baseline asks for and that there is."""
         found = (self.references.find(name, cell) for name in self.settings.against)
         return tuple(baseline for baseline in found if baseline is not None)
+
+    def accepted_latencies(self, name: str, cell: Cell) -> tuple[AcceptedLatency, ...]:
+        """The accepted latencies that ``name`` of --robust-baseline means for a model; the last one counts."""
+        if name in ("paper", "none"):
+            return ()
+        if name in ("any", "last"):
+            return (*self.baselines.timed, *load_timed(place(self.config.rootpath, cell.card.name, None)))
+        file = self.config.invocation_params.dir / name
+        return (*load_timed(file), *load_timed(place(self.config.rootpath, cell.card.name, file)))
 
     def lacking(self, cell: Cell) -> list[str]:
         """Say which baselines were asked for and do not exist: a missing gate must not look like a passed one."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pytest_robustplus.baselines.baseline import Baseline, Dispute, Latency, Row
-from pytest_robustplus.baselines.library import Baselines
+from pytest_robustplus.baselines.library import Baselines, load_timed
 from pytest_robustplus.baselines.listed import ListedTask
 from pytest_robustplus.baselines.recording import write_recorded
+from pytest_robustplus.baselines.timed import AcceptedLatency, write_timed
 from pytest_robustplus.baselines.totals import Total, TotalRule, total
 
 __all__ = [
+    "AcceptedLatency",
     "Baseline",
     "Baselines",
     "Dispute",
@@ -17,6 +19,8 @@ __all__ = [
     "Row",
     "Total",
     "TotalRule",
+    "load_timed",
     "total",
     "write_recorded",
+    "write_timed",
 ]

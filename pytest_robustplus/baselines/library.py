@@ -11,6 +11,7 @@ from pytest_robustplus.baselines.baseline import Baseline, Latency, Row
 from pytest_robustplus.baselines.listed import ListedTask, count_tasks
 from pytest_robustplus.baselines.recorded import read_recorded
 from pytest_robustplus.baselines.tables import read_latency, read_table
+from pytest_robustplus.baselines.timed import AcceptedLatency, read_timed
 from pytest_robustplus.baselines.totals import Total, agree, total
 from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.perturbations import Dimension
@@ -18,16 +19,19 @@ from pytest_robustplus.perturbations import Dimension
 # A symbolic link to baselines/ at the repository's root: a wheel carries the files themselves.
 FOLDER = Path(__file__).parent / "data"
 
-_KINDS = ("table", "latency", "recorded")
+_KINDS = ("table", "latency", "recorded", "timed")
 
 
 class Baselines:
     """Rows of published tables and recorded runs; a row read later outranks earlier ones of the same cell."""
 
-    def __init__(self, rows: Iterable[Row], latencies: Iterable[Latency] = ()) -> None:
+    def __init__(
+        self, rows: Iterable[Row], latencies: Iterable[Latency] = (), timed: Iterable[AcceptedLatency] = ()
+    ) -> None:
         """Take ``rows``; raises ``BadInputError`` when two of one rank and label claim the same cell."""
         self._rows = tuple(rows)
         self.latencies = tuple(latencies)
+        self.timed = tuple(timed)
         seen: dict[tuple[Any, ...], Row] = {}
         for row in self._rows:
             for dimension in row.cells:
@@ -50,6 +54,7 @@ class Baselines:
         counts = {benchmark: count_tasks(listed) for benchmark, listed in lists.items()}
         rows: list[Row] = []
         latencies: list[Latency] = []
+        timed: list[AcceptedLatency] = []
         for rank, place in enumerate((FOLDER, *extra)):
             for path in _files(place):
                 document = _document(path)
@@ -57,9 +62,10 @@ class Baselines:
                     rows += read_table(table, f"{path}: table {i}", counts, rank)
                 for i, table in enumerate(_listed(document, "latency", path), start=1):
                     latencies += read_latency(table, f"{path}: latency {i}")
+                timed += _timed(document, path)
                 if "recorded" in document:
                     rows += read_recorded(document["recorded"], f"{path}: recorded", lists, rank)
-        return cls(rows, latencies)
+        return cls(rows, latencies, timed)
 
     def rows(self) -> Iterator[Row]:
         """Every row, in the order of the files."""
@@ -136,6 +142,16 @@ def _document(path: Path) -> Mapping[str, Any]:
         if key not in _KINDS:
             raise unknown("key", key, _KINDS, where=str(path))
     return document
+
+
+def load_timed(path: Path) -> tuple[AcceptedLatency, ...]:
+    """Read the accepted latencies of one file, none where there is no such file; raises as ``Baselines.load`` does."""
+    return tuple(_timed(_document(path), path)) if path.is_file() else ()
+
+
+def _timed(document: Mapping[str, Any], path: Path) -> Iterator[AcceptedLatency]:
+    for i, table in enumerate(_listed(document, "timed", path), start=1):
+        yield read_timed(table, f"{path}: timed {i}")
 
 
 def _listed(document: Mapping[str, Any], kind: str, path: Path) -> Sequence[Mapping[str, Any]]:

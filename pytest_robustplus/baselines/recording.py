@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_robustplus.baselines.baseline import PromptSource
 from pytest_robustplus.baselines.listed import ListedTask, digest_tasks, group_tasks
+from pytest_robustplus.baselines.text import key, replace_file, text
 from pytest_robustplus.errors import BadInputError
 
 _WIDTH = 50
@@ -59,9 +56,9 @@ def write_recorded(
     lines = [
         *_HEADING,
         "[recorded]",
-        *(f"{key} = {_text(value)}" for key, value in head.items()),
+        *(f"{name} = {text(value)}" for name, value in head.items()),
         "\n[recorded.versions]",
-        *(f"{_key(key)} = {_text(value)}" for key, value in sorted(versions.items())),
+        *(f"{key(name)} = {text(value)}" for name, value in sorted(versions.items())),
         "\n[recorded.rates]",
         *_summaries(outcomes, tasks),
     ]
@@ -71,8 +68,8 @@ def write_recorded(
             continue
         lines.append(f"\n[recorded.outcomes.{dimension.value}]")
         for suite, marks in marked.items():
-            lines += [f"{_key(suite)} = [", *(f'    "{part}",' for part in _chunks(marks)), "]"]
-    _replace(path, "\n".join(lines) + "\n")
+            lines += [f"{key(suite)} = [", *(f'    "{part}",' for part in _chunks(marks)), "]"]
+    replace_file(path, "\n".join(lines) + "\n")
 
 
 def _summaries(outcomes: Mapping[str, bool], tasks: Iterable[ListedTask]) -> Iterator[str]:
@@ -85,24 +82,3 @@ def _summaries(outcomes: Mapping[str, bool], tasks: Iterable[ListedTask]) -> Ite
 
 def _chunks(marks: str) -> Iterator[str]:
     return (marks[i : i + _WIDTH] for i in range(0, len(marks), _WIDTH))
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # a JSON string but for DEL is a TOML one
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise BadInputError(
-            f"Cannot write the baseline {path}: {error.strerror}. Choose a place that can be written."
-        ) from error

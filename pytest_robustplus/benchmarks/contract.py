@@ -96,6 +96,10 @@ class Benchmark(Protocol):
     total_rule: TotalRule
     profile: Profile
     """How a policy is played that comes without a card."""
+    control_hz: float
+    """Actions that a robot plays a second."""
+    sensors: Mapping[str, int]
+    """What an observation's state holds, with the width of each vector."""
 
     def tasks(self) -> Sequence[Task]:
         """Every task in the benchmark's own order, blocked ones included; needs no simulator."""

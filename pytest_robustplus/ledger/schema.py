@@ -1,9 +1,9 @@
-"""The ledger's tables, version 1."""
+"""The ledger's tables, version 2."""
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x524F4255  # "ROBU"
-VERSION = 1
+VERSION = 2
 
 DDL = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -127,5 +127,13 @@ CREATE TABLE preflight (
     passed    INTEGER NOT NULL CHECK (passed IN (0, 1)),
     detail    TEXT NOT NULL,
     PRIMARY KEY (run, model, benchmark, name)
+) WITHOUT ROWID;
+
+CREATE TABLE latency (
+    run       TEXT NOT NULL REFERENCES run,
+    model     TEXT NOT NULL,
+    benchmark TEXT NOT NULL,
+    figures   TEXT,                        -- JSON; NULL where the policy could not be timed
+    PRIMARY KEY (run, model, benchmark)
 ) WITHOUT ROWID;
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import astuple
@@ -275,6 +276,22 @@ class Ledger:
         """The pre-flight checks of this run on a model and a benchmark; one that failed stops the model's cells."""
         with self._connection.reading("reading pre-flight checks") as database:
             return history.checks(database, run, model, benchmark)
+
+    # Latencies
+
+    def record_latency(self, run: str, model: str, benchmark: str, figures: Mapping[str, object] | None) -> None:
+        """Record what timing a model gave, None where it could not be timed; the latest of a run counts."""
+        with self._connection.writing("recording a latency") as database:
+            database.execute(
+                "INSERT OR REPLACE INTO latency VALUES (?, ?, ?, ?)",
+                (run, model, benchmark, None if figures is None else to_json(figures)),
+            )
+
+    def latencies(self, run: str) -> dict[tuple[str, str], dict[str, object] | None]:
+        """What a run has timed so far, by model and benchmark."""
+        with self._connection.reading("reading latencies") as database:
+            rows = database.execute("SELECT model, benchmark, figures FROM latency WHERE run = ?", (run,))
+            return {(model, name): None if text is None else json.loads(text) for model, name, text in rows}
 
     # Reading
 

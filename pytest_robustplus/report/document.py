@@ -12,6 +12,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Ledger, Run, StoredAudit, StoredEpisode
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.report.cell import CellReport
+from pytest_robustplus.report.latency import LatencyResult
 from pytest_robustplus.report.run import CellResult
 
 VERSION = 1
@@ -70,13 +71,19 @@ def versions(facts: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {key: ", ".join(sorted(values)) for key, values in sorted(seen.items())}
 
 
-def document(told: Sequence[CellStory], benchmarks: Mapping[str, Benchmark], run: Run | None) -> dict[str, Any]:
+def document(
+    told: Sequence[CellStory],
+    benchmarks: Mapping[str, Benchmark],
+    run: Run | None,
+    latencies: Sequence[LatencyResult] = (),
+) -> dict[str, Any]:
     """Put a run into the form that ``schema.json`` beside this module describes."""
     return {
         "version": VERSION,
         "run": None if run is None else {"command": run.command, "started": run.started, **run.versions},
         "cells": [_cell(story) for story in told],
         "totals": [asdict(found) for found in totals([story.result for story in told], benchmarks)],
+        "latencies": [_latency(result) for result in latencies],
     }
 
 
@@ -165,6 +172,22 @@ def _cell(story: CellStory) -> dict[str, Any]:
             for gate in figures.gates
         ],
     }
+
+
+def _latency(result: LatencyResult) -> dict[str, Any]:
+    ended = {
+        "model": result.model,
+        "benchmark": result.benchmark,
+        "test": result.node,
+        "state": result.state,
+        "reason": result.reason,
+    }
+    if result.figures is None:
+        return ended
+    values = asdict(result.figures)
+    del values["outcome"]
+    gates = [gate._asdict() for gate in result.figures.gates]
+    return {**values, **ended, "real_time": result.figures.real_time, "gates": gates}
 
 
 def _finite(log: float) -> float:

@@ -13,6 +13,7 @@ from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.document import CellStory, totals
 from pytest_robustplus.report.figures import count, evalue, interval, percent
 from pytest_robustplus.report.fuzzing import sections
+from pytest_robustplus.report.latency import LatencyResult, control, sentences
 from pytest_robustplus.report.probe import Probe
 
 _STATIC = Path(__file__).parent / "static"
@@ -32,19 +33,24 @@ def page(
     run: Run | None,
     videos: Mapping[int, bytes] | None = None,
     probes: Sequence[Probe] = (),
+    latencies: Sequence[LatencyResult] = (),
 ) -> str:
     """Build the page; ``videos`` holds MP4 files by episode, ``probes`` what fuzzing found out."""
     style, script = ((_STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     # Nothing may be fetched: the policy makes a browser refuse what the page does not carry itself.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:"
-    names = [*(story.result.name.benchmark for story in told), *(probe.benchmark for probe in probes)]
+    names = [story.result.name.benchmark for story in told]
+    names += [found.benchmark for found in (*probes, *latencies)]
     title = "Robustness: " + ", ".join(dict.fromkeys(benchmarks[name].title for name in names))
     body = [*_head(title, told, run), *(_filters(told) if told else ()), "<main id='main'>"]
     if told:
         body += [*_table(told), *_totals(told, benchmarks)]
     body += sections(probes)
     if told:
-        body += [*_plots(told), *_changes(told), *_failures(told, videos or {}), *_latency(told), *_provenance(told)]
+        body += [*_plots(told), *_changes(told), *_failures(told, videos or {})]
+    body += _latencies(latencies)
+    if told:
+        body += [*_time(told), *_provenance(told)]
     return "\n".join([
         "<!doctype html>", "<html lang='en'>", "<meta charset='utf-8'>",
         "<meta name='viewport' content='width=device-width, initial-scale=1'>",
@@ -255,7 +261,39 @@ def _failure(story: CellStory, episode: StoredEpisode, video: bytes | None) -> s
     return _row(story, _FAILURE, values)
 
 
-def _latency(told: Sequence[CellStory]) -> Iterator[str]:
+def _latencies(results: Sequence[LatencyResult]) -> Iterator[str]:
+    if not results:
+        return
+    heads = ("model", "verdict", "reached by", "median, ms", "p95, ms", "server, ms", "bytes out", "bytes in",
+             "control", "held against, and notes")  # fmt: skip
+    yield "<h2>Latency</h2><p class='note'>Round trips of the calls that infer, after warm-up, with the machine to"
+    yield " themselves. Gated are ratios to a reference workload timed between the calls, never milliseconds.</p>"
+    yield "<div class='scroll' tabindex='0' role='region' aria-label='Latency'><table class='cells'><thead><tr>"
+    yield "".join(f"<th scope='col'>{head}</th>" for head in heads) + "</tr></thead><tbody>"
+    for result in results:
+        report, name = result.figures, f"{result.model}, {result.benchmark}"
+        verdict = f"<span class='verdict {result.state}'>{_WORDS[result.state]}</span>"
+        if report is None:
+            values = [escape(name), verdict, *["–"] * 7, escape(result.reason)]
+        else:
+            values = [
+                escape(name),
+                verdict,
+                escape(report.transport),
+                f"<b>{report.p50_ms:.1f}</b>",
+                f"{report.p95_ms:.1f}",
+                "–" if report.server_ms is None else f"{report.server_ms:.1f}",
+                count(report.sent) if report.sent else "–",
+                count(report.received) if report.received else "–",
+                escape(control(report)),
+                "<br>".join(map(escape, [*sentences(report), f"{report.device}; {report.observations}"])),
+            ]
+        cells = "".join(f"<td data-label='{h}'><span>{v}</span></td>" for h, v in zip(heads, values, strict=True))
+        yield f"<tr data-model='{escape(result.model)}' data-dimension='' data-state='{result.state}'>{cells}</tr>"
+    yield "</tbody></table></div>"
+
+
+def _time(told: Sequence[CellStory]) -> Iterator[str]:
     yield "<h2>Time</h2><p class='note'>On this machine, while it played; compare ratios, not machines.</p>"
     yield f"<table class='times cards'>{_header(_TIMES)}<tbody>"
     for story in (story for story in told if story.episodes):

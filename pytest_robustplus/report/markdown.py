@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.report.document import RowTotal, totals
 from pytest_robustplus.report.figures import count, interval, percent
+from pytest_robustplus.report.latency import LatencyResult, control, sentences
 from pytest_robustplus.report.run import CellResult
 
 _SIGN = {"pass": "✅ pass", "fail": "❌ **FAIL**", "measured": "📏 measured", "error": "💥 error"}
 
 
-def markdown(results: Sequence[CellResult], benchmarks: Mapping[str, Benchmark]) -> str:
-    """Write one table per benchmark; a cell without a rate says why, in words."""
+def markdown(
+    results: Sequence[CellResult], benchmarks: Mapping[str, Benchmark], latencies: Sequence[LatencyResult] = ()
+) -> str:
+    """Write one table per benchmark, and one of the latencies; what was not measured says why, in words."""
     parts = []
     for name in dict.fromkeys(result.name.benchmark for result in results):
         own = [result for result in results if result.name.benchmark == name]
@@ -25,6 +28,8 @@ def markdown(results: Sequence[CellResult], benchmarks: Mapping[str, Benchmark])
             for note in ([] if r.figures is None else r.figures.notes)
         ]
         parts.append("")
+    if latencies:
+        parts += ["### Latency", "", *_latencies(latencies), ""]
     return "\n".join(parts)
 
 
@@ -49,6 +54,23 @@ def _cells(result: CellResult) -> list[str]:
         f"{100 * report.margin:.1f}{' (noise)' if report.margin_raised else ''}" if held else "–",
         f"{count(report.played)} of {count(report.total)}",
     ]
+
+
+def _latencies(results: Sequence[LatencyResult]) -> list[str]:
+    head = ["model", "benchmark", "verdict", "median", "p95", "server", "control"]
+    lines = [_row(head), _row(["---"] * 3 + ["---:"] * 4)]
+    notes = []
+    for result in results:
+        report, name = result.figures, [_escape(result.model), _escape(result.benchmark)]
+        sign = _SIGN.get(result.state, "⚪ " + result.state)
+        if report is None:
+            lines.append(_row([*name, f"{sign}: {_escape(result.reason)}", *["–"] * 4]))
+            continue
+        server = "–" if report.server_ms is None else f"{report.server_ms:.1f} ms"
+        figures = [f"{report.p50_ms:.1f} ms", f"{report.p95_ms:.1f} ms", server, control(report)]
+        lines.append(_row([*name, sign, *figures]))
+        notes += [f"- {_escape(report.model)}: {_escape(sentence)}." for sentence in sentences(report)]
+    return [*lines, "", *notes]
 
 
 def _total(found: RowTotal) -> str:

@@ -69,7 +69,7 @@ class Results:
             self._found[report.nodeid] = CellResult(report.nodeid, name, state, "", figures)
         elif (known is None or not known.decided) and (report.failed or report.skipped):
             state = "error" if report.failed else "skipped"
-            self._found[report.nodeid] = CellResult(report.nodeid, name, state, _reason(report))
+            self._found[report.nodeid] = CellResult(report.nodeid, name, state, reason(report))
 
     def cells(self) -> list[CellResult]:
         """One result per cell, in the order in which they were collected or, failing that, reported."""
@@ -87,7 +87,10 @@ class Results:
         return self._expected.get(report.nodeid)
 
 
-def _reason(report: pytest.TestReport) -> str:
+def reason(report: pytest.TestReport) -> str:
+    """Say in one line why a test that failed or was skipped did so; empty for another."""
     if isinstance(report.longrepr, tuple):
         return report.longrepr[2].removeprefix("Skipped: ")
+    if report.passed:
+        return ""
     return report.longreprtext.strip().splitlines()[-1] if report.longreprtext.strip() else "no reason was given"

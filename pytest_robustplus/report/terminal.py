@@ -17,15 +17,17 @@ from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.report import fuzzing
 from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.figures import count, percent
+from pytest_robustplus.report.latency import LatencyReport, sentences
 
 _HEADING = {Dimension.BACKGROUND: "backgr."}
 _STYLE = {"pass": "green", "fail": "bold red", "measured": "yellow"}
 
 
 def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mapping[str, Benchmark]]) -> None:
-    """Write one table per benchmark that was played, each with its notes, and what fuzzing found out."""
-    tests = (test for tests in terminal.stats.values() for test in tests if isinstance(test, pytest.TestReport))
-    found = (CellReport.from_properties(test.user_properties) for test in tests if test.when == "call")
+    """Write one table per benchmark that was played, each with its notes, what fuzzing found out, and the latencies."""
+    reported = (test for tests in terminal.stats.values() for test in tests if isinstance(test, pytest.TestReport))
+    tests = [test for test in reported if test.when == "call"]
+    found = (CellReport.from_properties(test.user_properties) for test in tests)
     reports = [report for report in found if report is not None]
     for name in sorted({report.benchmark for report in reports}):
         benchmark = benchmarks()[name]
@@ -35,6 +37,34 @@ def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mappin
         for line in _footnotes(own, benchmark):
             terminal.write_line(line)
     fuzzing.summarize(terminal)
+
+    timed = [report for test in tests if (report := LatencyReport.from_properties(test.user_properties)) is not None]
+    if timed:
+        terminal.section("latency", sep="-")
+        terminal.write_line(_rendered(_latencies(timed), terminal))
+        for latency in timed:
+            for line in [*sentences(latency), f"{latency.device}; {latency.observations}"]:
+                terminal.write_line(f"{latency.model}, {latency.benchmark}: {line}.")
+
+
+def _latencies(reports: Sequence[LatencyReport]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), collapse_padding=True)
+    table.add_column("", overflow="fold")
+    for head in ("median ms", "p95", "server", "kB out/in", "control Hz", "real time"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    for report in reports:
+        table.add_row(
+            Text(f"{report.model} by {report.transport}", style="bold"),
+            f"{report.p50_ms:.1f}",
+            f"{report.p95_ms:.1f}",
+            "–" if report.server_ms is None else f"{report.server_ms:.1f}",
+            f"{report.sent / 1000:.0f}/{report.received / 1000:.1f}" if report.sent else "–",
+            f"{report.control_hz:,.0f} of {report.needed_hz:g}",
+            Text("yes") if report.real_time else Text("NO", style="bold red"),
+            Text(report.outcome.upper(), style=_STYLE[report.outcome]),
+        )
+    return table
 
 
 def _table(reports: Sequence[CellReport], benchmark: Benchmark) -> Table:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -108,6 +109,8 @@ class Toy:
     generates = (Dimension.CAMERA, Dimension.NOISE)
     total_rule = "mean_of_seven"
     profile = PROFILE
+    control_hz = 20.0
+    sensors: Mapping[str, int] = MappingProxyType({"pushed": 1})
 
     def __init__(self, choices: Mapping[str, str]) -> None:
         self._choices = choices

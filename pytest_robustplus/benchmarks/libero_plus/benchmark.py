@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from pytest_robustplus.baselines import TotalRule
 from pytest_robustplus.benchmarks.contract import Check, Simulator, Task
 from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
-from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
+from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
 from pytest_robustplus.models.cards import default_profile
 from pytest_robustplus.models.profile import Profile
@@ -26,6 +27,10 @@ class LiberoPlus:
     suites: tuple[str, ...] = SUITES
     dimensions: tuple[Dimension, ...] = tuple(Dimension)
     total_rule: TotalRule = "weighted"
+    control_hz = float(CONTROL_HZ)
+    sensors: Mapping[str, int] = MappingProxyType(
+        {"eef_pos": 3, "eef_quat": 4, "gripper_qpos": 2, "joint_pos": 7, "controller_pos": 3, "controller_mat": 9}
+    )
 
     def __init__(self, protocol: Mapping[str, str], assets: Path | None = None) -> None:
         """Take the choices that differ from the published protocol, and an unpacked assets archive if there is one."""

@@ -14,6 +14,7 @@ from pytest_robustplus.models.profile import PromptSource
 RobotStart = Literal["controller", "joints"]
 ImageTiming = Literal["clock", "end"]
 Noise = Literal["upstream", "packaged"]
+CONTROL_HZ = 20
 _LARGEST_SEED = 2**32 - 1  # what numpy's legacy generator takes
 
 

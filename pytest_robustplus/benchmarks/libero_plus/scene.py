@@ -18,13 +18,12 @@ from pytest_robustplus.benchmarks.libero_plus import cameras
 from pytest_robustplus.benchmarks.libero_plus.arm import Arm
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
 from pytest_robustplus.benchmarks.libero_plus.init_states import init_state
-from pytest_robustplus.benchmarks.libero_plus.protocol import RobotStart
+from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, RobotStart
 from pytest_robustplus.benchmarks.libero_plus.randomness import lent
 from pytest_robustplus.benchmarks.libero_plus.tasks import variant_name
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension
 
-CONTROL_HZ = 20
 ARM_JOINTS = 7
 _SHARE_BASE = (Dimension.ORIGINAL, Dimension.CAMERA, Dimension.ROBOT, Dimension.NOISE)
 

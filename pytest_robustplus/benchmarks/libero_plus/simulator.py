@@ -20,8 +20,8 @@ import numpy as np
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus import cameras, noise, packages
 from pytest_robustplus.benchmarks.libero_plus.drawing import Canvas
-from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
-from pytest_robustplus.benchmarks.libero_plus.scene import CONTROL_HZ, Scene
+from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, LiberoProtocol
+from pytest_robustplus.benchmarks.libero_plus.scene import Scene
 from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache
 from pytest_robustplus.benchmarks.libero_plus.tasks import instruction
 from pytest_robustplus.errors import BadInputError, SimulatorError, unknown

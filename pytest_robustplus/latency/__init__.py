@@ -1,0 +1,1 @@
+"""How fast a policy answers: what is timed beside it, how, and what it is held against."""

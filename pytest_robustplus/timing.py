@@ -1,0 +1,233 @@
+"""Timing a model: the one place where lease, policy, observations, comparisons and ledger meet."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pytest_robustplus.baselines import Latency
+from pytest_robustplus.benchmarks.contract import Benchmark, Task
+from pytest_robustplus.cells import Cell
+from pytest_robustplus.errors import PolicyError, RobustnessError
+from pytest_robustplus.latency.comparisons import (
+    accepted_for,
+    against_accepted,
+    against_partner,
+    comparable,
+    published,
+)
+from pytest_robustplus.latency.measure import Measured, measure
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies import specs
+from pytest_robustplus.policies.contract import Observation, Vector
+from pytest_robustplus.report.latency import LatencyGate, LatencyReport
+from pytest_robustplus.session import Session
+from pytest_robustplus.verdict.latency import LatencyPlan, percentiles
+
+# Another worker may still be loading the model that this one is held against.
+PARTNER_S = 300.0
+POLL_S = 0.2
+
+
+def time_model(session: Session, cell: Cell, plan: LatencyPlan, partners: frozenset[str]) -> LatencyReport:
+    """Time the model of ``cell`` with the machine to itself and hold it against what is known of it.
+
+    ``partners`` are the models that this run times, too: one that a paper's ratio is relative to is waited for.
+    Raises what made the policy unable to answer.
+    """
+    name = (cell.card.name, cell.benchmark.name)
+    rows = published(session.baselines.latencies, cell.card.baseline)
+    try:
+        asked = [row for row in rows if "paper" in session.settings.against or "any" in session.settings.against]
+        partner = _partner(session, cell, asked, partners)
+        with session.lease.alone():
+            observations, source = first_observations(session, cell)
+            checkpoint = session.checkpoint(cell)
+            try:
+                found = measure(checkpoint.policy, observations, cell.profile)
+            except RobustnessError:
+                raise
+            except Exception as error:
+                raise PolicyError(f"{cell.card.title} failed while timed: {type(error).__name__}: {error}") from error
+    except BaseException:
+        session.ledger.record_latency(session.run, *name, None)
+        raise
+    spec, _, fingerprint = checkpoint.fingerprint.rpartition("@")
+    report = _report(cell, found, specs.split(spec)[0], fingerprint, source)
+    report = _held(session, cell, report, rows, partner, plan)
+    session.ledger.record_latency(session.run, *name, dict(report.properties()))
+    return report
+
+
+def first_observations(session: Session, cell: Cell) -> tuple[list[Observation], str]:
+    """The observations that the policy is timed on, and what they are.
+
+    Where the simulator can be built: what a policy sees first in the first playable task of each suite. Elsewhere noise
+    of the same shapes.
+    """
+    benchmark, profile = cell.benchmark, cell.profile
+    tasks = _first_tasks(cell)
+    try:
+        simulator = session.simulator(cell)
+        seen = []
+        for task in tasks:
+            simulator.reset(task)
+            for step in range(profile.settle_steps):
+                simulator.step(np.asarray(profile.settle_action), look=step == profile.settle_steps - 1)
+            seen.append(simulator.observe())
+    except (RobustnessError, ImportError, OSError, RuntimeError) as error:
+        session.drop_simulator(cell)
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        return [_invented(benchmark, profile)], f"synthetic observations, as no simulator could be built: {reason}"
+    if not seen:
+        return [_invented(benchmark, profile)], f"synthetic observations: no task of {benchmark.title} is playable here"
+    return seen, f"first observations of {len(seen)} task{'s' if len(seen) > 1 else ''} of {benchmark.title}"
+
+
+def _first_tasks(cell: Cell) -> list[Task]:
+    playable = [task for task in cell.benchmark.tasks() if not task.blocked and task.suite in cell.suites]
+    playable.sort(key=lambda task: task.dimension is not Dimension.ORIGINAL)
+    return list({task.suite: task for task in reversed(playable)}.values())[::-1]
+
+
+def _invented(benchmark: Benchmark, profile: Profile) -> Observation:
+    rng = np.random.default_rng(np.random.SeedSequence(0))
+    shape = (profile.image_size, profile.image_width or profile.image_size, 3)
+    images = {camera: rng.integers(0, 256, shape, dtype=np.uint8) for camera in profile.cameras}
+    task = next((task for task in benchmark.tasks() if task.suite in profile.horizons), None)
+    words = "pick up the bowl" if task is None else task.base.replace("_", " ")
+    return Observation(images, {name: _still(name, width) for name, width in benchmark.sensors.items()}, words)
+
+
+def _still(name: str, width: int) -> Vector:
+    """A vector of a sensor that reads nothing; a rotation is none."""
+    if name.endswith("_quat"):
+        return np.array([0.0, 0.0, 0.0, 1.0])
+    return np.eye(3).ravel() if name.endswith("_mat") else np.zeros(width)
+
+
+def _report(cell: Cell, found: Measured, transport: str, checkpoint: str, source: str) -> LatencyReport:
+    policy_s, reference_s = found.timings
+    p50, p95, p99 = percentiles(policy_s * 1000)
+    return LatencyReport(
+        model=cell.card.name,
+        benchmark=cell.benchmark.name,
+        transport=transport,
+        checkpoint=checkpoint,
+        device=found.device,
+        host=platform.node(),
+        reference=found.workload,
+        observations=source,
+        outcome="measured",
+        calls=len(policy_s),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        server_ms=None if found.server_s is None else found.server_s * 1000,
+        cache_ms=found.cache_s * 1000,
+        sent=found.sent,
+        received=found.received,
+        chunk=found.chunk,
+        executed=found.executed,
+        control_hz=1000 * found.executed / p50,
+        needed_hz=cell.benchmark.control_hz,
+        gates=(),
+        published=(),
+        notes=(),
+        # Microseconds: what is held against later is what is shown and accepted now.
+        policy_ms=tuple(np.round(policy_s * 1000, 3).tolist()),
+        reference_ms=tuple(np.round(reference_s * 1000, 3).tolist()),
+    )
+
+
+def _held(
+    session: Session,
+    cell: Cell,
+    report: LatencyReport,
+    rows: Sequence[Latency],
+    partner: LatencyReport | None,
+    plan: LatencyPlan,
+) -> LatencyReport:
+    """Add what the report is held against, and how it came out."""
+    gates: list[LatencyGate] = []
+    notes: list[str] = []
+    row = _row(rows, cell.profile)
+    if row is not None and partner is not None:
+        if comparable(report, partner):
+            gates.append(against_partner(report, row, partner, plan))
+            notes += _chunks(session, row, report, partner)
+        else:
+            notes.append(f"not held against {partner.model}, which was timed on {partner.device}")
+    for name in session.settings.against:
+        entry = accepted_for(report, session.accepted_latencies(name, cell))
+        if entry is not None:
+            gates.append(against_accepted(report, entry, plan))
+        elif name not in ("any", "none", "paper"):
+            notes.append(
+                f"nothing accepted ({name}) of {report.model} over {report.transport} on {report.device}; accept with"
+                " --robust-accept"
+            )
+    if not report.real_time:
+        notes.append(f"the robot waits: {report.needed_hz:g} actions a second are played, {report.control_hz:.3g} come")
+    if report.cache_ms:
+        notes.append(f"{report.cache_ms:.1f} ms more an inference to feed the server's memory")
+    verdicts = {gate.verdict for gate in gates}
+    return replace(
+        report,
+        gates=tuple(gates),
+        notes=tuple(notes),
+        published=tuple(_printed(row) for row in rows),
+        outcome="fail" if "fail" in verdicts else "pass" if verdicts else "measured",
+    )
+
+
+def _row(rows: Sequence[Latency], profile: Profile) -> Latency | None:
+    """The published row that is about what is played here; None where that is open."""
+    own = [row for row in rows if row.same_device]
+    if len(own) > 1:
+        own = [row for row in own if row.chunk == profile.chunk]
+    return own[0] if len(own) == 1 else None
+
+
+def _printed(row: Latency) -> str:
+    return (
+        f"printed: {row.milliseconds:g} ms, {row.ratio:g} times {row.relative_to} ({row.name}, {row.source}); another"
+        " device's milliseconds, shown and not gated"
+    )
+
+
+def _chunks(session: Session, row: Latency, report: LatencyReport, partner: LatencyReport) -> list[str]:
+    theirs = next((r.chunk for r in session.baselines.latencies if r.model == row.relative_to), 0)
+    if (report.chunk, partner.chunk) == (row.chunk, theirs):
+        return []
+    return [
+        f"the paper's ratio is about chunks of {row.chunk} and {theirs} actions, this one of {report.chunk} and"
+        f" {partner.chunk}"
+    ]
+
+
+def _partner(session: Session, cell: Cell, rows: Sequence[Latency], timed: frozenset[str]) -> LatencyReport | None:
+    """Wait for the model of this run that the paper's ratio is relative to; None where there is none."""
+    row = _row(rows, cell.profile)
+    if row is None or row.relative_to == cell.card.baseline:
+        return None
+    models = sorted(
+        (name for name in timed if session.cards[name].baseline == row.relative_to),
+        key=lambda name: (name != row.relative_to, name),
+    )
+    if not models:
+        return None
+    deadline = time.monotonic() + (PARTNER_S if session.spread else 0)
+    while True:
+        known = session.ledger.latencies(session.run)
+        if (key := (models[0], cell.benchmark.name)) in known:
+            figures = known[key]
+            return None if figures is None else LatencyReport.from_properties(figures.items())
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(POLL_S)

@@ -1,0 +1,179 @@
+"""Latency as a test: what it is held against, who has the machine meanwhile, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from toy import SUITE, everywhere
+
+import pytest_robustplus.report
+from pytest_robustplus.baselines import load_timed, write_timed
+from pytest_robustplus.errors import SimulatorError
+from pytest_robustplus.latency.workload import processor
+from pytest_robustplus.ledger import Ledger
+
+SCHEMA = json.loads((Path(pytest_robustplus.report.__file__).parent / "schema.json").read_text())
+LATENCY = """
+import pytest
+
+@pytest.mark.robustness("toy")
+def test_latency(model, latency):
+    assert latency(model).not_slower()
+"""
+TABLE = """
+[[latency]]
+paper = "arXiv 2600.00001v1"
+table = "Table 2"
+label = "toy"
+protocol = "not stated"
+relative_to = "steady"
+row = [
+    { model = "steady", name = "Steady", milliseconds = 10, ratio = 1.0 },
+    { model = "strong", name = "Strong", milliseconds = 31, ratio = RATIO },
+]
+"""
+
+
+@pytest.fixture
+def timed(toy: pytest.Pytester) -> pytest.Pytester:
+    """A project whose suite times the toy's models."""
+    toy.makepyfile(test_suite=LATENCY)
+    return toy
+
+
+def accepted(project: pytest.Pytester, factor: float) -> None:
+    """Make the accepted run of ``steady`` so many times slower than it was."""
+    path = project.path / "baselines/steady.latency.toml"
+    (entry,) = load_timed(path)
+    from dataclasses import replace
+
+    write_timed(path, [replace(entry, policy_ms=tuple(factor * t for t in entry.policy_ms))])
+
+
+def test_measured_accepted_and_held(timed: pytest.Pytester) -> None:
+    first = timed.runpytest("--robust-model=steady", "--robust-accept", "-rs", "--robust-json=r.json")
+    first.assert_outcomes(skipped=1)
+    first.stdout.fnmatch_lines(
+        [
+            "*- latency -*",
+            "steady by *– * of 20 *yes*MEASURED",
+            f"steady, toy: {processor()}; first observations of 2 tasks of Toy Table.",
+            "accepted latency of steady on toy over replay, *: *baselines/steady.latency.toml",
+        ]
+    )
+    written = json.loads((timed.path / "r.json").read_text())
+    jsonschema.validate(written, SCHEMA)
+    (measured,) = written["latencies"]
+    assert measured["state"] == "measured"
+    assert len(measured["policy_ms"]) == measured["calls"] == 100
+    assert (measured["chunk"], measured["executed"], measured["real_time"]) == (4, 2, True)
+
+    accepted(timed, 100)
+    timed.runpytest("--robust-model=steady", "--robust-baseline=last").assert_outcomes(passed=1)
+    accepted(timed, 1e-4)
+    slower = timed.runpytest("--robust-model=steady", "--robust-html=r.html", "--robust-markdown=r.md")
+    slower.assert_outcomes(failed=1)
+    slower.stdout.fnmatch_lines(
+        [
+            "latency of steady on Toy Table over replay: median * ms an inference",
+            "  calls     100 after warm-up, *",
+            "  held      * of the run accepted on *, FAIL: red when all of it lies above 1.10",
+        ]
+    )
+    assert "<h2>Latency</h2>" in (timed.path / "r.html").read_text()
+    assert "| steady | toy | ❌ **FAIL** |" in (timed.path / "r.md").read_text()
+
+
+def test_another_device_is_not_held_against(timed: pytest.Pytester) -> None:
+    timed.runpytest("--robust-model=steady", "--robust-accept")
+    path = timed.path / "baselines/steady.latency.toml"
+    path.write_text(path.read_text().replace(processor(), "another processor"))
+    result = timed.runpytest("--robust-model=steady", "--robust-baseline=last")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines([f"steady, toy: nothing accepted (last) of steady over replay on {processor()}; *"])
+
+
+@everywhere
+@pytest.mark.parametrize(("ratio", "outcome"), [("1e6", "passed"), ("1e-6", "failed")])
+def test_the_papers_ratio_holds_where_both_are_timed(toy: pytest.Pytester, ratio: str, outcome: str) -> None:
+    toy.makepyfile(test_suite=LATENCY)
+    toy.path.joinpath("table.toml").write_text(TABLE.replace("RATIO", ratio))
+    result = toy.runpytest("--robust-model=strong,steady", "--robust-baselines=table.toml", "-v")
+    result.assert_outcomes(skipped=1, **{outcome: 1})
+    result.stdout.fnmatch_lines(
+        [
+            "*strong, toy: * times steady in this run (arXiv 2600.00001v1, Table 2), 95 % interval *",
+            "strong, toy: printed: 31 ms, * times steady (Strong, *); another device's milliseconds, *",
+        ]
+    )
+    alone = toy.runpytest("--robust-model=strong", "--robust-baselines=table.toml")
+    alone.assert_outcomes(skipped=1)
+
+
+def test_nobody_plays_while_a_model_is_timed(toy: pytest.Pytester) -> None:
+    """The clock is the machine's, so workers' notes of when they asked their policy can be told apart."""
+    log = toy.path / "log"
+    toy.makepyfile(
+        noting=f"""
+        import os, time
+        import numpy as np
+
+        class Noting:
+            checkpoint = "noting"
+            def reset(self, slot, instruction):
+                pass
+            def act(self, observations):
+                kind = "timing" if "test_latency" in os.environ["PYTEST_CURRENT_TEST"] else "playing"
+                with open({str(log)!r}, "a") as file:
+                    file.write(f"{{kind}} {{time.monotonic_ns()}}\\n")
+                return [np.full((4, 2), 0.5) for _ in observations]
+        """,
+        test_suite=SUITE + LATENCY.replace("import pytest", ""),
+    )
+    result = toy.runpytest("--robust-model=python:noting:Noting", "-n2", "--robust-baseline=none")
+    result.assert_outcomes(skipped=3)
+    notes = [line.split() for line in log.read_text().splitlines()]
+    timing = [int(at) for kind, at in notes if kind == "timing"]
+    playing = [int(at) for kind, at in notes if kind == "playing"]
+    assert len(timing) == 110
+    assert len(playing) >= 120
+    assert not [at for at in playing if min(timing) < at < max(timing)]
+
+
+def test_without_a_simulator_observations_are_invented_and_it_is_said(
+    timed: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise SimulatorError("There is no OpenGL here. Install Mesa.")
+
+    monkeypatch.setattr("toy.Toy.simulator", broken)
+    result = timed.runpytest("--robust-model=steady")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["steady, toy: *; synthetic observations, *: There is no OpenGL here. Install Mesa.*"])
+
+
+def test_what_cannot_be_timed_is_no_failure(timed: pytest.Pytester) -> None:
+    models = "strong,weak,served,secret"
+    timed.makepyfile(
+        conftest="""
+        import toy
+        from toy import pytest_robustplus_benchmarks
+
+        def pytest_robustplus_models():
+            cards = [card for card in toy.pytest_robustplus_models() if card.name != "strong"]
+            return [*cards, toy.card("strong", policy="python:toy:Raises"), toy.card("weak", family="script")]
+        """
+    )
+    result = timed.runpytest(f"--robust-model={models}", "--robust-ledger=l.sqlite", "--robust-json=r.json", "-rs")
+    result.assert_outcomes(errors=2, skipped=2)
+    result.stdout.fnmatch_lines(["*is a script and infers nothing*"])
+    written = json.loads((timed.path / "r.json").read_text())
+    jsonschema.validate(written, SCHEMA)
+    states = {entry["model"]: entry["state"] for entry in written["latencies"]}
+    assert states == {"strong": "error", "weak": "skipped", "served": "error", "secret": "skipped"}
+    with Ledger.open(timed.path / "l.sqlite", create=False) as ledger:
+        (run,) = ledger.runs()
+        assert ledger.latencies(run.run) == {("strong", "toy"): None, ("served", "toy"): None}
