@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from toy import SUITE, everywhere
+from toy import SUITE
 
 import pytest_robustplus.report
 from pytest_robustplus.baselines import load_timed, write_timed
@@ -96,7 +96,6 @@ def test_another_device_is_not_held_against(timed: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines([f"steady, toy: nothing accepted (last) of steady over replay on {processor()}; *"])
 
 
-@everywhere
 @pytest.mark.parametrize(("ratio", "outcome"), [("1e6", "passed"), ("1e-6", "failed")])
 def test_the_papers_ratio_holds_where_both_are_timed(toy: pytest.Pytester, ratio: str, outcome: str) -> None:
     toy.makepyfile(test_suite=LATENCY)
