@@ -58,7 +58,8 @@ class LedgerTrials:
         if number not in known:
             audit = self._audits[point.name]
             try:
-                self._player.play(audit, number, self.task(point, number))
+                with self._session.lease.shared():
+                    self._player.play(audit, number, self.task(point, number))
             except RobustnessError as error:
                 self._broken[key] = error
                 raise
