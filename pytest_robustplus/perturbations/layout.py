@@ -9,6 +9,7 @@ from pytest_robustplus.perturbations.dimension import Dimension
 from pytest_robustplus.perturbations.value import Scale, Single
 
 MOST_DISTRACTORS = 15
+WIDE = 0.06
 
 
 class Distractor(NamedTuple):
@@ -29,6 +30,9 @@ class Distractor(NamedTuple):
 class Layout(Single):
     """The task's target moved by ``dx`` and ``dy`` metres and turned by ``yaw`` degrees, and added ``distractors``.
 
+    ``scatter`` first moves every object that stands free, at random by ``seed``: those of the goal up to so many metres
+    to each side, others half as far or less; what stands on one another goes together. ``Layout.wide(seed)`` is 6 cm.
+
     The ranges cover LIBERO-Plus (up to 5 cm) and RoboTwin 2.0-Plus (N(0, 2 cm), ±15°, 3–15 objects).
     """
 
@@ -37,16 +41,26 @@ class Layout(Single):
         "dx": Scale(-0.1, 0.1, 0.0, "m", 0.005),
         "dy": Scale(-0.1, 0.1, 0.0, "m", 0.005),
         "yaw": Scale(-45.0, 45.0, 0.0, "°", 1.0),
+        "scatter": Scale(0.0, 0.06, 0.0, "m", 0.005),
     }
 
     dx: float = 0.0
     dy: float = 0.0
     yaw: float = 0.0
     distractors: tuple[Distractor, ...] = ()
+    scatter: float = 0.0
+    seed: int = 0
+
+    @classmethod
+    def wide(cls, seed: int) -> Layout:
+        """The goal's objects up to 6 cm from where they were to each side, all others up to 3 cm."""
+        return cls(scatter=WIDE, seed=seed)
 
     def __post_init__(self) -> None:
         super(Layout, self).__post_init__()
         object.__setattr__(self, "distractors", tuple(Distractor(*distractor) for distractor in self.distractors))
+        if self.seed < 0:
+            raise ValueError(f"Layout.seed must be at least 0, not {self.seed!r}.")
         if len(self.distractors) > MOST_DISTRACTORS:
             raise ValueError(
                 f"Layout.distractors must be at most {MOST_DISTRACTORS} objects, not {len(self.distractors)}."

@@ -13,7 +13,7 @@ from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, Libero
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
 from pytest_robustplus.models.cards import default_profile
 from pytest_robustplus.models.profile import Profile
-from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.perturbations import PERTURBATIONS, Dimension
 from pytest_robustplus.policies.contract import Policy
 
 DEMONSTRATIONS = Path(__file__).parent / "demonstrations.npz"
@@ -26,6 +26,7 @@ class LiberoPlus:
     title = "LIBERO-Plus"
     suites: tuple[str, ...] = SUITES
     dimensions: tuple[Dimension, ...] = tuple(Dimension)
+    generates: tuple[Dimension, ...] = PERTURBATIONS
     total_rule: TotalRule = "weighted"
     control_hz = float(CONTROL_HZ)
     sensors: Mapping[str, int] = MappingProxyType(

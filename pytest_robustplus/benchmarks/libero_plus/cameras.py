@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import mujoco
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.perturbations import Camera, Dimension, part
 
 MAIN = "agentview"
 NAMES = {MAIN: MAIN, "wrist": "robot0_eye_in_hand"}
@@ -34,10 +36,15 @@ class View(NamedTuple):
     end_point_vertical: int = 0
 
 
+_UNMOVED = View()
+# What LIBERO-Plus' orbits and distances are about, in metres.
+PIVOT = (0.0, 0.0, 0.8)
+
+
 def view(task: Task) -> View:
     """Read a camera task's parameters; any other task has the unperturbed view."""
     if task.dimension is not Dimension.CAMERA:
-        return View()
+        return _UNMOVED
     degrees = []
     for key in ("horizontal_deg", "vertical_deg", "yaw_deg", "pitch_deg"):
         value = task.parameters.get(key, 0)
@@ -48,6 +55,28 @@ def view(task: Task) -> View:
         degrees.append(int(value) % 360)
     horizontal, vertical, yaw, pitch = degrees
     return View(horizontal, vertical, float(task.parameters.get("distance_scale", 1)), yaw, pitch)
+
+
+def aim(environment: Any, model: Any, task: Task) -> None:
+    """Move the main camera to where a task and its extra perturbation have it.
+
+    Where LIBERO-Plus could have the extra view too, it is LIBERO-Plus' to the last bit.
+    """
+    official, extra = view(task), part(task.extra, Camera)
+    equal = official_view(extra) if official == _UNMOVED else None
+    place(environment, model, equal or official)
+    if equal is None:
+        _move(model, extra)
+
+
+def official_view(camera: Camera) -> View | None:
+    """Say how LIBERO-Plus has that view; None where it has no such view, as it moves or turns, by whole degrees."""
+    degrees = (camera.azimuth, camera.elevation, camera.yaw, camera.pitch)
+    kinds = (any(degrees[:2]), any(degrees[2:]), camera.distance != 1)
+    if sum(kinds) > 1 or camera.roll or camera.fov or any(angle != int(angle) for angle in degrees):
+        return None
+    horizontal, vertical, yaw, pitch = (int(angle) % 360 for angle in degrees)
+    return View(horizontal, vertical, float(camera.distance), yaw, pitch)
 
 
 def place(environment: Any, model: Any, view: View) -> None:
@@ -65,3 +94,32 @@ def place(environment: Any, model: Any, view: View) -> None:
     number = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, MAIN)
     for field in ("cam_pos", "cam_quat", "cam_pos0", "cam_poscom0", "cam_mat0"):
         getattr(model, field)[number] = getattr(alone, field)[0]
+
+
+def _move(model: Any, camera: Camera) -> None:
+    """Turn the main camera on the spot, then swing it about the pivot, from where it is."""
+    number = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, MAIN)
+    offset = model.cam_pos[number] - PIVOT
+    sideways = np.cross((0.0, 0.0, 1.0), offset)  # horizontal; to the right of a camera that looks at the pivot
+    orbit = _product(_turn((0, 0, 1), camera.azimuth), _turn(sideways, -camera.elevation))
+    on_the_spot = _product(_turn(sideways, -camera.pitch), _turn((0, 0, 1), camera.yaw))
+    quaternion = _product(orbit, on_the_spot, model.cam_quat[number], _turn((0, 0, 1), -camera.roll))
+    swung = np.empty(3)
+    mujoco.mju_rotVecQuat(swung, offset * camera.distance, orbit)
+    model.cam_pos[number] = swung + PIVOT
+    model.cam_quat[number] = quaternion
+    model.cam_fovy[number] += camera.fov
+
+
+def _turn(axis: Any, degrees: float) -> NDArray[np.float64]:
+    quaternion = np.empty(4)
+    mujoco.mju_axisAngle2Quat(quaternion, np.asarray(axis, float) / np.linalg.norm(axis), np.radians(degrees))
+    return quaternion
+
+
+def _product(first: NDArray[np.float64], *others: NDArray[np.float64]) -> NDArray[np.float64]:
+    for other in others:
+        product = np.empty(4)
+        mujoco.mju_mulQuat(product, first, other)
+        first = product
+    return first

@@ -17,12 +17,15 @@ import numpy as np
 _LARGEST_MUTABLE_BYTES = 1 << 16
 
 
+Attributes = tuple[tuple[str, str], ...]
+
+
 class Texture(NamedTuple):
     """A texture left out of a compiled scene: its number there, its file, and how the scene's XML declares it."""
 
     number: int
     file: str
-    attributes: tuple[tuple[str, str], ...]
+    attributes: Attributes
 
 
 class CompiledScene:
@@ -35,6 +38,7 @@ class CompiledScene:
         root = ElementTree.fromstring(xml)
         declared = _without_files(root)
         model = mujoco.MjModel.from_xml_string(ElementTree.tostring(root, encoding="unicode"))
+        self.casts_shadows = bool(model.light_castshadow.any())
         self.sim: Any = MjSim(model)
         self.model: Any = model
         self.textures = tuple(

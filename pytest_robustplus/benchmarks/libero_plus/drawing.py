@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import mujoco
 import numpy as np
 
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
-from pytest_robustplus.benchmarks.libero_plus.textures import TextureLibrary
+from pytest_robustplus.benchmarks.libero_plus.textures import Source, TextureLibrary
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.policies.contract import Image
 
@@ -17,6 +18,8 @@ _MOST_GEOMS = 1000  # as robosuite's renderer
 _BUFFER = (640, 480)
 _BUFFER_BYTES = 20_000_000
 _CORNER_BYTES = 32
+_SHADOW_FIELDS = ("shadowSize", "shadowFBO", "shadowTex")
+_SHADOW_SIZE = 2048
 
 
 class Canvas:
@@ -37,10 +40,23 @@ class Canvas:
             ) from error
         self.textures = TextureLibrary()
         self.image_size = image_size
+        self._shadows: Any = None
 
     def activate(self) -> None:
         """Send what follows to this context; robosuite relies on there being only one."""
         self._context.make_current()
+
+    def lend_shadows(self, context: Any) -> None:
+        """Give a scene that was drawn without shadows the canvas' shadow map, made when the first one needs it (30 ms).
+
+        A scene's own would need its shapes uploaded again.
+        """
+        if self._shadows is None:
+            sizes = f'<global offwidth="1" offheight="1"/><quality shadowsize="{_SHADOW_SIZE}" offsamples="0"/>'
+            empty = mujoco.MjModel.from_xml_string(f"<mujoco><visual>{sizes}</visual></mujoco>")
+            self._shadows = mujoco.MjrContext(empty, mujoco.mjtFontScale.mjFONTSCALE_50)
+        for field in _SHADOW_FIELDS:
+            setattr(context, field, getattr(self._shadows, field))
 
     def renderer(self) -> str:
         """Name what draws, as the driver calls itself: ``llvmpipe …`` is the processor, a card's name is the card."""
@@ -54,6 +70,8 @@ class Canvas:
         self.activate()
         while self.textures.forget_oldest():
             pass
+        if self._shadows is not None:
+            self._shadows.free()
         self._context.free()
 
 
@@ -66,13 +84,15 @@ class Painter:
         size = canvas.image_size
         model.vis.global_.offwidth = max(int(model.vis.global_.offwidth), size)
         model.vis.global_.offheight = max(int(model.vis.global_.offheight), size)
-        if not model.light_castshadow.any():
+        if not scene.casts_shadows:
             model.vis.quality.shadowsize = 0  # saves a shadow map of 64 MB that no light would draw into
         canvas.activate()
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
         self._blank = {texture.number: int(self._context.texture[texture.number]) for texture in scene.textures}
-        for texture in scene.textures:
-            self._context.texture[texture.number] = canvas.textures.borrow(texture)
+        self._sources: dict[int, Source] = {texture.number: texture[1:] for texture in scene.textures}
+        self._worn: dict[int, Source] = {}
+        self.dress({})
+        self._borrows_shadows = False
         self._shown = mujoco.MjvScene(model, maxgeom=_MOST_GEOMS)
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
@@ -81,10 +101,23 @@ class Painter:
         self._options.geomgroup[1] = 1
         self._perturb = mujoco.MjvPerturb()
 
+    def dress(self, covers: Mapping[int, Source]) -> None:
+        """Show other textures in place of the scene's own, and its own everywhere else (10–150 ms for a new one)."""
+        self._canvas.activate()
+        for number, source in {**self._sources, **covers}.items():
+            if (worn := self._worn.get(number)) != source:
+                self._context.texture[number] = self._canvas.textures.borrow(source)
+                if worn is not None:
+                    self._canvas.textures.give_back(worn)
+                self._worn[number] = source
+
     def draw(self, camera: str) -> Image:
         """Return what ``camera`` sees now: (size, size, 3), bottom row first, as OpenGL and robosuite have it."""
         model, data, size = self._scene.model, self._scene.sim.data._data, self._canvas.image_size
         self._canvas.activate()
+        if model.light_castshadow.any() and not self._context.shadowSize:
+            self._canvas.lend_shadows(self._context)
+            self._borrows_shadows = True
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._camera.fixedcamid = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
         mujoco.mjv_updateScene(
@@ -104,7 +137,10 @@ class Painter:
     def close(self) -> None:
         """Free the scene's own part of the GL context and give its textures back."""
         self._canvas.activate()
-        for texture in self._scene.textures:
-            self._context.texture[texture.number] = self._blank[texture.number]
-            self._canvas.textures.give_back(texture)
+        if self._borrows_shadows:
+            for field in _SHADOW_FIELDS:
+                setattr(self._context, field, 0)
+        for number, source in self._worn.items():
+            self._context.texture[number] = self._blank[number]
+            self._canvas.textures.give_back(source)
         self._context.free()

@@ -12,6 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from pytest_robustplus.benchmarks.contract import Parameter
+from pytest_robustplus.benchmarks.libero_plus.severities import KINDS, SEVERITIES, parameters
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension
 
@@ -29,65 +30,6 @@ _NUMBERED_MEANS = {
     "tb": (Dimension.BACKGROUND, "surface and walls"),
 }
 _POSES_PER_BAND = 100
-_SEVERITIES = 10
-# The ten severities of each noise in the order of their ids 1-50; units are pixels of the 256 × 256 frame. Zoom blends
-# frames enlarged from 1 up to the limit, which itself is left out.
-_NOISES: tuple[tuple[str, tuple[str, ...], tuple[tuple[float, ...], ...]], ...] = (
-    (
-        "motion blur",
-        ("radius_px", "sigma_px"),
-        ((5, 2), (8, 3), (10, 4), (12, 5), (15, 6), (18, 8), (20, 10), (25, 12), (30, 15), (35, 20)),
-    ),
-    ("gaussian blur", ("sigma_px",), ((1,), (2,), (3,), (4,), (5,), (6,), (7,), (8,), (9,), (10,))),
-    (
-        "zoom blur",
-        ("zoom_limit", "zoom_step"),
-        (
-            (1.11, 0.01),
-            (1.16, 0.01),
-            (1.21, 0.02),
-            (1.26, 0.02),
-            (1.31, 0.03),
-            (1.36, 0.01),
-            (1.41, 0.01),
-            (1.46, 0.02),
-            (1.51, 0.02),
-            (1.56, 0.03),
-        ),
-    ),
-    (
-        "fog",
-        ("thickness", "roughness_decay"),
-        (
-            (0.5, 3),
-            (1.0, 2.8),
-            (1.5, 2.5),
-            (2.0, 2.2),
-            (2.5, 2.0),
-            (3.0, 1.8),
-            (3.5, 1.6),
-            (4.0, 1.5),
-            (4.5, 1.4),
-            (5.0, 1.3),
-        ),
-    ),
-    (
-        "glass blur",
-        ("sigma_px", "shift_px", "iterations"),
-        (
-            (0.5, 1, 3),
-            (0.7, 1, 3),
-            (0.9, 2, 3),
-            (1.0, 2, 2),
-            (1.1, 3, 2),
-            (1.3, 3, 2),
-            (1.5, 4, 2),
-            (1.8, 4, 2),
-            (2.2, 5, 1),
-            (2.5, 5, 1),
-        ),
-    ),
-)
 
 
 class Variant(NamedTuple):
@@ -146,11 +88,10 @@ def _signed(degrees: str) -> int:
 
 @cache
 def _noise(identifier: int) -> tuple[str, Mapping[str, Parameter]]:
-    if not 1 <= identifier <= len(_NOISES) * _SEVERITIES:
-        raise BadInputError(f"LIBERO-Plus has noises 1 to {len(_NOISES) * _SEVERITIES}, not {identifier}.")
-    kind, severity = divmod(identifier - 1, _SEVERITIES)
-    label, keys, table = _NOISES[kind]
-    return label, {"severity": severity + 1, **dict(zip(keys, table[severity], strict=True))}
+    if not 1 <= identifier <= len(KINDS) * SEVERITIES:
+        raise BadInputError(f"LIBERO-Plus has noises 1 to {len(KINDS) * SEVERITIES}, not {identifier}.")
+    kind, severity = divmod(identifier - 1, SEVERITIES)
+    return KINDS[kind], {"severity": severity + 1, **parameters(KINDS[kind], severity + 1)}
 
 
 def _unreadable(name: str) -> BadInputError:

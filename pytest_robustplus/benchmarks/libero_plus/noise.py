@@ -8,21 +8,52 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from io import BytesIO
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.contract import Parameter, Task
 from pytest_robustplus.benchmarks.libero_plus.protocol import Noise
 from pytest_robustplus.benchmarks.libero_plus.randomness import lent
+from pytest_robustplus.benchmarks.libero_plus.severities import KINDS, SEVERITIES, parameters
 from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.perturbations import Dimension, part
+from pytest_robustplus.perturbations import Noise as Extra
+from pytest_robustplus.perturbations.noise import NOISES
 from pytest_robustplus.policies.contract import Image
 
 PACKAGED_GLASS = 224
 PACKAGED_FOG = 256
+
+
+class Disturbance(NamedTuple):
+    """One noise of an episode; ``name`` seeds its draws."""
+
+    name: str
+    kind: str
+    parameters: Mapping[str, Parameter]
+
+
+def disturbances(task: Task) -> tuple[Disturbance, ...]:
+    """Return what disturbs a task's frames, in order: its official noise, then that of its extra perturbation.
+
+    An extra noise at an official level of a base task draws as the official task of that noise does, which has its
+    number in its name; levels between have a broken number.
+    """
+    found = []
+    if task.dimension is Dimension.NOISE:
+        found.append(Disturbance(task.name, task.subdimension, task.parameters))
+    if (extra := part(task.extra, Extra)).level:
+        place = NOISES.index(extra.kind)
+        severity = SEVERITIES / Extra.scales["level"].high * extra.level
+        trial = f"#{task.trial}" if task.trial else ""
+        name = f"{task.suite}/{task.base}_view_0_0_100_0_0_initstate_0_noise_{place * SEVERITIES + severity:g}{trial}"
+        found.append(Disturbance(name, KINDS[place], parameters(KINDS[place], severity)))
+    return tuple(found)
 
 
 def seed(task: str, env_seed: int, step: int) -> NDArray[np.uint32]:
@@ -34,66 +65,72 @@ def seed(task: str, env_seed: int, step: int) -> NDArray[np.uint32]:
     return np.random.SeedSequence([identity, env_seed, step]).generate_state(8).astype(np.uint32, copy=False)
 
 
-def disturb(frame: Image, task: Task, *, env_seed: int, step: int, version: Noise) -> Image:
-    """Return what the camera of a noise task shows instead of ``frame`` (height, width, 3).
+def disturb(frame: Image, disturbance: Disturbance, *, env_seed: int, step: int, version: Noise) -> Image:
+    """Return what a disturbed camera shows instead of ``frame`` (height, width, 3).
 
     At 256 × 256 pixels fog takes 4 ms and glass and Gaussian blur 15 (the packaged glass blur: 200–640); motion and
-    zoom blur, which are the package's own, take 60–190. Raises ``BadInputError`` for a noise that is not known, or a
-    frame that the chosen version cannot treat.
+    zoom blur, which call the package's parts, take 60–190. Raises ``BadInputError`` for a noise that is not known, or
+    a frame that the chosen version cannot treat.
     """
-    kind = task.subdimension
+    name, kind, strength = disturbance
     if kind not in _NOISES:
-        raise unknown("sensor noise", kind, _NOISES, where=task.name)
+        raise unknown("sensor noise", kind, _NOISES, where=name)
     height, width = frame.shape[:2]
     if height != width:
-        raise BadInputError(f"{task.name}: sensor noise is defined on square frames, not {width} × {height} pixels.")
+        raise BadInputError(f"{name}: sensor noise is defined on square frames, not {width} × {height} pixels.")
     if version == "packaged" and ((kind == "fog" and height != PACKAGED_FOG) or height < PACKAGED_GLASS):
         raise BadInputError(
-            f"{task.name}: the packaged {kind} works on {PACKAGED_FOG} × {PACKAGED_FOG} pixels only, the frame has"
+            f"{name}: the packaged {kind} works on {PACKAGED_FOG} × {PACKAGED_FOG} pixels only, the frame has"
             f" {height}. Set the model's image_size to {PACKAGED_FOG}, or choose noise=upstream."
         )
-    # motion_blur decodes with np.fromstring, deprecated but exact in numpy 1.26.
-    with lent(seed(task.name, env_seed, step)), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return _NOISES[kind](frame, task, version)
+    with lent(seed(name, env_seed, step)), warnings.catch_warnings():
+        return _NOISES[kind](frame, strength, version)
 
 
-def _motion(frame: Image, task: Task, _version: Noise) -> Image:
-    from liberoplus.liberoplus.envs.env_wrapper import motion_blur
+def _motion(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Image:
+    from liberoplus.liberoplus.envs.env_wrapper import MotionImage
     from PIL.Image import fromarray
+    from PIL.Image import open as opened
 
-    blurred: Image = motion_blur(fromarray(frame), severity=int(task.parameters["severity"]))
-    return blurred
-
-
-def _gaussian(frame: Image, task: Task, _version: Noise) -> Image:
-    from liberoplus.liberoplus.envs.env_wrapper import gaussian_blur
-
-    return _truncated(gaussian_blur(frame, severity=int(task.parameters["severity"])))
-
-
-def _zoom(frame: Image, task: Task, _version: Noise) -> Image:
-    from liberoplus.liberoplus.envs.env_wrapper import zoom_blur
-
-    return _truncated(zoom_blur(frame, severity=int(task.parameters["severity"])))
+    encoded = BytesIO()
+    fromarray(frame).save(encoded, format="PNG", compress_level=1)
+    with MotionImage(blob=encoded.getvalue()) as moved:
+        moved.motion_blur(strength["radius_px"], strength["sigma_px"], np.random.uniform(-45, 45))
+        with opened(BytesIO(moved.make_blob())) as blurred:
+            return np.asarray(blurred.convert("RGB"))
 
 
-def _fog(frame: Image, task: Task, _version: Noise) -> Image:
+def _gaussian(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Image:
+    return _truncated(np.clip(_smooth(frame, float(strength["sigma_px"])), 0, 1) * 255)
+
+
+def _zoom(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Image:
+    from liberoplus.liberoplus.envs.env_wrapper import clipped_zoom
+
+    clear: NDArray[np.floating[Any]] = (frame / 255.0).astype(np.float32)
+    total: NDArray[np.floating[Any]] = np.zeros_like(clear)
+    factors = np.arange(1, float(strength["zoom_limit"]), float(strength["zoom_step"]))
+    for factor in factors:
+        total += clipped_zoom(clear, factor)
+    return _truncated(np.clip((clear + total) / (len(factors) + 1), 0, 1) * 255)
+
+
+def _fog(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Image:
     from liberoplus.liberoplus.envs.env_wrapper import plasma_fractal
 
     size = len(frame)
-    thickness, decay = float(task.parameters["thickness"]), float(task.parameters["roughness_decay"])
+    thickness, decay = float(strength["thickness"]), float(strength["roughness_decay"])
     clouds = plasma_fractal(mapsize=1 << (size - 1).bit_length(), wibbledecay=decay)[:size, :size, None]
     clear = frame / 255.0
     brightest = clear.max()
     return _truncated(np.clip((clear + thickness * clouds) * brightest / (brightest + thickness), 0, 1) * 255)
 
 
-def _glass(frame: Image, task: Task, version: Noise) -> Image:
-    sigma, shift = float(task.parameters["sigma_px"]), int(task.parameters["shift_px"])
+def _glass(frame: Image, strength: Mapping[str, Parameter], version: Noise) -> Image:
+    sigma, shift = float(strength["sigma_px"]), int(strength["shift_px"])
     extent = PACKAGED_GLASS if version == "packaged" else len(frame)
     pixels = _truncated(_smooth(frame, sigma) * 255)
-    for _ in range(int(task.parameters["iterations"])):
+    for _ in range(int(strength["iterations"]) if shift else 0):
         pixels = shuffle(pixels, shift, extent)
     return _truncated(np.clip(_smooth(pixels, sigma), 0, 1) * 255)
 
@@ -140,7 +177,7 @@ def _truncated(values: NDArray[np.floating[Any]]) -> Image:
     return frame
 
 
-_NOISES: dict[str, Callable[[Image, Task, Noise], Image]] = {
+_NOISES: dict[str, Callable[[Image, Mapping[str, Parameter], Noise], Image]] = {
     "motion blur": _motion,
     "gaussian blur": _gaussian,
     "zoom blur": _zoom,

@@ -14,17 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.benchmarks.libero_plus import cameras
+from pytest_robustplus.benchmarks.libero_plus import cameras, distractors, lights, placements, surfaces
 from pytest_robustplus.benchmarks.libero_plus.arm import Arm
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
+from pytest_robustplus.benchmarks.libero_plus.distractors import Spare
 from pytest_robustplus.benchmarks.libero_plus.init_states import init_state
 from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, RobotStart
 from pytest_robustplus.benchmarks.libero_plus.randomness import lent
 from pytest_robustplus.benchmarks.libero_plus.tasks import variant_name
+from pytest_robustplus.benchmarks.libero_plus.textures import Source
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.perturbations import Background, Dimension, Layout, Light, Robot, part
 
 ARM_JOINTS = 7
+_DIGITS = 8
 _SHARE_BASE = (Dimension.ORIGINAL, Dimension.CAMERA, Dimension.ROBOT, Dimension.NOISE)
 
 
@@ -36,9 +39,11 @@ def scene_name(task: Task) -> str:
 class Scene:
     """One task's environment and goal on a compiled model that other scenes may share."""
 
-    def __init__(self, environment: Any, compiled: CompiledScene) -> None:
+    def __init__(self, environment: Any, compiled: CompiledScene, spares: tuple[Spare, ...] = ()) -> None:
         self.environment = environment
         self.compiled = compiled
+        self._spares = spares
+        self.covers: dict[int, Source] = {}
         self._initializers = tuple(environment.object_property_initializers)
         self._nominal_robot: str = environment.robot_names[0]
         # Nothing is sampled but what a policy looks at.
@@ -66,10 +71,20 @@ class Scene:
                 except RandomizationError:  # objects did not fit; the package builds once more and draws on
                     environment._load_model()
         self.arm = Arm(environment)
-        cameras.place(environment, self.compiled.model, cameras.view(task))
-        environment.sim.set_state_from_flattened(init_state(task.suite, scene_name(task), task.trial))
+        model = self.compiled.model
+        cameras.aim(environment, model, task)
+        lights.shine(model, part(task.extra, Light))
+        surfaces.tint(model, background := part(task.extra, Background))
+        self.covers = surfaces.covers(self.compiled, background, task.name)
+        stored = init_state(task.suite, scene_name(task), task.trial)
+        environment.sim.set_state_from_flattened(distractors.extended(stored, model, self._spares))
         if robot_start == "joints":
             environment.sim.data.qpos[:ARM_JOINTS] = joints
+        self._close_gripper(part(task.extra, Robot).gripper)
+        layout = part(task.extra, Layout)
+        placements.rearrange(environment, layout)
+        if layout.distractors:
+            distractors.lay(environment, self._spares, layout.distractors)
         environment.sim.forward()
         environment._check_success()
         environment._post_process()
@@ -83,11 +98,21 @@ class Scene:
             raise BadInputError(f"{task.name}: LIBERO-Plus has no robot pose {pose}; poses are numbered 1 to 500.")
         robot = REGISTERED_ROBOTS[name]
         joints: NDArray[np.float64] = robot.init_qpos.fget(object.__new__(robot))
-        return joints
+        extra = part(task.extra, Robot)
+        # LIBERO-Plus' stored poses have eight digits; rounding makes the sum of nominal joints and offset the same.
+        return np.round(joints + extra.offset, _DIGITS) if extra.radius else joints
+
+    def _close_gripper(self, closed: float) -> None:
+        """Bring the fingers that far from where they are towards closed; the settling action may open them again."""
+        fingers = self.environment.robots[0]._ref_gripper_joint_pos_indexes
+        self.environment.sim.data.qpos[fingers] *= 1 - closed
 
 
-def build(path: Path, problems: Mapping[str, Any], compiled: Callable[[str], CompiledScene]) -> Scene:
-    """Build the environment of a BDDL file; ``compiled`` turns a scene's XML into a model, or finds it."""
+def build(path: Path, problems: Mapping[str, Any], compiled: Callable[[str], CompiledScene], *, spares: bool) -> Scene:
+    """Build the environment of a BDDL file; ``compiled`` turns a scene's XML into a model, or finds it.
+
+    With ``spares`` the scene has objects for distractors.
+    """
     import robosuite
     from liberoplus.liberoplus.envs import bddl_utils
     from robosuite.utils.errors import RandomizationError
@@ -95,9 +120,11 @@ def build(path: Path, problems: Mapping[str, Any], compiled: Callable[[str], Com
     problem = problems[bddl_utils.get_problem_info(str(path))["problem_name"]]
     environment = problem.__new__(problem)
     models: list[CompiledScene] = []
+    made: list[Any] = []
 
     def initialize_sim() -> None:
         """Stand in for robosuite's method, which compiles a model of its own."""
+        made[:] = distractors.make(environment) if spares else []
         models.append(compiled(environment.model.get_xml()))
         models[-1].restore()
         environment.sim = models[-1].sim
@@ -128,4 +155,4 @@ def build(path: Path, problems: Mapping[str, Any], compiled: Callable[[str], Com
             environment._load_model()
             environment._setup_references()
         break
-    return Scene(environment, models[-1])
+    return Scene(environment, models[-1], distractors.find(models[-1].model, made))

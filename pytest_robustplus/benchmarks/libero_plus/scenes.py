@@ -20,6 +20,7 @@ from pytest_robustplus.benchmarks.libero_plus.drawing import Canvas, Painter
 from pytest_robustplus.benchmarks.libero_plus.memory import bound_mesh_cache, forget_last_compile, return_freed_memory
 from pytest_robustplus.benchmarks.libero_plus.scene import Scene, build, scene_name
 from pytest_robustplus.errors import BadInputError, SimulatorError
+from pytest_robustplus.perturbations import Layout, part
 
 # What is kept: models, shapes and textures. Imports, GL, MuJoCo's own cache of meshes and passing needs take another
 # 1.3 GB at most, so that a simulator stays below 2.3 GB.
@@ -52,22 +53,28 @@ class SceneCache:
                 f"{task.name}: {path} cannot be read ({error.strerror}). Check the task's name, or install again: "
                 f"{packages.INSTALL}"
             ) from error
+        spares = bool(part(task.extra, Layout).distractors)
+        described += "with spares" if spares else ""
         if described not in self._scenes:
-            self._scenes[described] = build(path, self._problems, self._compile)
+            self._scenes[described] = build(path, self._problems, self._compile, spares=spares)
         scene = self._scenes[described]
         self._scenes.move_to_end(described)
         self._compiled.move_to_end(scene.compiled.digest)
         return scene
 
     def painter(self, scene: Scene) -> Painter:
-        """Return what draws a scene; uploads its geometry and the textures that no kept scene shows (0.3–3 s)."""
+        """Return what draws a scene as its task has it; uploads shapes and textures that none shows yet (0.3–3 s)."""
         if self._canvas is None:
             raise SimulatorError("This simulator was built without rendering; build it with render=True to see images.")
         if scene.compiled not in self._painters:
             self._make_room(coming=_UPLOADING_BYTES + self._canvas.textures.expect(scene.compiled.textures))
             self._painters[scene.compiled] = Painter(self._canvas, scene.compiled)
             return_freed_memory()
-        return self._painters[scene.compiled]
+        painter = self._painters[scene.compiled]
+        if coming := self._canvas.textures.expect(scene.compiled.textures, scene.covers.values()):
+            self._make_room(coming)
+        painter.dress(scene.covers)
+        return painter
 
     def close(self) -> None:
         while self._compiled:

@@ -26,7 +26,8 @@ from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache
 from pytest_robustplus.benchmarks.libero_plus.tasks import instruction
 from pytest_robustplus.errors import BadInputError, SimulatorError, unknown
 from pytest_robustplus.models.profile import Control
-from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.perturbations import Language, part
+from pytest_robustplus.perturbations.rewording import reword
 from pytest_robustplus.policies.contract import Actions, Observation
 
 PHYSICS_HZ = 500
@@ -82,6 +83,7 @@ class LiberoSimulator:
         self._task: Task | None = None
         self._scene: Scene | None = None
         self._instruction = ""
+        self._disturbances: tuple[noise.Disturbance, ...] = ()
         self._step = 0
         self._seen: Observation | None = None
 
@@ -104,7 +106,8 @@ class LiberoSimulator:
         scene = self._scenes.scene(task)
         scene.reset(task, self.protocol.env_seed, self.protocol.robot_start)
         self._task, self._scene, self._step = task, scene, 0
-        self._instruction = instruction(task, self.protocol.prompt_source)
+        self._instruction = reword(instruction(task, self.protocol.prompt_source), part(task.extra, Language))
+        self._disturbances = noise.disturbances(task)
         return self._instruction
 
     def step(self, action: Actions, *, look: bool) -> bool:
@@ -175,13 +178,13 @@ class LiberoSimulator:
         return self._task, self._scene
 
     def _look(self) -> Observation:
-        task, scene = self._playing()
+        _, scene = self._playing()
         images = {}
         for camera in self._cameras:
             image = self._scenes.painter(scene).draw(_CAMERAS[camera])
-            if camera == cameras.MAIN and task.dimension is Dimension.NOISE:
+            for disturbance in self._disturbances if camera == cameras.MAIN else ():
                 image = noise.disturb(
-                    image, task, env_seed=self.protocol.env_seed, step=self._step, version=self.protocol.noise
+                    image, disturbance, env_seed=self.protocol.env_seed, step=self._step, version=self.protocol.noise
                 )
             images[camera] = image
         state = {name: np.array(scene.sensors[sensor]({})) for name, sensor in STATE.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -44,7 +43,8 @@ def package() -> Any:
 
 
 def disturbed(identifier: int, picture: Image, step: int = 3, version: Noise = "packaged") -> Image:
-    return noise.disturb(picture, task(identifier), env_seed=7, step=step, version=version)
+    (disturbance,) = noise.disturbances(task(identifier))
+    return noise.disturb(picture, disturbance, env_seed=7, step=step, version=version)
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,10 @@ def test_the_draw_depends_on_the_step_and_the_task_alone(identifier: int) -> Non
     disturbed(identifier, picture, step=6, version="upstream")
     assert np.array_equal(disturbed(identifier, picture, step=5, version="upstream"), first)
     assert not np.array_equal(disturbed(identifier, picture, step=6, version="upstream"), first)
-    other = replace(task(identifier), name="libero_object/another")
+    (official,) = noise.disturbances(task(identifier))
+    other = official._replace(name="libero_object/another")
     assert not np.array_equal(noise.disturb(picture, other, env_seed=7, step=5, version="upstream"), first)
-    assert not np.array_equal(noise.disturb(picture, task(identifier), env_seed=8, step=5, version="upstream"), first)
+    assert not np.array_equal(noise.disturb(picture, official, env_seed=8, step=5, version="upstream"), first)
 
 
 def test_numpys_global_generator_is_left_alone() -> None:
@@ -133,4 +134,4 @@ def test_the_packaged_noise_refuses_frames_it_cannot_treat(identifier: int) -> N
 
 def test_an_unknown_noise_names_the_nearest() -> None:
     with pytest.raises(BadInputError, match=r"'fogg'.*Did you mean 'fog'"):
-        noise.disturb(frame(32), replace(task(33), subdimension="fogg"), env_seed=7, step=0, version="upstream")
+        noise.disturb(frame(32), noise.Disturbance("x", "fogg", {}), env_seed=7, step=0, version="upstream")

@@ -1,0 +1,193 @@
+"""Objects that a task does not need: compiled into a scene of their own, parked out of sight until one is wished for.
+
+LIBERO-Plus' own added objects come from its assets archive; these come from the packages. A scene with spares is
+compiled once, apart from the scene without, whose physics therefore never sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_robustplus.benchmarks.libero_plus import cameras
+from pytest_robustplus.benchmarks.libero_plus.placements import Outlines, outlines
+from pytest_robustplus.perturbations import Distractor
+
+_Floats = NDArray[np.float64]
+# Small and light of mesh; those that share their last word with an object of the scene are left out, since the
+# instruction might mean them.
+_CATEGORIES = (
+    "popcorn",
+    "macaroni_and_cheese",
+    "moka_pot",
+    "white_storage_box",
+    "chocolate_pudding",
+    "ketchup",
+    "milk",
+    "cookies",
+    "orange_juice",
+    "butter",
+    "wine_bottle",
+    "alphabet_soup",
+    "yellow_book",
+    "salad_dressing",
+    "cream_cheese",
+)
+_PREFIX = "spare_"
+_PARKED = np.array([30.0, 0.0, 20.0])
+_GRID = 0.03
+_MARGIN = 0.08
+_GAP = 0.01
+_LIFT = 0.004
+_AT_ONCE = 64
+
+
+class Spare(NamedTuple):
+    """A spare object: its body, where its position begins in ``qpos``, and its upright orientation (wxyz)."""
+
+    body: int
+    start: int
+    upright: tuple[float, ...]
+
+
+def make(environment: Any) -> list[Any]:
+    """Make the spare objects of a scene and add them to its model; the caller compiles it."""
+    from liberoplus.liberoplus.envs.objects import get_object_fn
+
+    scene = [*environment.objects_dict, *environment.fixtures_dict]
+    words = {name.rpartition("_")[0].split("_")[-1] for name in scene}
+    spares = [get_object_fn(name)(name=_PREFIX + name) for name in _CATEGORIES if name.split("_")[-1] not in words]
+    for place, spare in enumerate(spares):
+        body = spare.get_obj()
+        # Within the room and clear of one another: MuJoCo's clipping planes depend on how far a scene reaches.
+        body.set("pos", f"{0.4 * (place % 5) - 0.8} {-2.4 if place % 2 else 2.4} {1.0 + 0.4 * (place // 5)}")
+        for part in (body, *body.iter("body")):
+            part.set("gravcomp", "1")
+    environment.model.merge_objects(spares)
+    return spares
+
+
+def find(model: Any, made: Sequence[Any]) -> tuple[Spare, ...]:
+    """Find the spare objects in the compiled model."""
+    found = []
+    for spare in made:
+        body = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, spare.root_body)
+        upright = np.empty(4)
+        axis = {"x": (1.0, 0, 0), "y": (0, 1.0, 0), "z": (0, 0, 1.0)}[spare.rotation_axis]
+        angle = spare.rotation
+        mujoco.mju_axisAngle2Quat(upright, np.array(axis), float(np.mean(angle)))
+        found.append(Spare(body, int(model.jnt_qposadr[model.body_jntadr[body]]), tuple(upright)))
+    return tuple(found)
+
+
+def extended(state: _Floats, model: Any, spares: Sequence[Spare]) -> _Floats:
+    """Put parked spares into a flattened state of the scene without them; they come last in ``qpos`` and ``qvel``."""
+    if not spares:
+        return state
+    first = min(spare.start for spare in spares)
+    poses = np.zeros(model.nq - first)
+    for place, spare in enumerate(spares):
+        poses[spare.start - first : spare.start - first + 7] = [*_PARKED, 1, 0, 0, 0]
+        poses[spare.start - first] += place
+    return np.concatenate([state[: 1 + first], poses, state[1 + first :], np.zeros(6 * len(spares))])
+
+
+def lay(environment: Any, spares: Sequence[Spare], wished: Sequence[Distractor]) -> None:
+    """Put spares where distractors are wished for: the nearest places in collision with nothing, hiding no object.
+
+    One that finds no place stays parked. The scene's own objects must be where they begin.
+    """
+    model, data = environment.sim.model._model, environment.sim.data._data
+    left = list(range(len(spares)))
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_camlight(model, data)
+    standing = outlines(model, data, environment.obj_body_id.values())
+    top = float(environment.workspace_offset[2])
+    grid = _grid(environment)
+    eye = data.cam_xpos[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, cameras.MAIN)]
+    points = _visible_points(environment, standing, top)
+    for distractor in wished:
+        if not left:
+            return
+        spare = spares[left.pop(distractor.item % len(left))]
+        centre, reach = _upright(model, data, spare, distractor.yaw)
+        low, high = grid[0], grid[-1]
+        wish = (low + high) / 2 + np.array([distractor.x, distractor.y]) * (high - low) / 2
+        order = np.argsort(np.linalg.norm(grid - wish, axis=1), kind="stable")
+        place = _free_place(grid[order], reach, top, standing, eye, points)
+        if place is None:
+            data.qpos[spare.start + 3 : spare.start + 7] = (1, 0, 0, 0)
+            continue
+        data.qpos[spare.start : spare.start + 3] += np.array([*place, top + reach[2] + _LIFT]) - centre
+        model.body_gravcomp[model.body_rootid == spare.body] = 0
+        middle = np.array([*place, top + reach[2]])
+        standing = Outlines(np.vstack([standing.low, middle - reach]), np.vstack([standing.high, middle + reach]))
+
+
+def _upright(model: Any, data: Any, spare: Spare, yaw: float) -> tuple[_Floats, _Floats]:
+    """Turn a spare as wished where it is; return the centre and half the size of the box round it."""
+    turn, quaternion = np.empty(4), np.empty(4)
+    mujoco.mju_axisAngle2Quat(turn, np.array([0.0, 0.0, 1.0]), np.radians(yaw))
+    mujoco.mju_mulQuat(quaternion, turn, np.array(spare.upright))
+    data.qpos[spare.start + 3 : spare.start + 7] = quaternion
+    mujoco.mj_kinematics(model, data)
+    box = outlines(model, data, [spare.body])
+    return (box.low[0] + box.high[0]) / 2, (box.high[0] - box.low[0]) / 2
+
+
+def _grid(environment: Any) -> _Floats:
+    """Places on the table within 8 cm of where the task's regions lie, (places, 2), opposite corners first and last."""
+    own = [
+        region["ranges"]
+        for region in environment.parsed_problem["regions"].values()
+        if region["target"] == environment.workspace_name and region["ranges"]
+    ]
+    ranges = np.array([one for region in own for one in region])
+    low = ranges[:, :2].min(axis=0) - _MARGIN + environment.workspace_offset[:2]
+    high = ranges[:, 2:].max(axis=0) + _MARGIN + environment.workspace_offset[:2]
+    counts = np.maximum(np.rint((high - low) / _GRID).astype(int), 1) + 1
+    sides = [np.linspace(start, stop, count) for start, stop, count in zip(low, high, counts, strict=True)]
+    places: _Floats = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 2)
+    return places
+
+
+def _visible_points(environment: Any, standing: Outlines, top: float) -> _Floats:
+    """Corners and centres of the boxes round what the task is about, down to the table, (points, 3)."""
+    named = environment.obj_of_interest
+    bodies = [place for place, name in enumerate(environment.obj_body_id) if any(one.startswith(name) for one in named)]
+    points = []
+    for body in bodies:
+        low, high = np.array([*standing.low[body, :2], top]), standing.high[body]
+        points += [(low + high) / 2]
+        points += [np.where(corner, high, low) for corner in np.ndindex(2, 2, 2)]
+    return np.reshape(points, (-1, 3))
+
+
+def _free_place(
+    places: _Floats, reach: _Floats, top: float, standing: Outlines, eye: _Floats, points: _Floats
+) -> _Floats | None:
+    """The first of the places where a box of half size ``reach`` touches nothing and hides none of the points."""
+    for begin in range(0, len(places), _AT_ONCE):
+        some = places[begin : begin + _AT_ONCE]
+        middle = np.column_stack([some, np.full(len(some), top + reach[2])])
+        boxes = Outlines(middle - reach, middle + reach)
+        free = ~boxes.overlap(standing, _GAP).any(axis=1)
+        free[free] = ~_hides(boxes.low[free], boxes.high[free], eye, points).any(axis=1)
+        if free.any():
+            place: _Floats = some[int(np.argmax(free))]
+            return place
+    return None
+
+
+def _hides(low: _Floats, high: _Floats, eye: _Floats, points: _Floats) -> NDArray[np.bool_]:
+    """Which boxes cut the line of sight from the eye to which points: (boxes, points)."""
+    way = points - eye
+    way = np.where(np.abs(way) < 1e-12, 1e-12, way)
+    first, second = (low[:, None] - eye) / way, (high[:, None] - eye) / way
+    enters, leaves = np.minimum(first, second).max(axis=2), np.maximum(first, second).min(axis=2)
+    hidden: NDArray[np.bool_] = (enters <= leaves) & (leaves > 0) & (enters < 1)
+    return hidden
