@@ -8,11 +8,11 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus import cameras
 from pytest_robustplus.benchmarks.libero_plus.init_states import init_state
+from pytest_robustplus.benchmarks.libero_plus.placements import fixture_below, scatter
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.randomness import lent
 from pytest_robustplus.benchmarks.libero_plus.scene import ARM_JOINTS
@@ -25,10 +25,6 @@ _JOINT_NOISE = 0.02
 # How far the goal's objects and the others move to each side, in metres. In libero_spatial the sentence names the
 # bowl by what it is next to, so that moving it far would make the sentence wrong.
 WIDE = {"libero_object": (0.06, 0.03), "libero_spatial": (0.03, 0.03)}
-# Objects nearer than that to each other, seen from above, stand on one another and move together.
-_STACKED = 0.045
-_CLOSER, _FAR_ENOUGH = 0.012, 0.14
-_TRIES = 300
 _SEAT, _DROP = 0.012, 0.08
 
 
@@ -58,11 +54,11 @@ class PlacedSimulator(LiberoSimulator):
         cameras.place(environment, scene.compiled.model, cameras.View())
         sim.forward()
         if wide:
-            _scatter(environment, random, *WIDE[task.suite])
+            scatter(environment, random, *WIDE[task.suite])
         sim.forward()
         environment._check_success()
         environment._post_process()
-        self._task, self._scene, self._step = task, scene, 0
+        self._task, self._scene, self._step, self._disturbances = task, scene, 0, ()
         self._instruction = instruction(task, self.protocol.prompt_source)
         return self._instruction
 
@@ -94,52 +90,16 @@ def _seat(environment: Any, random: np.random.Generator) -> None:
     """Hold objects that begin on a fixture above their region; a repeated reset adds the fixture's place twice."""
     sim = environment.sim
     for predicate in environment.parsed_problem["initial_state"]:
-        if len(predicate) == 3 and predicate[1] in environment.objects_dict and _on_fixture(environment, predicate[1]):
+        if (
+            len(predicate) == 3
+            and predicate[1] in environment.objects_dict
+            and fixture_below(environment, predicate[1])
+        ):
             joint = environment.objects_dict[predicate[1]].joints[-1]
             start = sim.model.get_joint_qpos_addr(joint)[0]
             place = sim.data.site_xpos[sim.model.site_name2id(predicate[2])]
             sim.data.qpos[start : start + 2] = place[:2] + random.uniform(-_SEAT, _SEAT, 2)
             sim.data.qpos[start + 2] = place[2] + _DROP
-
-
-def _scatter(environment: Any, random: np.random.Generator, goal_width: float, other_width: float) -> None:
-    """Move free objects sideways, stacks together, so that none comes much closer to another than it was."""
-    sim = environment.sim
-    starts = {}
-    for name, thing in environment.objects_dict.items():
-        address = sim.model.get_joint_qpos_addr(thing.joints[-1])
-        starts[name] = address[0] if isinstance(address, tuple) else address
-    names = list(starts)
-    before = np.array([sim.data.qpos[starts[name] : starts[name] + 2] for name in names])
-    goal = {part for predicate in environment.parsed_problem["goal_state"] for part in predicate[1:]}
-    chief = np.array([any(part.startswith(name) for part in goal) for name in names])
-    apart = _distances(before)
-    group = np.array([int(np.argmax(row < _STACKED)) for row in apart - np.eye(len(names)) * 9])
-    on_fixture = np.array([_on_fixture(environment, name) for name in names])
-    away = apart + np.eye(len(names)) * 9
-    for _ in range(_TRIES):
-        shift = random.uniform(-1, 1, before.shape) * np.where(chief, goal_width, other_width)[:, None]
-        shift = np.where(on_fixture[:, None], 0.0, shift[group])
-        after = _distances(before + shift) + np.eye(len(names)) * 9
-        if (after > np.minimum(away - _CLOSER, _FAR_ENOUGH)).all():
-            for name, place in zip(names, before + shift, strict=True):
-                sim.data.qpos[starts[name] : starts[name] + 2] = place
-            return
-
-
-def _distances(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    distances: NDArray[np.float64] = np.linalg.norm(points[:, None] - points[None], axis=-1)
-    return distances
-
-
-def _on_fixture(environment: Any, name: str) -> bool:
-    """Whether an object begins on or in a cabinet or a stove, which stay where they are."""
-    for predicate in environment.parsed_problem["initial_state"]:
-        if predicate[1] == name and len(predicate) == 3:
-            return any(
-                predicate[2].startswith(fixture) for fixture in environment.fixtures_dict if "table" not in fixture
-            )
-    return False
 
 
 @contextmanager

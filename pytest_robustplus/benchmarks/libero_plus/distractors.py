@@ -24,7 +24,6 @@ _CATEGORIES = (
     "popcorn",
     "macaroni_and_cheese",
     "moka_pot",
-    "white_storage_box",
     "chocolate_pudding",
     "ketchup",
     "milk",
@@ -44,6 +43,7 @@ _MARGIN = 0.08
 _GAP = 0.01
 _LIFT = 0.004
 _AT_ONCE = 64
+_FINENESS = 3
 
 
 class Spare(NamedTuple):
@@ -76,10 +76,13 @@ def find(model: Any, made: Sequence[Any]) -> tuple[Spare, ...]:
     found = []
     for spare in made:
         body = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, spare.root_body)
-        upright = np.empty(4)
-        axis = {"x": (1.0, 0, 0), "y": (0, 1.0, 0), "z": (0, 0, 1.0)}[spare.rotation_axis]
-        angle = spare.rotation
-        mujoco.mju_axisAngle2Quat(upright, np.array(axis), float(np.mean(angle)))
+        turns = spare.rotation if isinstance(spare.rotation, dict) else {spare.rotation_axis: spare.rotation}
+        upright = np.array([1.0, 0.0, 0.0, 0.0])
+        for axis, angles in turns.items():  # one after another, as the package's samplers turn objects
+            turn, turned = np.empty(4), np.empty(4)
+            mujoco.mju_axisAngle2Quat(turn, np.eye(3)["xyz".index(axis)], float(np.mean(angles)))
+            mujoco.mju_mulQuat(turned, turn, upright)
+            upright = turned
         found.append(Spare(body, int(model.jnt_qposadr[model.body_jntadr[body]]), tuple(upright)))
     return tuple(found)
 
@@ -156,14 +159,13 @@ def _grid(environment: Any) -> _Floats:
 
 
 def _visible_points(environment: Any, standing: Outlines, top: float) -> _Floats:
-    """Corners and centres of the boxes round what the task is about, down to the table, (points, 3)."""
+    """A lattice in the boxes round what the task is about, down to the table, (points, 3)."""
     named = environment.obj_of_interest
     bodies = [place for place, name in enumerate(environment.obj_body_id) if any(one.startswith(name) for one in named)]
     points = []
     for body in bodies:
         low, high = np.array([*standing.low[body, :2], top]), standing.high[body]
-        points += [(low + high) / 2]
-        points += [np.where(corner, high, low) for corner in np.ndindex(2, 2, 2)]
+        points += [low + np.array(step) / _FINENESS * (high - low) for step in np.ndindex((_FINENESS + 1,) * 3)]
     return np.reshape(points, (-1, 3))
 
 

@@ -107,12 +107,13 @@ def _gaussian(frame: Image, strength: Mapping[str, Parameter], _version: Noise) 
 def _zoom(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Image:
     from liberoplus.liberoplus.envs.env_wrapper import clipped_zoom
 
-    clear: NDArray[np.floating[Any]] = (frame / 255.0).astype(np.float32)
-    total: NDArray[np.floating[Any]] = np.zeros_like(clear)
+    clear = (frame / 255.0).astype(np.float32)
+    total = np.zeros_like(clear)
     factors = np.arange(1, float(strength["zoom_limit"]), float(strength["zoom_step"]))
     for factor in factors:
         total += clipped_zoom(clear, factor)
-    return _truncated(np.clip((clear + total) / (len(factors) + 1), 0, 1) * 255)
+    blurred: Any = np.clip((clear + total) / (len(factors) + 1), 0, 1) * 255
+    return _truncated(blurred)
 
 
 def _fog(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Image:

@@ -90,14 +90,8 @@ class Scene:
         environment._post_process()
 
     def _joints(self, task: Task) -> NDArray[np.float64]:
-        from robosuite.models.robots.robot_model import REGISTERED_ROBOTS
-
         pose = str(task.parameters["pose"]) if task.dimension is Dimension.ROBOT else ""
-        name = self._nominal_robot + pose
-        if name not in REGISTERED_ROBOTS:
-            raise BadInputError(f"{task.name}: LIBERO-Plus has no robot pose {pose}; poses are numbered 1 to 500.")
-        robot = REGISTERED_ROBOTS[name]
-        joints: NDArray[np.float64] = robot.init_qpos.fget(object.__new__(robot))
+        joints = stored_joints(self._nominal_robot + pose, where=task.name)
         extra = part(task.extra, Robot)
         # LIBERO-Plus' stored poses have eight digits; rounding makes the sum of nominal joints and offset the same.
         return np.round(joints + extra.offset, _DIGITS) if extra.radius else joints
@@ -106,6 +100,17 @@ class Scene:
         """Bring the fingers that far from where they are towards closed; the settling action may open them again."""
         fingers = self.environment.robots[0]._ref_gripper_joint_pos_indexes
         self.environment.sim.data.qpos[fingers] *= 1 - closed
+
+
+def stored_joints(robot: str, *, where: str = "") -> NDArray[np.float64]:
+    """Return the joints (7, radians) of a LIBERO-Plus robot; raises ``BadInputError`` for one it does not have."""
+    from robosuite.models.robots.robot_model import REGISTERED_ROBOTS
+
+    if robot not in REGISTERED_ROBOTS:
+        raise BadInputError(f"{where}: LIBERO-Plus has no robot {robot}; poses are numbered 1 to 500.")
+    found = REGISTERED_ROBOTS[robot]
+    joints: NDArray[np.float64] = found.init_qpos.fget(object.__new__(found))
+    return joints
 
 
 def build(path: Path, problems: Mapping[str, Any], compiled: Callable[[str], CompiledScene], *, spares: bool) -> Scene:

@@ -50,7 +50,8 @@ class TextureLibrary:
 
     def expect(self, textures: Sequence[Texture], covers: Iterable[Source] = ()) -> int:
         """Keep what a scene will show from being forgotten; return the bytes that its other textures will take."""
-        keys: set[Source] = {(texture.file, texture.attributes) for texture in textures} | set(covers)
+        keys: set[Source] = {(texture.file, texture.attributes) for texture in textures}
+        keys.update(covers)
         for key in keys & self._uploads.keys():
             self._uploads.move_to_end(key)
         return sum(_nbytes(key) for key in keys - self._uploads.keys())
@@ -135,7 +136,8 @@ def pattern(seed: int) -> NDArray[np.uint8]:
         share = 1 / (1 + np.exp(-share))
     else:
         share = random.random((PAINTED, PAINTED))
-    return (dark + (light - dark) * share[..., None]).astype(np.uint8)
+    pixels: NDArray[np.uint8] = (dark + (light - dark) * share[..., None]).astype(np.uint8)
+    return pixels
 
 
 def _model(file: str, attributes: Attributes) -> Any:
