@@ -43,6 +43,7 @@ _MARGIN = 0.08
 _GAP = 0.01
 _LIFT = 0.004
 _AT_ONCE = 64
+_ABOVE, _RAYS = 0.4, 40
 _FINENESS = 3
 
 
@@ -109,8 +110,8 @@ def lay(environment: Any, spares: Sequence[Spare], wished: Sequence[Distractor])
     mujoco.mj_kinematics(model, data)
     mujoco.mj_camlight(model, data)
     standing = outlines(model, data, environment.obj_body_id.values())
-    top = float(environment.workspace_offset[2])
     grid = _grid(environment)
+    top = _surface(environment, model, data, grid)
     eye = data.cam_xpos[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, cameras.MAIN)]
     points = _visible_points(environment, standing, top)
     for distractor in wished:
@@ -156,6 +157,19 @@ def _grid(environment: Any) -> _Floats:
     sides = [np.linspace(start, stop, count) for start, stop, count in zip(low, high, counts, strict=True)]
     places: _Floats = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 2)
     return places
+
+
+def _surface(environment: Any, model: Any, data: Any, grid: _Floats) -> float:
+    """Height of what the scene's objects stand on, where rays from above meet none of them."""
+    objects = set(environment.obj_body_id.values())
+    begin = float(environment.workspace_offset[2]) + _ABOVE
+    shown, hit = np.array([1, 1, 0, 0, 0, 0], np.uint8), np.zeros(1, np.int32)
+    heights = []
+    for place in grid[:: max(len(grid) // _RAYS, 1)]:
+        way = mujoco.mj_ray(model, data, np.array([*place, begin]), np.array([0.0, 0.0, -1.0]), shown, 1, -1, hit)
+        if way >= 0 and int(model.body_rootid[model.geom_bodyid[hit[0]]]) not in objects:
+            heights.append(begin - way)
+    return float(np.median(heights))  # the arm is above few places
 
 
 def _visible_points(environment: Any, standing: Outlines, top: float) -> _Floats:
