@@ -31,6 +31,7 @@ from pytest_robustplus.perturbations import (
     Perturbation,
     Robot,
 )
+from pytest_robustplus.perturbations.background import Texture
 from pytest_robustplus.perturbations.language import REWRITES
 from pytest_robustplus.perturbations.noise import NOISES
 
@@ -42,9 +43,10 @@ def background(random: np.random.Generator) -> Background:
     """Draw table, wall or floor anew, from the packages or by procedure."""
     names = list(texture_files())
     chosen = str(random.choice(names)) if random.random() < 0.5 else int(random.integers(1 << 30))
-    return Background(
-        **{str(random.choice(["table", "wall", "floor"])): chosen}, blend=float(random.choice([0.5, 1.0]))
-    )
+    kept: list[Texture] = [None, None, None]
+    kept[random.integers(3)] = chosen
+    table, wall, floor = kept
+    return Background(table, wall, floor, blend=float(random.choice([0.5, 1.0])))
 
 
 def layout(random: np.random.Generator) -> Layout:

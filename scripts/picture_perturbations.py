@@ -76,8 +76,10 @@ def main() -> None:
             upright = Image.fromarray(simulator.observe().images["agentview"][::-1]).resize((TILE, TILE))
             page.paste(upright, (column * step_x, place * step_y))
             text = f"“{words}”" if isinstance(extra, Language) else repr(extra)
-            if len(text) > 130:
-                text = f"Layout({len(extra.distractors)} distractors)" if isinstance(extra, Layout) else text
+            if isinstance(extra, Robot):
+                text = f"Robot(radius={extra.radius}, …)"
+            if isinstance(extra, Layout) and extra.distractors:
+                text = f"Layout(dx={extra.dx}, {len(extra.distractors)} distractors wished for)"
             lines = "\n".join(textwrap.wrap(text, 36)[:4])
             pen.multiline_text((column * step_x + 2, place * step_y + TILE + 2), lines, INK, font, spacing=2)
     simulator.close()
