@@ -140,7 +140,7 @@ def _noise(sizes: Mapping[str, float], choices: Sequence[float]) -> Single:
 
 
 def _layout(sizes: Mapping[str, float], choices: Sequence[float]) -> Single:
-    moved = {name: _value(Layout, name, sizes[name]) for name in ("dx", "dy", "yaw")}
+    moved: dict[str, Any] = {name: _value(Layout, name, sizes[name]) for name in ("dx", "dy", "yaw")}
     return Layout(**moved, distractors=distractors(int(MOST_DISTRACTORS * sizes["count"]), int(SEEDS * choices[0])))
 
 
