@@ -228,7 +228,7 @@ def test_scattered_objects_stay_within_the_named_distance(simulator: LiberoSimul
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_noise_begins_at_none_and_meets_every_severity(kind: str) -> None:
+def test_noise_begins_at_none_and_meets_every_severity(simulator: LiberoSimulator, kind: str) -> None:
     frame = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
     nothing = noise.Disturbance("x", kind, parameters(kind, 1e-9))
     same = noise.disturb(frame, nothing, env_seed=7, step=0, version="upstream")
