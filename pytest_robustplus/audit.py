@@ -29,13 +29,25 @@ SHOWN_FAILURES = 5
 
 
 class Audit:
-    """One cell's attempt at a verdict; any number of workers may share it through the ledger."""
+    """One cell's attempt at a verdict; any number of workers may share it through the ledger.
 
-    def __init__(self, session: Session, cell: Cell, baselines: Sequence[Baseline], progress: Progress) -> None:
+    A control arm brings the ``population`` of the model's cell.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        cell: Cell,
+        baselines: Sequence[Baseline],
+        progress: Progress,
+        *,
+        population: Population | None = None,
+    ) -> None:
         self._session, self._cell, self._baselines, self._progress = session, cell, baselines, progress
         with session.lease.shared():
             self._checkpoint = session.checkpoint(cell)
-        self._population = Population.of(cell, self._checkpoint.fingerprint, baselines, session.settings.budget)
+        budget = session.settings.budget
+        self._population = population or Population.of(cell, self._checkpoint.fingerprint, baselines, budget)
         if not self._population.tasks:
             raise BadInputError(
                 f"{cell.id}: none of its {self._population.playable:,} playable tasks has an outcome in the accepted"

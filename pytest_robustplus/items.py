@@ -55,6 +55,7 @@ class CellTest:
         """
         # Brings scipy, which collecting does not need.
         from pytest_robustplus.audit import Audit, concluded
+        from pytest_robustplus.controls import with_controls
 
         session = session_of(self.item.config)
         helps = is_helper(self.item)
@@ -66,7 +67,9 @@ class CellTest:
         if helps:
             Audit(session, self.cell, baselines, Silent()).help()
             pytest.skip("helped")
-        report = Audit(session, self.cell, baselines, progress(self.item.config, session.settings.progress)).decide()
+        shown = progress(self.item.config, session.settings.progress)
+        report = Audit(session, self.cell, baselines, shown).decide()
+        report = with_controls(session, self.cell, baselines, shown, report)
         self.item.stash[_STORY] = paragraph(
             report, f"{report.dimension} of {report.model} on {self.cell.benchmark.title}"
         )

@@ -16,6 +16,8 @@ import pytest
 from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.perturbations import Dimension
 
+ARMS = ("blind", "deaf", "numb")
+
 
 def _words(value: str) -> list[str]:
     return [word for word in value.replace(",", " ").split() if word]
@@ -28,6 +30,14 @@ def _references(value: str) -> list[str]:
             raise ValueError(f"{name!r} is neither paper, last, none nor a .toml file")
     if "none" in names and len(names) > 1:
         raise ValueError("none cannot stand beside another")
+    return names
+
+
+def _arms(value: str) -> list[str]:
+    names = _words(value)
+    for name in names:
+        if name not in ARMS:
+            raise ValueError(f"{name!r} is none of {', '.join(ARMS)}")
     return names
 
 
@@ -122,6 +132,8 @@ _OPTIONS: tuple[_Option, ...] = (
     _Option("corpus", Path, "found failing perturbations: replayed first, new ones added", "FILE"),
     _Option("frontiers", Path, "accepted frontiers that new ones are held against (default: frontiers/MODEL.toml)",
             "FILE"),
+    _Option("control", _arms, "play each cell again blind, deaf or numb, to learn what it tests", "ARM", True,
+            "controls"),
     _Option("html", Path, "write a self-contained page about this run", "FILE"),
     _Option("html_videos", _positive, "failing episodes that the page shows on video (default: none)", "N"),
     _Option("json", Path, "write this run's figures as JSON, for machines", "FILE"),
@@ -160,6 +172,7 @@ class Settings:
     workers_per_gpu: int
     simulators: int
     progress: str
+    controls: tuple[str, ...] = ()
     fresh: bool = False
     against: tuple[str, ...] = ("any",)
     two_sided: bool = False
@@ -221,6 +234,7 @@ def read_settings(config: pytest.Config) -> Settings:
         workers_per_gpu=values["workers_per_gpu"],
         simulators=values["simulators"],
         progress=values["progress"],
+        controls=tuple(dict.fromkeys(values["control"] or ())),
         fresh=config.getoption("--robust-fresh"),
         against=tuple(dict.fromkeys(values["baseline"] or ("any",))),
         two_sided=config.getoption("--robust-two-sided"),

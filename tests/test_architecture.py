@@ -21,7 +21,7 @@ FLOORS = (
     {"session", "gates"},
     {"playing", "frontiers"},
     {"audit", "timing", "outputs", "trials"},
-    {"probes"},
+    {"probes", "controls"},
     {"items", "commands"},
     {"fixtures", "hookspecs"},
     {"plugin"},

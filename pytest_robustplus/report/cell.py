@@ -57,6 +57,21 @@ class GateReport(NamedTuple):
     changed: tuple[Changed, ...] = ()
 
 
+class ControlReport(NamedTuple):
+    """What a control arm did on the tasks that the cell's verdict rests on.
+
+    ``pairs`` counts tasks (solved by both, by the model alone, by the arm alone, by neither); ``p`` is McNemar's, exact
+    and two-sided; ``audit`` is the ledger's id of the arm's episodes.
+    """
+
+    arm: str
+    successes: int
+    played: int
+    pairs: tuple[int, ...]
+    p: float
+    audit: int
+
+
 @dataclass(frozen=True, slots=True)
 class CellReport:
     """Figures of a decided cell; rates, margins and intervals are fractions.
@@ -92,6 +107,7 @@ class CellReport:
     groups: tuple[Group, ...] = ()
     failed: tuple[FailedTask, ...] = ()
     gates: tuple[GateReport, ...] = ()
+    controls: tuple[ControlReport, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -124,9 +140,15 @@ class CellReport:
         values["groups"] = tuple(Group(*entry) for entry in json.loads(values["groups"]))
         values["failed"] = tuple(FailedTask(*entry) for entry in json.loads(values["failed"]))
         values["gates"] = tuple(_gate(entry) for entry in json.loads(values["gates"]))
+        values["controls"] = tuple(_control(entry) for entry in json.loads(values["controls"]))
         return cls(**values)
 
 
 def _gate(entry: list[Any]) -> GateReport:
     gate = GateReport(*entry)
     return gate._replace(pairs=tuple(gate.pairs), changed=tuple(Changed(*change) for change in gate.changed))
+
+
+def _control(entry: list[Any]) -> ControlReport:
+    control = ControlReport(*entry)
+    return control._replace(pairs=tuple(control.pairs))

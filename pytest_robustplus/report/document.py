@@ -12,6 +12,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Ledger, Run, StoredAudit, StoredEpisode
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.report.cell import CellReport
+from pytest_robustplus.report.figures import controls
 from pytest_robustplus.report.latency import LatencyResult
 from pytest_robustplus.report.run import CellResult
 
@@ -157,6 +158,14 @@ def _cell(story: CellStory) -> dict[str, Any]:
         "wall_s_per_episode": sum(e.record.wall_s for e in story.episodes) / len(story.episodes),
         "groups": [group._asdict() for group in figures.groups],
         "failed": [failed._asdict() for failed in figures.failed],
+        "controls": [
+            {
+                **control._asdict(),
+                "pairs": dict(zip(("both", "model", "arm", "neither"), control.pairs, strict=True)),
+                "says": said,
+            }
+            for control, said in zip(figures.controls, controls(figures), strict=True)
+        ],
         "gates": [
             {
                 **gate._asdict(),

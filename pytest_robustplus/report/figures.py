@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
-from pytest_robustplus.report.cell import CellReport, GateReport
+from pytest_robustplus.report.cell import CellReport, ControlReport, GateReport
 
 SHOWN_CHANGES = 8
+# Descriptive: the number of tasks was set by the cell's own verdict.
+CONTROL_P = 0.05
+SENSES = {"blind": "sight", "deaf": "the instruction", "numb": "proprioception"}
 
 
 def percent(fraction: float) -> str:
@@ -40,6 +43,7 @@ def paragraph(cell: CellReport, title: str) -> str:
     for gate in cell.gates:
         lines += question(gate, cell.total, several=len(cell.gates) > 1)
     lines.append(f"  episodes  {denominators(cell)}")
+    lines += [f"  control   {said}" for said in controls(cell)]
     lines += [f"  note      {note}" for note in cell.notes]
     for index, failure in enumerate(cell.failed):
         label = "failed  " if index == 0 else "        "
@@ -70,6 +74,28 @@ def question(gate: GateReport, total: int, *, several: bool) -> list[str]:
     if (hidden := len(gate.changed) - SHOWN_CHANGES) > 0:
         lines.append(f"            and {hidden} more changed tasks")
     return lines
+
+
+def controls(cell: CellReport) -> list[str]:
+    """Say of each control arm what the cell does and does not test, given this policy."""
+    return [_control(cell, control) for control in cell.controls]
+
+
+def _control(cell: CellReport, control: ControlReport) -> str:
+    sense = SENSES[control.arm]
+    both, alone, _, _ = control.pairs
+    figures = f"{control.arm} {control.successes} of {control.played} against {cell.successes}"
+    needed = max((cell.rate if cell.baseline is None else cell.baseline) - cell.margin, 0)
+    if not cell.successes:
+        said = f"the model fails everywhere, so nothing is learnt about {sense}"
+    elif control.successes / control.played >= needed and control.successes:
+        said = f"passed without {sense} too, so this cell proves nothing about {sense}"
+    elif alone > control.pairs[2] and control.p < CONTROL_P:
+        said = f"{alone} of the {cell.successes} successes need {sense}"
+        said += f", the other {both} say nothing about it" if both else ""
+    else:
+        said = f"too few episodes to tell whether {sense} is needed"
+    return f"{figures}: {said}"
 
 
 def denominators(cell: CellReport) -> str:

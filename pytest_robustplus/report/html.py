@@ -11,7 +11,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Run, StoredEpisode
 from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.document import CellStory, totals
-from pytest_robustplus.report.figures import count, evalue, interval, percent
+from pytest_robustplus.report.figures import controls, count, evalue, interval, percent
 from pytest_robustplus.report.fuzzing import sections
 from pytest_robustplus.report.latency import LatencyResult, control, sentences
 from pytest_robustplus.report.probe import Probe
@@ -99,7 +99,7 @@ def _table(told: Sequence[CellStory]) -> Iterator[str]:
             escape(name.dimension),
             f"<span class='verdict {story.result.state}'>{state}</span>",
             *(_figures(report) if report else ["–", "", "–", "–", "–"]),
-            "<br>".join(escape(note) for note in report.notes) if report else escape(story.result.reason),
+            "<br>".join(map(escape, [*controls(report), *report.notes])) if report else escape(story.result.reason),
         ]
         yield _row(story, heads, values)
     yield "</tbody></table></div>"

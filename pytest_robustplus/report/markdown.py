@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.report.document import RowTotal, totals
-from pytest_robustplus.report.figures import count, interval, percent
+from pytest_robustplus.report.figures import controls, count, interval, percent
 from pytest_robustplus.report.latency import LatencyResult, control, sentences
 from pytest_robustplus.report.run import CellResult
 
@@ -25,7 +25,7 @@ def markdown(
         parts += [
             f"- † {_escape(str(r.name.model))}, {r.name.dimension}: {_escape(note)}."
             for r in own
-            for note in ([] if r.figures is None else r.figures.notes)
+            for note in ([] if r.figures is None else [*controls(r.figures), *r.figures.notes])
         ]
         parts.append("")
     if latencies:

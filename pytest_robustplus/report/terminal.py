@@ -16,7 +16,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.report import fuzzing
 from pytest_robustplus.report.cell import CellReport
-from pytest_robustplus.report.figures import count, percent
+from pytest_robustplus.report.figures import controls, count, percent
 from pytest_robustplus.report.latency import LatencyReport, sentences
 
 _HEADING = {Dimension.BACKGROUND: "backgr."}
@@ -115,6 +115,8 @@ def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[
     if any(report.margin_raised for report in reports):
         yield "* the least rate that passes, where run-to-run noise at this many episodes raised the margin."
     for report in reports:
+        for said in controls(report):
+            yield f"{report.model}, {report.dimension}: {said}."
         for note in report.notes:
             yield f"† {report.model}, {report.dimension}: {note}."
 
