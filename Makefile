@@ -23,7 +23,7 @@ install: .venv/.installed
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found: install one, or run make PYTHON=/path/to/python3.11."; exit 1; }
 	sh scripts/system_packages.sh $(PYTHON)
 	$(PYTHON) -m venv .venv
-	$(RUN)pip install --quiet --disable-pip-version-check --editable ".[libero,dev]"
+	$(RUN)pip install --quiet --disable-pip-version-check --editable ".[libero,bimanual,dev]"
 	touch $@
 
 perf: install  ## Measure speed and memory; each script prints its figure last and fails when its bound is missed.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 def built_in(settings: Settings) -> list[Benchmark]:
     """The benchmarks that come with this package; building them imports no simulator."""
+    from pytest_robustplus.benchmarks.bimanual.benchmark import Bimanual
     from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
 
-    return [LiberoPlus(settings.protocol, settings.libero_assets)]
+    return [LiberoPlus(settings.protocol, settings.libero_assets), Bimanual(settings.protocol)]

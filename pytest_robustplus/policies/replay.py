@@ -42,11 +42,19 @@ class Replay:
 
     Every answer is the whole rest of the demonstration, so it works with any ``replan``. After its end, and for a task
     without one, the arm holds still with the gripper as it was left (open, LIBERO's -1, before any action).
+    ``absolute`` actions hold still by repeating the last one.
     """
 
-    def __init__(self, demonstrations: Demonstrations, hold: Sequence[float] = (0.0,) * 6 + (-1.0,)) -> None:
+    def __init__(
+        self,
+        demonstrations: Demonstrations,
+        hold: Sequence[float] = (0.0,) * 6 + (-1.0,),
+        *,
+        absolute: bool = False,
+    ) -> None:
         self._demonstrations = demonstrations
         self._hold = np.array([hold], np.float64)
+        self._absolute = absolute
         self._tapes: dict[int, Actions] = {}
         self.checkpoint = f"demonstrations-{_digest(demonstrations)}"
 
@@ -72,6 +80,8 @@ class Replay:
             return self._hold.copy()
         if observation.step < len(tape):
             return tape[observation.step :].copy()
+        if self._absolute:
+            return tape[-1:].copy()
         still = self._hold.copy()
         still[:, -1] = tape[-1, -1]
         return still

@@ -1,0 +1,74 @@
+"""The bimanual benchmark behind the contract: its frozen list, its protocol, its simulator and its scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pytest_robustplus.baselines import TotalRule
+from pytest_robustplus.benchmarks.bimanual.goals import GOALS
+from pytest_robustplus.benchmarks.bimanual.protocol import DRAWING, BimanualProtocol
+from pytest_robustplus.benchmarks.bimanual.tasks import find_task, tasks
+from pytest_robustplus.benchmarks.contract import Check, Simulator, Task
+from pytest_robustplus.models.cards import default_profile
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.contract import Policy
+
+DEMONSTRATIONS = Path(__file__).parent / "demonstrations.npz"
+
+
+class Bimanual:
+    """Six two-armed tasks in RoboTwin 2.0-Plus' eight configurations, 50 seeds each, in SAPIEN without any download."""
+
+    name = "bimanual"
+    title = "Bimanual (ViperX, embedded)"
+    suites: tuple[str, ...] = tuple(GOALS)
+    dimensions: tuple[Dimension, ...] = tuple(Dimension)
+    total_rule: TotalRule = "mean_of_eight"
+    caveat = "ViperX arms are not Aloha-AgileX: scores published for RoboTwin do not transfer to these tasks"
+
+    def __init__(self, protocol: Mapping[str, str]) -> None:
+        """Take the choices that differ from the default protocol."""
+        self.profile = default_profile(self.name)
+        self._choices = dict(protocol)
+
+    def tasks(self) -> Sequence[Task]:
+        return tasks(self._own())
+
+    def task(self, name: str) -> Task:
+        return find_task(name, self._own())
+
+    def protocol(self, profile: Profile) -> Mapping[str, str]:
+        own = {"prompt_source": profile.prompt_source, "env_seed": str(profile.env_seed)}
+        return BimanualProtocol.parse({**own, **self._choices}).choices()
+
+    def simulator(self, profile: Profile, protocol: Mapping[str, str]) -> Simulator:
+        from pytest_robustplus.benchmarks.bimanual.simulator import BimanualSimulator
+
+        size = (profile.image_size, profile.image_width or profile.image_size)
+        return BimanualSimulator(BimanualProtocol.parse(protocol), cameras=profile.cameras, size=size)
+
+    def script(self, name: str) -> Policy:
+        if name == "expert":
+            from pytest_robustplus.benchmarks.bimanual.expert import Expert
+
+            return Expert()
+        from pytest_robustplus.benchmarks.bimanual.arms import HOME_ACTION
+
+        if name == "replay":
+            from pytest_robustplus.policies.replay import Replay, load
+
+            return Replay(load(DEMONSTRATIONS), HOME_ACTION, absolute=True)
+        from pytest_robustplus.policies.zero import Zero
+
+        return Zero(HOME_ACTION)
+
+    def checks(self) -> Sequence[Check]:
+        from pytest_robustplus.benchmarks.bimanual.checks import CHECKS
+
+        return CHECKS
+
+    def _own(self) -> BimanualProtocol:
+        """What decides how tasks are drawn; the same options may hold choices of another benchmark."""
+        return BimanualProtocol.parse({key: value for key, value in self._choices.items() if key in DRAWING})

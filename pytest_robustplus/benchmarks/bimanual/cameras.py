@@ -1,0 +1,93 @@
+"""RoboTwin's three cameras, D435s of 320 × 240 pixels: one over the arms' shoulders, one at each wrist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sapien
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from pytest_robustplus.benchmarks.bimanual.draws import View
+from pytest_robustplus.benchmarks.bimanual.scene import Scene
+from pytest_robustplus.policies.contract import Image
+
+HEAD, LEFT, RIGHT = "head_camera", "left_camera", "right_camera"
+NAMES = (HEAD, LEFT, RIGHT)
+HEIGHT, WIDTH = 240, 320
+
+_FOVY = np.radians(37.0)
+_WRIST_FOVY = np.radians(75.0)  # ViperX' camera sits so near that 37° would show the fingers alone
+_NEAR, _FAR = 0.02, 100.0
+_EYE, _FORWARD, _LEFT = np.array([-0.032, -0.45, 1.35]), np.array([0.0, 0.6, -0.8]), np.array([-1.0, 0.0, 0.0])
+# About which C1 and C2 move the camera in RoboTwin 2.0-Plus: half the table's height.
+_PIVOT = np.array([0.0, 0.0, 0.37])
+_AT_WRIST = ([-0.07, 0.0, 0.09], 0.6)  # behind and above the gripper, pitched down towards its tips
+
+Vector = NDArray[np.float64]
+
+
+def mount(scene: Scene, view: View, cameras: tuple[str, ...], size: tuple[int, int]) -> Mapping[str, Any]:
+    """Put the named cameras into a scene; ``size`` is (height, width) in pixels."""
+    height, width = size
+    mounted = {}
+    for name in cameras:
+        component = sapien.render.RenderCameraComponent(width, height)
+        component.set_fovy(_FOVY if name == HEAD else _WRIST_FOVY, True)
+        component.near, component.far = _NEAR, _FAR
+        component.name = name
+        if name == HEAD:
+            entity = sapien.Entity()
+            entity.add_component(component)
+            entity.pose = head_pose(view)
+            scene.scene.add_entity(entity)
+        else:
+            place, pitch = _AT_WRIST
+            component.local_pose = sapien.Pose(place, [np.cos(pitch / 2), 0.0, np.sin(pitch / 2), 0.0])
+            scene.arms["left" if name == LEFT else "right"].gripper.entity.add_component(component)
+        mounted[name] = component
+    return mounted
+
+
+def head_pose(view: View) -> Any:
+    """Where the head camera is under a perturbation, as SAPIEN's pose: x forward, y left, z up."""
+    way = _EYE - _PIVOT
+    forward, left = _FORWARD, _LEFT
+    if view.azimuth or view.elevation:
+        around = Rotation.from_euler("z", view.azimuth, degrees=True)
+        way = around.apply(way)
+        level = np.cross([0.0, 0.0, 1.0], way)
+        upwards = Rotation.from_rotvec(-np.radians(view.elevation) * level / np.linalg.norm(level))
+        way = upwards.apply(way)
+        both = upwards * around
+        forward, left = both.apply(forward), both.apply(left)
+    turn = Rotation.from_euler("ZYX", (view.yaw, view.pitch, view.roll), degrees=True)
+    axes = np.stack([forward, left, np.cross(forward, left)], axis=1) @ turn.as_matrix()
+    quaternion = Rotation.from_matrix(axes).as_quat()[[3, 0, 1, 2]]
+    return sapien.Pose(_PIVOT + view.distance * way, quaternion)
+
+
+def shoot(scene: Scene, mounted: Mapping[str, Any]) -> dict[str, Image]:
+    """Take every camera's picture, (height, width, 3) uint8; 5–15 ms each on a processor."""
+    scene.scene.update_render()
+    for camera in mounted.values():
+        camera.take_picture()
+    return {
+        name: (camera.get_picture("Color")[..., :3] * 255).clip(0, 255).astype(np.uint8)
+        for name, camera in mounted.items()
+    }
+
+
+def matrices(mounted: Mapping[str, Any]) -> dict[str, Vector]:
+    """RoboTwin's matrices by rows: ``NAME.intrinsic_cv`` (9), ``.extrinsic_cv`` (12), ``.cam2world_gl`` (16)."""
+    found = {}
+    for name, camera in mounted.items():
+        for key, matrix in (
+            ("intrinsic_cv", camera.get_intrinsic_matrix()),
+            ("extrinsic_cv", camera.get_extrinsic_matrix()),
+            ("cam2world_gl", camera.get_model_matrix()),
+        ):
+            found[f"{name}.{key}"] = np.asarray(matrix, np.float64).ravel()
+    return found

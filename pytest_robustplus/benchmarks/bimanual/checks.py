@@ -1,0 +1,93 @@
+"""What must hold before the bimanual benchmark is worth playing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED
+from pytest_robustplus.benchmarks.bimanual.goals import GOALS
+from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
+from pytest_robustplus.benchmarks.bimanual.tasks import listed
+from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
+from pytest_robustplus.errors import CheckFailedError, CheckSkipped
+from pytest_robustplus.perturbations import Dimension
+
+_GRIPPER_STEPS = 12
+_STILL_STEPS = 10
+_DRIFT_M = 0.005
+
+
+def _renderer(context: CheckContext) -> str:
+    if not context.profile.cameras:
+        raise CheckSkipped("the policy looks at no camera")
+    context.simulator.reset(_first(context))
+    for name, image in context.simulator.observe().images.items():
+        if image.std() < 1:
+            raise CheckFailedError(
+                f"The camera {name!r} draws one plain colour. The Vulkan driver is broken here; set VK_ICD_FILENAMES to"
+                " another one's manifest, or update Mesa."
+            )
+    return context.simulator.provenance()["renderer"]
+
+
+def _stable(context: CheckContext) -> str:
+    simulator: Any = context.simulator
+    for base in GOALS:
+        simulator.reset(listed(base, Dimension.ORIGINAL, FIRST_SEED, BimanualProtocol()))
+        names = [body.name for body in GOALS[base].bodies(np.random.default_rng(0))]
+        before = [simulator.scene.position(name) for name in names]
+        hold = simulator.scene.values
+        for _ in range(_STILL_STEPS):
+            simulator.step(hold, look=False)
+        moved = max(
+            float(np.linalg.norm(simulator.scene.position(name) - place))
+            for name, place in zip(names, before, strict=True)
+        )
+        if moved > _DRIFT_M:
+            raise CheckFailedError(
+                f"In {base} an object moves {1000 * moved:.0f} mm while nobody touches it. Install the tested SAPIEN:"
+                " pip install sapien==3.0.3."
+            )
+    return f"nothing moves by itself in {len(GOALS)} scenes"
+
+
+def _shapes(context: CheckContext) -> str:
+    instruction = context.simulator.reset(_first(context))
+    context.policy.reset(0, instruction)
+    chunk = np.asarray(context.policy.act([context.simulator.observe()])[0])
+    needed = min(context.profile.replan, context.profile.chunk or 1)
+    if chunk.shape[1] != context.simulator.action_width or len(chunk) < needed:
+        raise CheckFailedError(
+            f"The policy answers chunks of shape {chunk.shape}; its profile asks for at least {needed} actions, each"
+            f" {context.simulator.action_width} wide (left arm 6, gripper, right arm 6, gripper)."
+        )
+    return f"chunks of {len(chunk)} actions, {chunk.shape[1]} wide"
+
+
+def _gripper(context: CheckContext) -> str:
+    simulator: Any = context.simulator
+    simulator.reset(_first(context))
+    action = simulator.scene.values
+    for value, wanted in ((0.0, "closed"), (1.0, "open")):
+        action[[6, 13]] = value
+        for _ in range(_GRIPPER_STEPS):
+            simulator.step(action, look=False)
+        reached = simulator.scene.values[[6, 13]]
+        if np.abs(reached - value).max() > 0.2:
+            raise CheckFailedError(f"Asked for {value:g} ({wanted}), the grippers went to {reached.round(2)}.")
+    return "0 closes the grippers, 1 opens them"
+
+
+CHECKS = (
+    Check("stable", _stable),
+    Check("renderer", _renderer),
+    Check("shapes", _shapes),
+    Check("gripper", _gripper),
+)
+
+
+def _first(context: CheckContext) -> Task:
+    base = context.tasks[0].base if context.tasks else next(iter(GOALS))
+    return listed(base, Dimension.ORIGINAL, FIRST_SEED, BimanualProtocol())

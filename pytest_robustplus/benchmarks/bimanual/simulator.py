@@ -1,0 +1,164 @@
+"""The bimanual benchmark behind the simulator contract: 25 Hz, absolute joints, pictures only for who looks."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.bimanual import noise
+from pytest_robustplus.benchmarks.bimanual.draws import Draw, draw
+from pytest_robustplus.benchmarks.bimanual.goals import GOALS
+from pytest_robustplus.benchmarks.bimanual.instructions import instruction
+from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
+from pytest_robustplus.benchmarks.bimanual.rendering import Renderer, choose_renderer
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.errors import BadInputError, SimulatorError, unknown
+from pytest_robustplus.policies.contract import Actions, Observation
+
+CAMERAS = ("head_camera", "left_camera", "right_camera")
+_VERSIONS = {"sapien": "sapien", "gym_aloha": "gym-aloha", "numpy": "numpy"}
+
+
+class BimanualSimulator:
+    """Plays bimanual tasks one after another, each in a scene of its own.
+
+    Images are (height, width, 3) uint8, top row first, keyed as RoboTwin keys them. State: ``joint_pos`` (14: six
+    angles in radians and the gripper from 0 closed to 1 open, left and then right), ``left_endpose`` and
+    ``right_endpose`` (7: metres in the world and quaternion wxyz of the fingertips), and RoboTwin's camera matrices.
+    Actions are absolute values of the same 14; the targets go there evenly over the step's 40 ms. Not safe to share
+    between threads.
+    """
+
+    action_width = 14
+
+    def __init__(
+        self,
+        protocol: BimanualProtocol,
+        *,
+        cameras: tuple[str, ...] = CAMERAS,
+        size: tuple[int, int] = (240, 320),
+    ) -> None:
+        """Take ``size`` as (height, width); without cameras no driver is needed and nothing is drawn."""
+        for camera in cameras:
+            if camera not in CAMERAS:
+                raise unknown("camera of the bimanual benchmark", camera, CAMERAS)
+        self._renderer: Renderer | None = choose_renderer() if cameras else None
+        _import_sapien()
+        self.protocol = protocol
+        self._cameras, self._size = cameras, size
+        self._look: Any = None
+        self._task: Task | None = None
+        self._scene: Any = None
+        self._mounted: Mapping[str, Any] = {}
+        self._draw: Draw | None = None
+        self._instruction = ""
+        self._step = 0
+        self._seen: Observation | None = None
+
+    @property
+    def task(self) -> Task:
+        """The task at hand, for scripts that play by its name."""
+        if self._task is None:
+            raise SimulatorError("No task is being played. Call reset(task) first.")
+        return self._task
+
+    @property
+    def scene(self) -> Any:
+        """The scene at hand (``Scene``); it changes with the episode."""
+        if self._scene is None:
+            raise SimulatorError("No task is being played. Call reset(task) first.")
+        return self._scene
+
+    def reset(self, task: Task) -> str:
+        """Build the scene of ``task``; 25–60 ms."""
+        from pytest_robustplus.benchmarks.bimanual import assembly, cameras
+        from pytest_robustplus.benchmarks.bimanual.scene import Scene
+
+        if task.base not in GOALS:
+            raise unknown("bimanual task", task.base, GOALS)
+        if task.extra is not None:
+            raise BadInputError("The bimanual benchmark plays its own perturbations, no extra ones.")
+        self._forget()
+        if self._cameras and self._look is None:
+            self._look = assembly.upload()
+        drawn, _ = draw(task.base, task.dimension, task.trial, self.protocol)
+        self._scene = Scene(drawn, self._look, self._renderer.device if self._renderer else None)
+        self._mounted = cameras.mount(self._scene, drawn.view, self._cameras, self._size)
+        self._task, self._draw, self._step = task, drawn, 0
+        self._instruction = instruction(task, drawn, self.protocol)
+        return self._instruction
+
+    def step(self, action: Actions, *, look: bool) -> bool:
+        """Advance 40 ms; 1 ms of wall clock, and 5–15 ms for every camera when ``look``."""
+        scene = self.scene
+        self._step += 1
+        self._seen = None
+        scene.step(np.array(action, np.float64))
+        if look:
+            self._seen = self._observe()
+        return GOALS[self.task.base].reached(scene)
+
+    def observe(self) -> Observation:
+        """Return what the step that looked saw, or after a reset what is there now."""
+        if self._seen is None and self._step == 0:
+            self._seen = self._observe()
+        if self._seen is None:
+            raise SimulatorError(
+                "The last step did not look, so there is nothing to observe. Pass look=True to the step before."
+            )
+        return self._seen
+
+    def state_hash(self) -> str:
+        """Digest positions and velocities of joints and bodies, and the joint targets."""
+        digest: str = self.scene.state_hash()
+        return digest
+
+    def provenance(self) -> Mapping[str, str]:
+        """Versions, and the driver and the shader that draw; ``none`` without rendering."""
+        return {
+            **{name: version(package) for name, package in _VERSIONS.items()},
+            "python": platform.python_version(),
+            "renderer": self._renderer.name if self._renderer else "none",
+            "bimanual_protocol": self.protocol.digest(),
+        }
+
+    def close(self) -> None:
+        """Free the scene; idempotent."""
+        self._forget()
+        self._look = None
+
+    def _forget(self) -> None:
+        self._seen = self._scene = self._task = self._draw = None
+        self._mounted = {}
+
+    def _observe(self) -> Observation:
+        from pytest_robustplus.benchmarks.bimanual import cameras
+
+        scene, drawn = self.scene, self._draw
+        images = cameras.shoot(scene, self._mounted) if self._mounted else {}
+        if drawn is not None and drawn.noise is not None:
+            images = {
+                name: noise.disturb(image, drawn.noise, self.protocol.parameters, (self.task.trial, number, self._step))
+                for number, (name, image) in enumerate(images.items())
+            }
+        state = {"joint_pos": scene.values}
+        for side, arm in scene.arms.items():
+            state[f"{side}_endpose"] = np.concatenate([arm.tip.p, arm.tip.q]).astype(np.float64)
+        return Observation(images, {**state, **cameras.matrices(self._mounted)}, self._instruction)
+
+
+def _import_sapien() -> None:
+    """Import SAPIEN, which warns where there is no system libvulkan: it brings one, and who draws has been told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            import sapien  # noqa: F401
+        except ImportError as error:
+            raise BadInputError(
+                f"The bimanual benchmark needs SAPIEN ({error}). Run: pip install 'pytest-robustplus[bimanual]'"
+            ) from error
