@@ -22,11 +22,11 @@ class Bimanual:
     """Six two-armed tasks in RoboTwin 2.0-Plus' eight configurations, 50 seeds each, in SAPIEN without any download."""
 
     name = "bimanual"
-    title = "Bimanual (ViperX, embedded)"
+    # In the heading of every report: these arms are not RoboTwin's, so its scores do not transfer.
+    title = "Bimanual (ViperX, not Aloha-AgileX: published scores do not transfer)"
     suites: tuple[str, ...] = tuple(GOALS)
     dimensions: tuple[Dimension, ...] = tuple(Dimension)
     total_rule: TotalRule = "mean_of_eight"
-    caveat = "ViperX arms are not Aloha-AgileX: scores published for RoboTwin do not transfer to these tasks"
 
     def __init__(self, protocol: Mapping[str, str]) -> None:
         """Take the choices that differ from the default protocol."""

@@ -18,8 +18,7 @@ SHADER = "default"
 _CARDS = ("discrete", "integrated", "virtual")
 _DEBIAN_12 = (
     "echo deb http://deb.debian.org/debian bookworm-backports main > /etc/apt/sources.list.d/backports.list"
-    " && apt-get update && apt-get install -y --no-install-recommends libvulkan1"
-    " && apt-get install -y --no-install-recommends -t bookworm-backports mesa-vulkan-drivers"
+    " && apt-get update && apt-get install -y --no-install-recommends libvulkan1 mesa-vulkan-drivers/bookworm-backports"
 )
 _ANY = "apt-get install -y --no-install-recommends libvulkan1 mesa-vulkan-drivers"
 

@@ -1,0 +1,136 @@
+"""The simulator: the same episode comes out the same to the last bit, whatever was played and looked at before."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pytest_robustplus.benchmarks.bimanual.arms import HOME_ACTION
+from pytest_robustplus.benchmarks.bimanual.benchmark import DEMONSTRATIONS, Bimanual
+from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED
+from pytest_robustplus.benchmarks.bimanual.expert import Expert
+from pytest_robustplus.benchmarks.bimanual.goals import GOALS
+from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
+from pytest_robustplus.benchmarks.bimanual.simulator import BimanualSimulator
+from pytest_robustplus.benchmarks.bimanual.tasks import find_task, listed, skipped
+from pytest_robustplus.errors import BadInputError, SimulatorError
+from pytest_robustplus.models.cards import default_profile
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.replay import load
+from pytest_robustplus.rollout.episode import play
+
+PROFILE = dataclasses.replace(default_profile("bimanual"), cameras=())
+FIRST = f"stack_blocks_two/original#{FIRST_SEED}"
+
+
+@pytest.mark.parametrize("base", GOALS)
+def test_the_expert_reaches_every_goal_within_its_limit(blind: BimanualSimulator, base: str) -> None:
+    episode = play(blind, Expert(), find_task(f"{base}/original#{FIRST_SEED}"), PROFILE)
+    assert episode.success
+    np.testing.assert_array_equal(episode.actions.astype(np.float32), load(DEMONSTRATIONS)[f"{base}/{base}"])
+
+
+def test_a_recorded_demonstration_replays_to_the_same_state(blind: BimanualSimulator) -> None:
+    task, replay = find_task(f"lift_block/original#{FIRST_SEED}"), Bimanual({}).script("replay")
+    first, second = (play(blind, replay, task, PROFILE) for _ in range(2))
+    assert first.success
+    assert first.state_hash == second.state_hash
+
+
+def test_a_reset_undoes_every_change(blind: BimanualSimulator) -> None:
+    """Each dimension in between: then the same actions lead to the same state as in a fresh simulator."""
+    task, moves = find_task(FIRST), load(DEMONSTRATIONS)["stack_blocks_two/stack_blocks_two"][:120]
+
+    def end(simulator: BimanualSimulator) -> str:
+        simulator.reset(task)
+        for move in moves:
+            simulator.step(move, look=False)
+        return simulator.state_hash()
+
+    first = end(blind)
+    for dimension in Dimension:
+        blind.reset(listed("stack_blocks_two", dimension, FIRST_SEED, blind.protocol))
+        blind.step(moves[-1], look=False)
+    assert end(blind) == first
+    fresh = BimanualSimulator(BimanualProtocol(), cameras=())
+    assert end(fresh) == first
+    fresh.close()
+
+
+def test_perturbed_starts_and_layouts_are_really_there(blind: BimanualSimulator) -> None:
+    task = listed("stack_blocks_two", Dimension.ROBOT, FIRST_SEED, blind.protocol)
+    blind.reset(task)
+    away = blind.observe().state["joint_pos"] - np.array(HOME_ACTION)
+    assert np.linalg.norm(away[:6]) == pytest.approx(float(task.parameters["left_offset_rad"]), abs=0.01)
+    blind.reset(find_task(FIRST))
+    usual = blind.scene.position("red block")
+    moved = listed("stack_blocks_two", Dimension.LAYOUT, FIRST_SEED, blind.protocol)
+    blind.reset(moved)
+    assert blind.scene.position("red block")[0] - usual[0] == pytest.approx(
+        float(moved.parameters["red_block_dx_m"]), abs=0.002
+    )
+
+
+def test_a_skipped_seed_really_fails(blind: BimanualSimulator) -> None:
+    base, dimensions = next(iter(skipped().items()))
+    dimension, seeds = next(iter(dimensions.items()))
+    task = listed(base, Dimension(dimension), int(next(iter(seeds))), blind.protocol)
+    assert not play(blind, Expert(), task, PROFILE).success
+
+
+def test_actions_are_robotwins_joint_vector(blind: BimanualSimulator) -> None:
+    blind.reset(find_task(FIRST))
+    action = np.array(HOME_ACTION)
+    action[0], action[13] = 0.3, 0.0
+    for _ in range(25):
+        blind.step(action, look=True)
+    reached = blind.observe().state["joint_pos"]
+    np.testing.assert_allclose(reached, action, atol=0.05)
+    assert blind.action_width == reached.size == 14
+
+
+def test_what_cannot_be_done_is_said(blind: BimanualSimulator) -> None:
+    with pytest.raises(BadInputError, match="Did you mean 'head_camera'"):
+        BimanualSimulator(BimanualProtocol(), cameras=("head_cam",))
+    blind.reset(find_task(FIRST))
+    blind.step(np.array(HOME_ACTION), look=False)
+    with pytest.raises(SimulatorError, match="look=True"):
+        blind.observe()
+
+
+def test_looking_changes_nothing_and_pictures_repeat(drawing: BimanualSimulator, blind: BimanualSimulator) -> None:
+    task, moves = find_task(FIRST), load(DEMONSTRATIONS)["stack_blocks_two/stack_blocks_two"][:24]
+    hashes, pictures = [], []
+    for simulator, every in ((drawing, 8), (drawing, 24), (blind, 24)):
+        simulator.reset(task)
+        for number, move in enumerate(moves, 1):
+            simulator.step(move, look=number % every == 0)
+        pictures.append(simulator.observe().images)
+        hashes.append(simulator.state_hash())
+    assert len(set(hashes)) == 1, "pictures have no part in the physics"
+    assert all(np.array_equal(pictures[0][name], pictures[1][name]) for name in pictures[0])
+    assert list(pictures[0]) == ["head_camera", "left_camera", "right_camera"]
+    assert {image.shape for image in pictures[0].values()} == {(60, 80, 3)}
+
+
+def test_each_dimension_of_looks_changes_the_pictures_and_leaves_the_state(
+    drawing: BimanualSimulator, blind: BimanualSimulator
+) -> None:
+    drawing.reset(find_task(FIRST))
+    usual, state = drawing.observe().images, drawing.state_hash()
+    seen = {Dimension.CAMERA: ("head_camera",)}
+    for dimension in (Dimension.CAMERA, Dimension.LIGHT, Dimension.BACKGROUND, Dimension.NOISE):
+        drawing.reset(listed("stack_blocks_two", dimension, FIRST_SEED, drawing.protocol))
+        images = drawing.observe().images
+        changed = {name for name, image in images.items() if not np.array_equal(image, usual[name])}
+        assert changed == set(seen.get(dimension, usual)), dimension
+        assert drawing.state_hash() == state
+    drawing.reset(find_task(FIRST))
+    assert all(np.array_equal(image, usual[name]) for name, image in drawing.observe().images.items())
+
+
+def test_the_driver_and_the_shader_are_recorded(drawing: BimanualSimulator, renderer: str) -> None:
+    assert drawing.provenance()["renderer"] == renderer
+    assert renderer.endswith("shader default")
