@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -12,7 +13,7 @@ from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED, draw
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.errors import unknown
+from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension
 
 EPISODES = 50
@@ -64,18 +65,16 @@ def skipped() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
 def find_task(name: str, protocol: BimanualProtocol = DEFAULT) -> Task:
     """Look one task up by name; raises ``BadInputError`` with the nearest name."""
     known = _by_name(protocol)
-    if name not in known:
-        raise unknown("bimanual task", name, _few(name, known), where="names are BASE/DIMENSION#SEED")
-    return known[name]
+    if name in known:
+        return known[name]
+    begun = [other for other in known if other.partition("#")[0] == name.partition("#")[0]]
+    near = difflib.get_close_matches(name, begun or known, n=1)
+    raise BadInputError(
+        f"The bimanual benchmark has no task {name!r}.{f' Did you mean {near[0]!r}?' if near else ''} Names are"
+        f" BASE/DIMENSION#SEED, with BASE one of {', '.join(GOALS)}; seeds on which the expert fails are left out."
+    )
 
 
 @cache
 def _by_name(protocol: BimanualProtocol) -> Mapping[str, Task]:
     return {task.name: task for task in tasks(protocol)}
-
-
-def _few(name: str, known: Mapping[str, Task]) -> list[str]:
-    """The first task of every cell, and those that the name's beginning fits: 2,400 would fill pages."""
-    firsts = [other for other in known if other.endswith(f"#{FIRST_SEED}")]
-    begun = [other for other in known if other.startswith(name[:-2])] if len(name) > 2 else []
-    return [*firsts, *begun[:50]]

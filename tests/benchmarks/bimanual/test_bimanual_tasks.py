@@ -113,7 +113,7 @@ def test_fifty_rewordings_differ(base: str) -> None:
 
 def test_a_wrong_name_or_choice_names_the_nearest() -> None:
     with pytest.raises(BadInputError, match=r"Did you mean 'stack_blocks_two/camera#100003'"):
-        find_task("stack_blocks_two/camera#10000e")
+        find_task("stack_blocks_tow/camera#100003")
     with pytest.raises(BadInputError, match=r"'documentd'.*Did you mean 'documented'"):
         BimanualProtocol.parse({"parameters": "documentd"})
     with pytest.raises(BadInputError, match="env_seed is '7'"):
