@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 Triple = tuple[float, float, float]
 
+CONTROL_HZ = 25
 RED, GREEN, BLUE, GREY = (0.85, 0.08, 0.08), (0.08, 0.65, 0.12), (0.10, 0.15, 0.85), (0.45, 0.45, 0.48)
 HALF = 0.02
 CENTRE = (0.0, 0.02)

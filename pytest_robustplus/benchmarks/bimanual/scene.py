@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from pytest_robustplus.benchmarks.bimanual.arms import ARM_WIDTH, HOME, SIDES, Arm
 from pytest_robustplus.benchmarks.bimanual.assembly import Look
 from pytest_robustplus.benchmarks.bimanual.draws import Draw
-from pytest_robustplus.benchmarks.bimanual.goals import Body, Triple
+from pytest_robustplus.benchmarks.bimanual.goals import CONTROL_HZ, Body, Triple
 from pytest_robustplus.benchmarks.bimanual.textures import texture
 
 TABLE = 0.74  # height of its top, as in RoboTwin
-CONTROL_HZ = 25
 SUBSTEPS = 10
 SETTLE_SUBSTEPS = 60
 OPEN = 0.6  # a gripper's opening that counts as having let go
