@@ -51,6 +51,8 @@ def test_an_observation_holds_raw_frames_and_the_state(simulator: LiberoSimulato
         "eef_quat": (4,),
         "gripper_qpos": (2,),
         "joint_pos": (7,),
+        "controller_pos": (3,),
+        "controller_mat": (9,),
     }
     assert np.linalg.norm(seen.state["eef_quat"]) == pytest.approx(1)
 
