@@ -18,7 +18,6 @@ from pytest_robustplus.perturbations import from_json
 from pytest_robustplus.policies.contract import Actions, Image, Observation
 from pytest_robustplus.rollout.episode import play
 
-CAMERAS = ("agentview", "wrist")
 # The parameter under which a record keeps the extra perturbation of its task, as JSON.
 EXTRA = "extra"
 
@@ -56,7 +55,9 @@ def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> Replayed
         )
     profile, protocol = recorded_protocol(record.provenance)
     steps = len(record.actions)
-    tape = replace(profile, cameras=CAMERAS, flip={}, replan=steps, chunk=0, horizons={record.suite: steps})
+    tape = replace(
+        profile, cameras=benchmark.profile.cameras, flip={}, replan=steps, chunk=0, horizons={record.suite: steps}
+    )
     simulator = benchmark.simulator(tape, protocol)
     frames: list[Image] = []
     try:
@@ -65,7 +66,7 @@ def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> Replayed
             _Tape(record.actions),
             recorded_task(stored, benchmark),
             tape,
-            watch=lambda observation: frames.extend(_frame(observation)),
+            watch=lambda observation: frames.extend(_frame(observation, benchmark.profile)),
         )
         versions = simulator.provenance()
     finally:
@@ -93,14 +94,14 @@ def recorded_task(stored: StoredEpisode, benchmark: Benchmark) -> Task:
 
 def picture(benchmark: Benchmark, profile: Profile, protocol: Mapping[str, str], tasks: Sequence[Task]) -> list[Image]:
     """What the cameras show of each task once it has settled, side by side; empty where there are no cameras."""
-    simulator = benchmark.simulator(replace(profile, cameras=CAMERAS, flip={}), protocol)
+    simulator = benchmark.simulator(replace(profile, cameras=benchmark.profile.cameras, flip={}), protocol)
     images: list[Image] = []
     try:
         for task in tasks:
             simulator.reset(task)
             for count in range(profile.settle_steps):
                 simulator.step(np.asarray(profile.settle_action), look=count == profile.settle_steps - 1)
-            images += _frame(simulator.observe())
+            images += _frame(simulator.observe(), benchmark.profile)
     finally:
         simulator.close()
     return images
@@ -130,9 +131,9 @@ def _changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _frame(observation: Observation) -> list[Image]:
-    """Cameras side by side, upright: MuJoCo's frames begin at the bottom row. Nothing where there is no camera."""
-    images = [image[::-1] for image in observation.images.values()]
+def _frame(observation: Observation, profile: Profile) -> list[Image]:
+    """Cameras side by side, upright: a benchmark whose models flip its frames draws them bottom row first."""
+    images = [image[::-1] if camera in profile.flip else image for camera, image in observation.images.items()]
     return [np.concatenate(images, axis=1)] if images else []
 
 
