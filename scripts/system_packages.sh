@@ -58,8 +58,9 @@ install_vulkan() {
     lists=$(mktemp -d)
     chmod 755 "$lists"
     mkdir -p "$lists/lists/partial"
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' 'Created-By: Packages' | head -n 1)
     for suite in bookworm bookworm-backports; do
-        echo "deb http://deb.debian.org/debian $suite main" >>"$lists/sources.list"
+        echo "deb $mirror $suite main" >>"$lists/sources.list"
     done
     apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Dir::Etc::sourcelist=$lists/sources.list"
     apt="$apt -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists=$lists/lists"

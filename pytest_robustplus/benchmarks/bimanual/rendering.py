@@ -17,7 +17,8 @@ OLDEST_LAVAPIPE = 23
 SHADER = "default"
 _CARDS = ("discrete", "integrated", "virtual")
 _DEBIAN_12 = (
-    "echo deb http://deb.debian.org/debian bookworm-backports main > /etc/apt/sources.list.d/backports.list"
+    "echo deb $(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | head -n 1) bookworm-backports main"
+    " > /etc/apt/sources.list.d/backports.list"
     " && apt-get update && apt-get install -y --no-install-recommends libvulkan1 mesa-vulkan-drivers/bookworm-backports"
 )
 _ANY = "apt-get install -y --no-install-recommends libvulkan1 mesa-vulkan-drivers"
