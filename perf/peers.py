@@ -8,12 +8,12 @@ count; imports and connecting to a server do not.
 
 vla-eval sends frames as PNG unless told otherwise; without that it is measured as ``raw``.
 
-``plus`` is LIBERO-Plus' own shape, one trial of each task, here a moved camera and a noisy one.
+``plus`` is LIBERO-Plus' own shape, one trial of each task, here one task of each of four dimensions.
 ``trials`` is LIBERO's, several initial states of one task, for which both peers keep their environment.
 Overhead is what passes outside of the environment and of the policy's answer, over all steps.
 
 Usage: python perf/peers.py [--steps 90] [--rounds 1] [--environment FOLDER]
-The environment of its own takes about 2 GB; without a folder it is made anew and removed. Ten minutes on two cores.
+The environment of its own takes about 2 GB; without a folder it is made anew and removed. Half an hour on two cores.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from pytest_robustplus.policies.specs import FACTORIES, build
 from pytest_robustplus.rollout.episode import play
 
 FASTER, SUITE, SEED, CHUNK, PIXELS, SETTLING = 5.0, "libero_spatial", 7, 8, 256, 10
-DIMENSIONS = (Dimension.CAMERA, Dimension.NOISE)
+DIMENSIONS = (Dimension.CAMERA, Dimension.ROBOT, Dimension.LANGUAGE, Dimension.NOISE)
 TRIALS = 2
 # A peer whose policy is in its process is compared with ours in the process, one behind a socket with ours behind one.
 PAIRS = (("lerobot", "ours"), ("vla-eval", "ours over openpi"), ("vla-eval, raw", "ours over openpi"))
