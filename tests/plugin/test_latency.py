@@ -128,6 +128,8 @@ def test_nobody_plays_while_a_model_is_timed(toy: pytest.Pytester) -> None:
                 kind = "timing" if "test_latency" in os.environ["PYTEST_CURRENT_TEST"] else "playing"
                 with open({str(log)!r}, "a") as file:
                     file.write(f"{{kind}} {{time.monotonic_ns()}}\\n")
+                if kind == "timing":
+                    time.sleep(0.02)  # long enough that another worker's episodes would fall in between
                 return [np.full((4, 2), 0.5) for _ in observations]
         """,
         test_suite=SUITE + LATENCY.replace("import pytest", ""),
