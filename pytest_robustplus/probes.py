@@ -288,7 +288,10 @@ def _failing_episode(session: Session, trials: LedgerTrials, found: Mildest) -> 
 
 
 def _files(session: Session, test: SpaceTest, trials: LedgerTrials, episode: int | None) -> dict[str, Any]:
-    """Show the failing episode's scene without and with the perturbation, and the episode; nothing without cameras."""
+    """Show the failing episode's scene without and with the perturbation, and the episode; nothing without cameras.
+
+    What was found stands without its pictures, so what keeps them from being made is told, not raised.
+    """
     if episode is None:
         return {}
     stored = session.ledger.episode(episode)
@@ -306,11 +309,11 @@ def _files(session: Session, test: SpaceTest, trials: LedgerTrials, episode: int
         for path, image in zip(paths.values(), images, strict=True):
             imageio.v3.imwrite(path, image)
         paths["video"] = folder / f"{test.id}-{episode}.mp4"
-        replay.replay(stored, benchmark, paths["video"])
-    except (RobustnessError, ImportError):
-        # What was found stands without its pictures.
-        return {}
-    return {name: str(path) for name, path in paths.items() if path.exists()}
+        again = replay.replay(stored, benchmark, paths["video"])
+    except (RobustnessError, ImportError, OSError) as error:
+        return {"unseen": f"not complete: {error}"}
+    unseen = "" if again.same else f"episode {episode} comes out differently when its video is made"
+    return {name: str(path) for name, path in paths.items() if path.exists()} | {"unseen": unseen}
 
 
 def _pictures(cell: Cell, trials: LedgerTrials, tasks: list[Task]) -> list[Image]:

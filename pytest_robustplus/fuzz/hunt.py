@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_robustplus.fuzz.frontier import unperturbed
-from pytest_robustplus.fuzz.mildest import Mildest, mildest, simplest
+from pytest_robustplus.fuzz.mildest import SHOWN, Mildest, mildest, simplest
 from pytest_robustplus.fuzz.oracle import judge, threshold
 from pytest_robustplus.fuzz.points import BudgetSpent, Point, Purse, Trials
 from pytest_robustplus.fuzz.search import directed
@@ -72,5 +72,7 @@ def hunt(
         pass
     found_mildest = None
     if first is not None:
-        found_mildest = mildest(purse, simplest(purse, first, limit), share)
+        # Making it simple must leave what is needed to show how success is at what is named.
+        simplifying = Purse(purse, purse.left - min(purse.left // 2, 3 * SHOWN))
+        found_mildest = mildest(purse, simplest(simplifying, first, limit), share, limit)
     return Hunted(rate, limit, candidates, replayed, purse.spent, was_known, first, found_mildest)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from math import comb
 
 from pytest_robustplus.fuzz.axes import UNPERTURBED
 from pytest_robustplus.fuzz.frontier import PRECISION, Measured, measure
@@ -17,6 +18,8 @@ from pytest_robustplus.perturbations import Combined, Perturbation, Single
 from pytest_robustplus.perturbations.value import numbers
 
 SHOWN = 10
+# A step whose own episodes succeed this much more often than at the threshold is none that falls short.
+_CONTRADICTED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Mildest:
     """The mildest failing perturbation in a direction, with success at it, just below it and without perturbation.
 
     ``failing`` is what the walk went to, without doubt a failure; ``walked`` is in steps of its way, of which
-    ``perturbation`` is step ``step``.
+    ``perturbation`` is step ``step``; ``below`` is the step before, or a milder one that was seen to hold.
     """
 
     failing: Perturbation
@@ -53,23 +56,28 @@ def simplest(purse: Purse, failing: Perturbation, threshold: float) -> Perturbat
     return failing
 
 
-def mildest(purse: Purse, failing: Perturbation, share: float) -> Mildest:
+def mildest(purse: Purse, failing: Perturbation, share: float, threshold: float) -> Mildest:
     """Walk the way to ``failing`` and name its first step that falls short, with the episodes left in ``purse``."""
     steps = way(failing)
 
     def point(step: int) -> Point:
         return Point.of(failing.scaled(step / steps)) if step else UNPERTURBED
 
-    budget = max(purse.left - 2 * SHOWN, 1)
+    budget = max(purse.left - 3 * SHOWN, 1)
     walked = measure(purse, point, steps, share=share, budget=budget, precision=PRECISION)
     step = min(max(round(walked.crossing.estimate), 1), steps)
+    at_it, below = _tally(purse, point(step), walked, step), step - 1
+    # A walk that the budget cut short may name a step too mild; what was judged is the end of the way.
+    while step < steps and _contradicted(at_it, threshold):
+        below, step = step, (step + steps + 1) // 2 if purse.left >= 2 * SHOWN else steps
+        at_it = _tally(purse, point(step), walked, step)
     return Mildest(
         failing,
         failing.scaled(step / steps),
-        failing.scaled((step - 1) / steps),
+        failing.scaled(below / steps),
         step,
-        at_it=_tally(purse, point(step), walked, step),
-        below_it=_tally(purse, point(step - 1), walked, step - 1),
+        at_it=at_it,
+        below_it=_tally(purse, point(below), walked, below),
         unperturbed=_tally(purse, UNPERTURBED, walked, 0),
         walked=walked,
     )
@@ -99,6 +107,13 @@ def _tally(purse: Purse, point: Point, walked: Measured, step: int) -> Judgement
     except BudgetSpent:
         pass
     return Judgement(successes == played, successes, played)
+
+
+def _contradicted(judgement: Judgement, threshold: float) -> bool:
+    """Whether so many successes are unlikely even of a policy that is just at the threshold."""
+    won, played = judgement.successes, judgement.played
+    tail = sum(comb(played, n) * threshold**n * (1 - threshold) ** (played - n) for n in range(won, played + 1))
+    return tail < _CONTRADICTED
 
 
 def _simpler(failing: Perturbation) -> Iterator[Perturbation]:

@@ -106,6 +106,7 @@ class FuzzReport:
     """One hunt; without ``mildest`` nothing was found. ``perturbation`` is a clear failure in its direction.
 
     ``perturbation`` is JSON, for the corpus: the mildest is at the threshold, so another look might let it pass.
+    ``unseen`` says why there are no pictures, or what is wrong with them.
     """
 
     model: str
@@ -130,6 +131,7 @@ class FuzzReport:
     before: str = ""
     after: str = ""
     video: str = ""
+    unseen: str = ""
 
     def properties(self) -> list[tuple[str, str]]:
         """Properties of a test report."""
@@ -150,7 +152,7 @@ class FuzzReport:
 
     def paragraph(self, title: str) -> str:
         """What a person needs to know of a perturbation that was found."""
-        how = "in the corpus" if self.known else f"found by the {self.candidates}. candidate"
+        how = "in the corpus" if self.known else f"found by candidate {self.candidates}"
         lines = [
             f"{self.what} of {self.model} on {title}: success falls below {percent(self.threshold)} under",
             f"  {self.mildest}",
@@ -163,6 +165,8 @@ class FuzzReport:
         if self.episode is not None:
             lines.append(f"  play it      pytest --robust-replay {self.episode}")
         lines += [f"  {name:<12} {path}" for name, path in self._files()]
+        if self.unseen:
+            lines.append(f"  pictures     {self.unseen}")
         return "\n".join(lines)
 
     def _files(self) -> Iterable[tuple[str, str]]:

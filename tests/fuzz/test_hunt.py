@@ -13,7 +13,7 @@ from pytest_robustplus.fuzz.axes import UNPERTURBED, axes
 from pytest_robustplus.fuzz.files import add_to_corpus, read_corpus
 from pytest_robustplus.fuzz.frontier import frontier
 from pytest_robustplus.fuzz.hunt import hunt
-from pytest_robustplus.fuzz.mildest import simplest, way
+from pytest_robustplus.fuzz.mildest import mildest, simplest, way
 from pytest_robustplus.fuzz.points import BudgetSpent, Point, Purse
 from pytest_robustplus.fuzz.search import directed
 from pytest_robustplus.fuzz.space import SPACES, Spaces
@@ -54,6 +54,17 @@ def test_the_mildest_of_a_sharp_border_is_its_first_step() -> None:
     assert hunted.found.failing == Camera(azimuth=part(hunted.found.failing, Camera).azimuth)
     assert hunted.episodes <= 250
     assert hunted.found.unperturbed.successes == hunted.found.unperturbed.played
+
+
+@pytest.mark.parametrize("budget", range(40, 61, 4))
+def test_a_walk_cut_short_names_no_step_that_holds(budget: int) -> None:
+    """What was played at the named step falls short itself; what is shown below it is milder."""
+    purse = Purse(Policy(lambda p: abs(part(p, Camera).azimuth) >= 60), budget)
+    found = mildest(purse, Camera(azimuth=75.0), 0.5, 0.5)
+    assert found.at_it.played
+    assert found.at_it.successes / found.at_it.played < 0.5
+    assert found.below.severity < found.perturbation.severity
+    assert purse.spent <= budget
 
 
 def test_of_several_dimensions_only_the_guilty_are_kept() -> None:

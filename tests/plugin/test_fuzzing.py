@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_robustplus.errors import SimulatorError
+from pytest_robustplus.rollout import replay
+
 FUZZ = """
 import pytest
 
@@ -89,6 +92,17 @@ def test_a_failing_perturbation_is_found_and_made_mild(fuzzed: pytest.Pytester) 
     again = fuzzed.runpytest(*arguments)
     again.stdout.fnmatch_lines(["  in the corpus as Camera(azimuth=*"])
     assert len(json.loads(corpus.read_text())) == 1
+
+
+@pytest.mark.here
+def test_pictures_that_cannot_be_made_are_said(fuzzed: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dark(*_: object) -> None:
+        raise SimulatorError("nothing can be drawn here")
+
+    monkeypatch.setattr(replay, "picture", dark)
+    result = fuzzed.runpytest("--robust-model=steady", "-k", "test_fuzz and camera", "--robust-budget=100")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["  pictures     not complete: nothing can be drawn here"])
 
 
 def test_a_budget_may_find_nothing(fuzzed: pytest.Pytester) -> None:

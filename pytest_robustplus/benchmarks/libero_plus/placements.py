@@ -43,17 +43,18 @@ class Outlines(NamedTuple):
 
 def outlines(model: Any, data: Any, roots: Iterable[int]) -> Outlines:
     """Box in bodies with all that is fixed to them, where the last kinematics has them."""
-    centres, halves = model.geom_aabb[:, :3], model.geom_aabb[:, 3:]
-    turns = data.geom_xmat.reshape(-1, 3, 3)
-    middle = data.geom_xpos + np.einsum("gij,gj->gi", turns, centres)
-    reach = np.einsum("gij,gj->gi", np.abs(turns), halves)
-    owner = model.body_rootid[model.geom_bodyid]
-    low, high = [], []
-    for root in roots:
-        own = owner == root
-        low.append((middle[own] - reach[own]).min(axis=0))
-        high.append((middle[own] + reach[own]).max(axis=0))
-    return Outlines(np.reshape(low, (-1, 3)), np.reshape(high, (-1, 3)))
+    wanted = np.fromiter(roots, int)
+    rows = np.full(model.nbody, -1)
+    rows[wanted] = np.arange(len(wanted))
+    row = rows[model.body_rootid[model.geom_bodyid]]
+    geoms = np.flatnonzero(row >= 0)
+    turns = data.geom_xmat[geoms].reshape(-1, 3, 3)
+    middle = data.geom_xpos[geoms] + np.einsum("gij,gj->gi", turns, model.geom_aabb[geoms, :3])
+    reach = np.einsum("gij,gj->gi", np.abs(turns), model.geom_aabb[geoms, 3:])
+    low, high = np.full((len(wanted), 3), np.inf), np.full((len(wanted), 3), -np.inf)
+    np.minimum.at(low, row[geoms], middle - reach)
+    np.maximum.at(high, row[geoms], middle + reach)
+    return Outlines(low, high)
 
 
 def rearrange(environment: Any, layout: Layout) -> None:
@@ -119,7 +120,8 @@ def _shift_target(environment: Any, layout: Layout) -> None:
     free = {start: np.array(data.qpos[start : start + 7]) for start in starts.values()}
     fixed = {bodies[name]: _body_pose(model, bodies[name]) for name in moving if name not in starts}
     mujoco.mj_kinematics(model, data)
-    before = outlines(model, data, own).overlap(outlines(model, data, others))
+    standing = outlines(model, data, others)
+    before = outlines(model, data, own).overlap(standing)
     for fraction in _FRACTIONS:
         way, turn = fraction * np.array([layout.dx, layout.dy]), fraction * layout.yaw
         for start, pose in free.items():
@@ -128,7 +130,7 @@ def _shift_target(environment: Any, layout: Layout) -> None:
             moved = _displaced(pose, centre, way, turn)
             model.body_pos[body], model.body_quat[body] = moved[:3], moved[3:]
         mujoco.mj_kinematics(model, data)
-        after = outlines(model, data, own).overlap(outlines(model, data, others))
+        after = outlines(model, data, own).overlap(standing)
         if not (after & ~before).any():
             return
 
