@@ -10,8 +10,9 @@ from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.bimanual.tasks import listed
+from pytest_robustplus.benchmarks.checks import check_renderer, check_shape
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
-from pytest_robustplus.errors import CheckFailedError, CheckSkipped
+from pytest_robustplus.errors import CheckFailedError
 from pytest_robustplus.perturbations import Dimension
 
 _GRIPPER_STEPS = 12
@@ -20,16 +21,11 @@ _DRIFT_M = 0.005
 
 
 def _renderer(context: CheckContext) -> str:
-    if not context.profile.cameras:
-        raise CheckSkipped("the policy looks at no camera")
-    context.simulator.reset(_first(context))
-    for name, image in context.simulator.observe().images.items():
-        if image.std() < 1:
-            raise CheckFailedError(
-                f"The camera {name!r} draws one plain colour. The Vulkan driver is broken here; set VK_ICD_FILENAMES to"
-                " another one's manifest, or update Mesa."
-            )
-    return context.simulator.provenance()["renderer"]
+    return check_renderer(
+        context,
+        _first(context),
+        "The Vulkan driver is broken here; set VK_ICD_FILENAMES to another one's manifest, or update Mesa.",
+    )
 
 
 def _stable(context: CheckContext) -> str:
@@ -57,13 +53,7 @@ def _shapes(context: CheckContext) -> str:
     instruction = context.simulator.reset(_first(context))
     context.policy.reset(0, instruction)
     chunk = np.asarray(context.policy.act([context.simulator.observe()])[0])
-    needed = min(context.profile.replan, context.profile.chunk or 1)
-    if chunk.shape[1] != context.simulator.action_width or len(chunk) < needed:
-        raise CheckFailedError(
-            f"The policy answers chunks of shape {chunk.shape}; its profile asks for at least {needed} actions, each"
-            f" {context.simulator.action_width} wide (left arm 6, gripper, right arm 6, gripper)."
-        )
-    return f"chunks of {len(chunk)} actions, {chunk.shape[1]} wide"
+    return check_shape(context, chunk, " (left arm 6, gripper, right arm 6, gripper).")
 
 
 def _gripper(context: CheckContext) -> str:

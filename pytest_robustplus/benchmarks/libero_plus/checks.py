@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pytest_robustplus.benchmarks.checks import check_renderer, check_shape, need_cameras
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
-from pytest_robustplus.errors import CheckFailedError, CheckSkipped
+from pytest_robustplus.errors import CheckFailedError
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.contract import Actions, Image, Observation
 from pytest_robustplus.policies.profiles.state import assembler
@@ -36,15 +37,11 @@ def _versions(context: CheckContext) -> str:
 
 
 def _renderer(context: CheckContext) -> str:
-    _needs_cameras(context)
-    context.simulator.reset(_first(context))
-    for name, image in context.simulator.observe().images.items():
-        if image.std() < 1:
-            raise CheckFailedError(
-                f"The camera {name!r} draws one plain colour. The OpenGL driver is broken here; try the other of"
-                " MUJOCO_GL=egl and MUJOCO_GL=osmesa, or update Mesa."
-            )
-    return context.simulator.provenance()["renderer"]
+    return check_renderer(
+        context,
+        _first(context),
+        "The OpenGL driver is broken here; try the other of MUJOCO_GL=egl and MUJOCO_GL=osmesa, or update Mesa.",
+    )
 
 
 def _settling(context: CheckContext) -> str:
@@ -63,7 +60,7 @@ def _settling(context: CheckContext) -> str:
 
 
 def _cameras(context: CheckContext) -> str:
-    _needs_cameras(context)
+    need_cameras(context)
     hands = {camera: _hand(context, camera) for camera in context.profile.cameras}
     main, wrist = hands.get("agentview"), hands.get("wrist")
     if (main is not None and main.share > HAND_SHARE) or (wrist is not None and wrist.share < HAND_SHARE):
@@ -82,13 +79,7 @@ def _cameras(context: CheckContext) -> str:
 
 def _shapes(context: CheckContext) -> str:
     chunk = _answer(context, _settled(context, _first(context)))
-    needed = min(context.profile.replan, context.profile.chunk or 1)
-    if chunk.shape[1] != context.simulator.action_width or len(chunk) < needed:
-        raise CheckFailedError(
-            f"The policy answers chunks of shape {chunk.shape}; its profile asks for at least {needed} actions, each"
-            f" {context.simulator.action_width} wide. Check replan, chunk and action in the model's profile."
-        )
-    return f"chunks of {len(chunk)} actions, {chunk.shape[1]} wide"
+    return check_shape(context, chunk, ". Check replan, chunk and action in the model's profile.")
 
 
 def _gripper(context: CheckContext) -> str:
@@ -205,8 +196,3 @@ def _first(context: CheckContext) -> Task:
     """An unperturbed task of a suite that the run draws from."""
     suite = context.tasks[0].suite if context.tasks else SUITES[0]
     return next(task for task in tasks() if task.dimension is Dimension.ORIGINAL and task.suite == suite)
-
-
-def _needs_cameras(context: CheckContext) -> None:
-    if not context.profile.cameras:
-        raise CheckSkipped("the policy looks at no camera")

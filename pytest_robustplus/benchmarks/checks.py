@@ -1,0 +1,35 @@
+"""What must hold on any benchmark; the words that help are the benchmark's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_robustplus.benchmarks.contract import CheckContext, Task
+from pytest_robustplus.errors import CheckFailedError, CheckSkipped
+
+
+def need_cameras(context: CheckContext) -> None:
+    """Raise ``CheckSkipped`` for a policy that looks at no camera."""
+    if not context.profile.cameras:
+        raise CheckSkipped("the policy looks at no camera")
+
+
+def check_renderer(context: CheckContext, task: Task, advice: str) -> str:
+    """Hold that every camera draws more than one plain colour; ``advice`` ends the complaint. Returns what draws."""
+    need_cameras(context)
+    context.simulator.reset(task)
+    for name, image in context.simulator.observe().images.items():
+        if image.std() < 1:
+            raise CheckFailedError(f"The camera {name!r} draws one plain colour. {advice}")
+    return context.simulator.provenance()["renderer"]
+
+
+def check_shape(context: CheckContext, chunk: Any, advice: str) -> str:
+    """Hold that an answer is long and wide enough; ``advice`` follows the width that is asked for."""
+    needed = min(context.profile.replan, context.profile.chunk or 1)
+    if chunk.shape[1] != context.simulator.action_width or len(chunk) < needed:
+        raise CheckFailedError(
+            f"The policy answers chunks of shape {chunk.shape}; its profile asks for at least {needed} actions, each"
+            f" {context.simulator.action_width} wide{advice}"
+        )
+    return f"chunks of {len(chunk)} actions, {chunk.shape[1]} wide"
