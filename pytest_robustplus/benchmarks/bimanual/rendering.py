@@ -14,7 +14,7 @@ from pytest_robustplus.errors import BadInputError
 
 # SAPIEN 3.0.3 finds no rendering device in lavapipe 22.3.6, Debian 12's own, and works with 25.0.7.
 OLDEST_LAVAPIPE = 23
-SHADER = "default"
+SHADER = "bimanual 1"  # the folder shader/; count up when pictures change
 _CARDS = ("discrete", "integrated", "virtual")
 _DEBIAN_12 = (
     "echo deb $(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | head -n 1) bookworm-backports main"
@@ -25,7 +25,7 @@ _ANY = "apt-get install -y --no-install-recommends libvulkan1 mesa-vulkan-driver
 
 
 class Renderer(NamedTuple):
-    """What draws: the driver's own name and version, SAPIEN's shader, and the device as SAPIEN names it, if it must."""
+    """What draws: the driver's own name and version, the shader, and the device as SAPIEN names it, if it must."""
 
     driver: str
     shader: str = SHADER

@@ -24,7 +24,7 @@ OPEN = 0.6  # a gripper's opening that counts as having let go
 _TABLE_HALF = (0.60, 0.35, 0.025)
 _AMBIENT = (0.5, 0.5, 0.5)
 _LAMPS = ((1.0, 0.0, 1.8), (-1.0, 0.0, 1.8))
-_SHADOW_MAP, _SHADOW_HALF_M = 1024, 1.2
+_SHADOW_MAP, _SHADOW_HALF_M = 512, 1.2  # the shader softens edges over three texels, 14 mm
 _DENSITY, _FRICTION = 600.0, 1.0
 
 Vector = NDArray[np.float64]

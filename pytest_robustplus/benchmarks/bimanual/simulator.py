@@ -94,7 +94,7 @@ class BimanualSimulator:
         return self._instruction
 
     def step(self, action: Actions, *, look: bool) -> bool:
-        """Advance 40 ms; 1 ms of wall clock, and 5–15 ms for every camera when ``look``."""
+        """Advance 40 ms; 1 ms of wall clock, and 8–11 ms for every camera when ``look``."""
         scene = self.scene
         self._step += 1
         self._seen = None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 
+from pytest_robustplus.benchmarks.bimanual import simulator as simulators
 from pytest_robustplus.benchmarks.bimanual.arms import HOME_ACTION
 from pytest_robustplus.benchmarks.bimanual.benchmark import DEMONSTRATIONS, Bimanual
-from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED
+from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED, Draw, View, draw
 from pytest_robustplus.benchmarks.bimanual.expert import Expert
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
@@ -135,4 +137,31 @@ def test_each_dimension_of_looks_changes_the_pictures_and_leaves_the_state(
 
 def test_the_driver_and_the_shader_are_recorded(drawing: BimanualSimulator, renderer: str) -> None:
     assert drawing.provenance()["renderer"] == renderer
-    assert renderer.endswith("shader default")
+    assert renderer.endswith("shader bimanual 1")
+
+
+def test_a_camera_that_sees_nothing_shows_the_ambient_light(drawing: BimanualSimulator) -> None:
+    from pytest_robustplus.benchmarks.bimanual import cameras
+
+    drawing.reset(find_task(FIRST))
+    scene = drawing.scene
+    upwards, usual = (cameras.mount(scene, View(pitch=pitch), (cameras.HEAD,), (60, 80)) for pitch in (-140.0, 0.0))
+    assert np.unique(cameras.shoot(scene, upwards)[cameras.HEAD]).tolist() == [186]
+    assert np.array_equal(cameras.shoot(scene, usual)[cameras.HEAD], drawing.observe().images[cameras.HEAD])
+
+
+def test_blocks_cast_shadows(drawing: BimanualSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without them the same picture is brighter somewhere and darker nowhere."""
+    pictures = []
+    for shadow in (True, False):
+        with monkeypatch.context() as patched:
+            patched.setattr(simulators, "draw", lambda *given, shadow=shadow: shaded(*given, shadow=shadow))
+            drawing.reset(find_task(FIRST))
+        pictures.append(drawing.observe().images["head_camera"].astype(int))
+    assert (pictures[1] - pictures[0]).min() >= 0
+    assert (pictures[1] - pictures[0]).max() > 10
+
+
+def shaded(*given: Any, shadow: bool) -> tuple[Draw, Any]:
+    drawn, record = draw(*given)
+    return dataclasses.replace(drawn, lighting=drawn.lighting._replace(shadow=shadow)), record
