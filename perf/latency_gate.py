@@ -27,6 +27,7 @@ from typing import Any
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 import numpy as np
+import numpy.typing as npt
 
 from pytest_robustplus.latency.measure import measure
 from pytest_robustplus.latency.workload import Workload, wait, workload
@@ -35,6 +36,7 @@ from pytest_robustplus.policies.contract import Actions, Observation
 from pytest_robustplus.verdict.audit import Verdict
 from pytest_robustplus.verdict.latency import LatencyPlan, Slowdown
 
+Array = npt.NDArray[Any]
 COMPARISONS, SLOWED = 20, 1.2
 PROFILE = Profile()
 NEAR = 0.1
@@ -57,11 +59,11 @@ class Network:
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
         return [self._chunk(observation.images["agentview"][..., 0]) for observation in observations]
 
-    def _chunk(self, seen: np.ndarray) -> Actions:
+    def _chunk(self, seen: Array) -> Actions:
         self.memory = self._computed(seen)
         return np.zeros((8, 7)) if self._early else self._host(self.memory[:8, :7])
 
-    def _computed(self, seen: np.ndarray) -> Any:
+    def _computed(self, seen: Array) -> Any:
         raise NotImplementedError
 
     def _host(self, array: Any) -> Actions:
@@ -77,7 +79,7 @@ class NumpyNetwork(Network):
         super().__init__(layers, early)
         self._weights = weights(384)
 
-    def _computed(self, seen: np.ndarray) -> Any:
+    def _computed(self, seen: Array) -> Any:
         hidden = np.tile(seen[:96, ::2].astype(np.float32), (1, 3)) / 255
         for _ in range(self._layers):
             hidden = np.tanh(hidden @ self._weights)
@@ -98,7 +100,7 @@ class TorchNetwork(Network):
         self.card = torch.cuda.get_device_name(self.device) if cards else ""
         self._torch, self._weights = torch, torch.from_numpy(weights(2048 if cards else 256)).to(self.device)
 
-    def _computed(self, seen: np.ndarray) -> Any:
+    def _computed(self, seen: Array) -> Any:
         times = len(self._weights) // 256
         hidden = (self._torch.from_numpy(seen).to(self.device).float() / 255).tile(times, times)
         for _ in range(self._layers):
@@ -133,14 +135,14 @@ class JaxNetwork(Network):
 
         self._compute = jax.jit(compute)
 
-    def _computed(self, seen: np.ndarray) -> Any:
+    def _computed(self, seen: Array) -> Any:
         return self._compute(seen, self._weights)
 
 
 NETWORKS: dict[str, type[Network]] = {"numpy": NumpyNetwork, "torch": TorchNetwork, "jax": JaxNetwork}
 
 
-def weights(size: int) -> np.ndarray:
+def weights(size: int) -> Array:
     return np.random.default_rng(0).standard_normal((size, size), dtype=np.float32) / np.float32(size**0.5)
 
 
