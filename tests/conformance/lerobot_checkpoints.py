@@ -98,11 +98,8 @@ def xvla(folder: Path) -> tuple[Any, dict[str, Any]]:
     words.save_pretrained(folder / "tokenizer")
     stages = {"patch_size": [7, 3], "patch_stride": [8, 4], "patch_padding": [3, 1], "patch_prenorm": [False, True]}
     vision = {**stages, "dim_embed": [16, 32], "num_heads": [2, 2], "num_groups": [2, 2], "depths": [1, 1]}
-    vision |= {
-        "window_size": 4,
-        "projection_dim": 32,
-        "image_feature_source": ["spatial_avg_pool", "temporal_avg_pool"],
-    }
+    vision |= {"window_size": 4, "projection_dim": 32}
+    vision |= {"image_feature_source": ["spatial_avg_pool", "temporal_avg_pool"]}
     layers = {f"{side}_{name}": 1 for side in ("encoder", "decoder") for name in ("layers", "attention_heads")}
     text = {"vocab_size": len(words), "d_model": 32, **layers, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32}
     config = XVLAConfig(
