@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from pytest_robustplus.baselines import TotalRule
 from pytest_robustplus.benchmarks.bimanual.goals import CONTROL_HZ, GOALS
 from pytest_robustplus.benchmarks.bimanual.protocol import DRAWING, BimanualProtocol
 from pytest_robustplus.benchmarks.bimanual.tasks import find_task, tasks
 from pytest_robustplus.benchmarks.contract import Check, Simulator, Task
+from pytest_robustplus.benchmarks.two_arms import SENSORS
 from pytest_robustplus.models.cards import default_profile
 from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.perturbations import Dimension
@@ -29,14 +29,7 @@ class Bimanual:
     dimensions: tuple[Dimension, ...] = tuple(Dimension)
     total_rule: TotalRule = "mean_of_eight"
     control_hz = float(CONTROL_HZ)
-    sensors: Mapping[str, int] = MappingProxyType(
-        {"joint_pos": 14, "left_endpose": 7, "right_endpose": 7}
-        | {
-            f"{camera}.{matrix}": width
-            for camera in ("head_camera", "left_camera", "right_camera")
-            for matrix, width in (("intrinsic_cv", 9), ("extrinsic_cv", 12), ("cam2world_gl", 16))
-        }
-    )
+    sensors: Mapping[str, int] = SENSORS
 
     def __init__(self, protocol: Mapping[str, str]) -> None:
         """Take the choices that differ from the default protocol."""

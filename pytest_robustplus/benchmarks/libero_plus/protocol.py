@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args, get_type_hints
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
-from pytest_robustplus.errors import BadInputError, unknown
+from pytest_robustplus.benchmarks import choices as named
+from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.models.profile import PromptSource
 
 RobotStart = Literal["controller", "joints"]
@@ -52,12 +51,10 @@ class LiberoProtocol:
 
         Raises ``BadInputError`` with the nearest right key or value; ``where`` says in it who asked.
         """
-        known = [field.name for field in fields(cls)]
-        parsed: dict[str, Any] = {}
-        for key, value in choices.items():
-            if key not in known:
-                raise unknown("choice of the LIBERO-Plus protocol", key, known, where=where)
-            parsed[key] = _seed(value, where) if key == "env_seed" else _choice(key, value, where)
+        named.check(cls, choices, "the LIBERO-Plus protocol", where)
+        parsed: dict[str, Any] = dict(choices)
+        if "env_seed" in choices:
+            parsed["env_seed"] = _seed(choices["env_seed"], where)
         return cls(**parsed)
 
     def choices(self) -> dict[str, str]:
@@ -66,14 +63,7 @@ class LiberoProtocol:
 
     def digest(self) -> str:
         """Return 12 hexadecimal digits that differ between any two protocols."""
-        return hashlib.sha256(json.dumps(self.choices(), sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _choice(key: str, value: str, where: str) -> str:
-    allowed = get_args(get_type_hints(LiberoProtocol)[key])
-    if value not in allowed:
-        raise unknown(f"{key} of the LIBERO-Plus protocol", value, allowed, where=where)
-    return value
+        return named.digest(self.choices())
 
 
 def _seed(value: str, where: str) -> int:

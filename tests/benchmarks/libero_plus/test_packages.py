@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_robustplus.benchmarks.cache import CACHE_VARIABLE, cache_folder
 from pytest_robustplus.benchmarks.libero_plus import assets, packages, renderer, requirements
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks, variant_name
 from pytest_robustplus.errors import BadInputError
@@ -19,7 +20,7 @@ from pytest_robustplus.errors import BadInputError
 @pytest.fixture
 def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of this test's own, and an environment that is put back afterwards."""
-    monkeypatch.setenv(assets.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     for variable in ("LIBERO_CONFIG_PATH", "MUJOCO_GL", "PYOPENGL_PLATFORM"):
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
@@ -105,9 +106,9 @@ def test_an_archive_that_is_missing_or_holds_nothing_is_an_error(tmp_path: Path)
 
 def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv(assets.CACHE_VARIABLE, str(tmp_path / "file"))
-    with pytest.raises(BadInputError, match=f"cannot be written .* Set {assets.CACHE_VARIABLE}"):
-        assets.cache_folder()
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
+    with pytest.raises(BadInputError, match=f"cannot be written .* Set {CACHE_VARIABLE}"):
+        cache_folder("libero_plus")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,13 @@
+"""What RoboTwin's robots see and sense, in RoboTwin's own names; bimanual has the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+CAMERAS = ("head_camera", "left_camera", "right_camera")
+MATRICES: Mapping[str, int] = MappingProxyType({"intrinsic_cv": 9, "extrinsic_cv": 12, "cam2world_gl": 16})
+SENSORS: Mapping[str, int] = MappingProxyType(
+    {"joint_pos": 14, "left_endpose": 7, "right_endpose": 7}
+    | {f"{camera}.{matrix}": width for camera in CAMERAS for matrix, width in MATRICES.items()}
+)
