@@ -70,6 +70,15 @@ class Simulator(Protocol):
         ...
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A simulator that may have to find out at length what a task is, once for all; that is no part of an episode."""
+
+    def prepare(self, task: Task) -> None:
+        """Make ``reset`` of this task short; returns at once where everything is known."""
+        ...
+
+
 class CheckContext(NamedTuple):
     """What a pre-flight check may look at: a simulator and the policy as the cells will use them."""
 

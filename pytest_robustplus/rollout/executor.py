@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from pytest_robustplus.benchmarks.contract import Simulator, Task
+from pytest_robustplus.benchmarks.contract import Preparing, Simulator, Task
 from pytest_robustplus.errors import PolicyError, RobustnessError, SimulatorError
 from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.policies.contract import Policy
@@ -87,6 +87,8 @@ class InProcess:
         (ticket, task), self._next = self._next, None
         try:
             simulator = self._simulator()
+            if isinstance(simulator, Preparing):
+                simulator.prepare(task)
             with limited(self._limit, task.name, expendable=self._expendable):
                 episode = play(simulator, self._policy, task, self._profile)
         except (SimulatorError, PolicyError) as error:

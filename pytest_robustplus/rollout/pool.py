@@ -14,7 +14,7 @@ from pytest_robustplus.rollout.episode import Episode, finished
 from pytest_robustplus.rollout.executor import Outcome
 from pytest_robustplus.rollout.limit import limited, overdue
 from pytest_robustplus.rollout.process import SimulatorProcess
-from pytest_robustplus.rollout.simulating import Order, Ready, Report, Setup
+from pytest_robustplus.rollout.simulating import Busy, Order, Ready, Report, Setup
 
 # Whatever simulators and drivers leak ends here. A fresh process costs LIBERO-Plus 10 s, and its compiled scenes.
 LIFETIME = 250
@@ -128,7 +128,9 @@ class Pool:
             return self._fail(slot, SimulatorError(f"The simulator process of {playing.task.name} ended: {how}."))
         if isinstance(message, Report):
             return self._finish(slot, message)
-        if isinstance(message, Ready):
+        if isinstance(message, Busy):
+            playing.limit = None
+        elif isinstance(message, Ready):
             playing.began, playing.limit = perf_counter(), self._limit
         elif isinstance(message, Observation) and not playing.wanted:
             process.tell(None)

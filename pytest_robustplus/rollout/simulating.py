@@ -1,8 +1,8 @@
 """A process that simulates and nothing else: what it is told and what it answers, and its own main program.
 
-It is told a ``Setup``, then an ``Order`` for each task. It answers ``Ready`` when it has built its simulator, the
-instruction, observations, for each of which it is sent an action chunk, and at last a ``Report``. None in place of a
-chunk means that nobody wants the episode any more.
+It is told a ``Setup``, then an ``Order`` for each task. It answers ``Busy`` while it prepares what may take long,
+``Ready`` when it is about to play, the instruction, observations, for each of which it is sent an action chunk, and at
+last a ``Report``. None in place of a chunk means that nobody wants the episode any more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_robustplus.benchmarks.contract import Benchmark, Simulator, Task
+from pytest_robustplus.benchmarks.contract import Benchmark, Preparing, Simulator, Task
 from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError
 from pytest_robustplus.models.cards import Card
 from pytest_robustplus.models.profile import Profile
@@ -55,8 +55,12 @@ class Order(NamedTuple):
     slot: int
 
 
+class Busy(NamedTuple):
+    """The simulator finds out what the task is; it bounds that time itself."""
+
+
 class Ready(NamedTuple):
-    """The simulator is there; from here on, an episode's time counts."""
+    """The simulator is there and prepared; from here on, an episode's time counts."""
 
 
 class Report(NamedTuple):
@@ -103,6 +107,10 @@ def serve(link: Connection) -> None:
             try:
                 if simulator is None:
                     simulator = setup.benchmark.simulator(setup.profile, setup.protocol)
+                    link.send(Ready())
+                if isinstance(simulator, Preparing):
+                    link.send(Busy())
+                    simulator.prepare(order.task)
                     link.send(Ready())
                 finish = _play(link, simulator, policy, order, setup.profile)
                 report = Report(finish, dict(simulator.provenance()))
