@@ -119,6 +119,8 @@ _OPTIONS: tuple[_Option, ...] = (
     _Option("ledger", Path, "SQLite file that records every episode (default: in pytest's cache directory)", "FILE"),
     _Option("baselines", Path, "further baseline files or directories", "PATH", True),
     _Option("libero_assets", Path, "unpacked LIBERO-Plus assets archive; unlocks the tasks that packages lack", "DIR"),
+    _Option("robotwin", Path, "checkout of RoboTwin 2.0-Plus, or of RoboTwin 2.0, with its assets", "DIR"),
+    _Option("robotwin_python", Path, "Python of the checkout's environment (default: its .venv, else python3)", "FILE"),
     _Option("baseline", _references, "hold cells against paper, last, none or a baseline FILE; several at once",
             "NAME", True, "against"),
     _Option("episode_limit", _seconds, "seconds after which an episode counts as hung: retried once, then an error",
@@ -172,6 +174,8 @@ class Settings:
     workers_per_gpu: int
     simulators: int
     progress: str
+    robotwin: Path | None = None
+    robotwin_python: Path | None = None
     controls: tuple[str, ...] = ()
     fresh: bool = False
     against: tuple[str, ...] = ("any",)
@@ -230,6 +234,8 @@ def read_settings(config: pytest.Config) -> Settings:
         ledger=values["ledger"],
         baselines=tuple(values["baselines"] or ()),
         libero_assets=values["libero_assets"],
+        robotwin=values["robotwin"],
+        robotwin_python=values["robotwin_python"],
         episode_limit=values["episode_limit"],
         workers_per_gpu=values["workers_per_gpu"],
         simulators=values["simulators"],

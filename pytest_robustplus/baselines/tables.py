@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -45,6 +45,7 @@ class _Printed:
     total_reason: str = ""
     total_printed_by: Literal["", "weighted", "mean_of_seven", "mean_of_eight"] = ""
     note: str = ""
+    versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ def _rows(
                 label=label,
                 disputed=disputes.get(column),
                 suite=suite,
+                versions=row.versions,
             )
         )
     for group in [cells] if across == "dimension" else [[cell] for cell in cells]:

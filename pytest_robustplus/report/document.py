@@ -64,10 +64,10 @@ def counted(ledger: Ledger, report: CellReport) -> list[StoredEpisode]:
 
 
 def versions(facts: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Merge what simulators said of themselves; where they differ, every value is named."""
+    """Merge what simulators said of themselves, not of single episodes; where they differ, every value is named."""
     seen: dict[str, set[str]] = defaultdict(set)
     for fact in facts:
-        for key in fact.keys() - {"profile", "protocol"}:
+        for key in fact.keys() - {"profile", "protocol", "scene"}:
             seen[key].add(fact[key])
     return {key: ", ".join(sorted(values)) for key, values in sorted(seen.items())}
 

@@ -1,0 +1,111 @@
+"""RoboTwin 2.0-Plus behind the benchmark contract: a checkout of the user's own, driven in its own environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pytest_robustplus.baselines import TotalRule
+from pytest_robustplus.benchmarks.contract import Check, Simulator, Task
+from pytest_robustplus.benchmarks.robotwin_plus.checkout import OPTION, PLUS, Checkout, examine, interpreter
+from pytest_robustplus.benchmarks.robotwin_plus.protocol import LISTING, RoboTwinProtocol
+from pytest_robustplus.benchmarks.robotwin_plus.tasks import BASES, find_task, tasks
+from pytest_robustplus.benchmarks.two_arms import SENSORS
+from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.models.cards import default_profile
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.contract import Policy
+
+# What a child may take to answer where episodes are not limited; a planner's first warm-up takes a minute.
+_PATIENCE_S = 600.0
+# Arms at home, grippers open.
+_HOME = (*[0.0] * 6, 1.0) * 2
+
+
+class RoboTwinPlus:
+    """50 two-armed tasks in eight configurations, 50 verified seeds each; arXiv 2603.22078."""
+
+    name = "robotwin_plus"
+    title = PLUS
+    suites: tuple[str, ...] = BASES
+    dimensions: tuple[Dimension, ...] = tuple(Dimension)
+    total_rule: TotalRule = "mean_of_eight"
+    # RoboTwin re-times every action; policies are trained on demonstrations of 250 / 15 frames a second.
+    control_hz = 250 / 15
+    sensors: Mapping[str, int] = SENSORS
+
+    def __init__(
+        self,
+        protocol: Mapping[str, str],
+        folder: Path | None = None,
+        python: Path | None = None,
+        patience: float | None = None,
+    ) -> None:
+        """Take the choices that differ from the published protocol, and where the checkout and its Python are.
+
+        ``patience`` is how many seconds the child may take for one thing.
+        """
+        self.profile = default_profile(self.name)
+        self._choices = dict(protocol)
+        self._folder, self._python = folder, python
+        self._patience = patience or _PATIENCE_S
+
+    def tasks(self) -> Sequence[Task]:
+        return tasks(self._checkout(), self._trials())
+
+    def task(self, name: str) -> Task:
+        return find_task(name, self._checkout(), self._trials())
+
+    def protocol(self, profile: Profile) -> Mapping[str, str]:
+        return RoboTwinProtocol.parse({"env_seed": str(profile.env_seed), **self._choices}).choices()
+
+    def simulator(self, profile: Profile, protocol: Mapping[str, str]) -> Simulator:
+        from pytest_robustplus.benchmarks.robotwin_plus.simulator import WIDTHS, RoboTwinSimulator
+
+        checkout = self._checkout()
+        if checkout is None:
+            raise BadInputError(
+                f"RoboTwin is played in a checkout of your own. Name it by {OPTION} DIR, and the Python of its"
+                f" environment by {OPTION}-python FILE; docs/robotwin_plus.md says more."
+            )
+        if profile.action_width != WIDTHS[profile.action_space]:
+            raise BadInputError(
+                f"RoboTwin's actions in {profile.action_space} space are {WIDTHS[profile.action_space]} numbers wide,"
+                f" and the profile says action_width = {profile.action_width}. Correct [profile.{self.name}] of the"
+                " model's card."
+            )
+        return RoboTwinSimulator(
+            checkout,
+            interpreter(self._python, checkout.folder),
+            RoboTwinProtocol.parse(protocol),
+            cameras=profile.cameras,
+            action_space=profile.action_space,
+            patience=self._patience,
+        )
+
+    def script(self, name: str) -> Policy:
+        if name == "expert":
+            from pytest_robustplus.benchmarks.robotwin_plus.expert import Expert
+
+            return Expert()
+        if name == "replay":
+            raise BadInputError(
+                "No demonstrations come for RoboTwin: what its expert did on each seed is replayed by the model oracle."
+            )
+        from pytest_robustplus.policies.zero import Zero
+
+        return Zero(_HOME)
+
+    def checks(self) -> Sequence[Check]:
+        from pytest_robustplus.benchmarks.robotwin_plus.checks import CHECKS
+
+        return CHECKS if self._folder is not None else ()
+
+    def _checkout(self) -> Checkout | None:
+        return None if self._folder is None else examine(self._folder)
+
+    def _trials(self) -> int:
+        """How many episodes a task has; the same options may hold choices of another benchmark."""
+        own = {key: value for key, value in self._choices.items() if key in LISTING}
+        return int(RoboTwinProtocol.parse(own).trials)

@@ -1,0 +1,90 @@
+"""Cells of RoboTwin as pytest plays them, from a fake checkout: verdicts, faults, several simulators, replay."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import fake_robotwin
+import pytest
+
+from pytest_robustplus.ledger import Ledger
+
+SUITES = Path(__file__).parents[3] / "suites" / "robotwin_plus"
+
+
+def run(pytester: pytest.Pytester, checkout: Path | None, *arguments: str) -> pytest.RunResult:
+    for path in SUITES.glob("*.py"):
+        shutil.copy(path, pytester.path)
+    given = [] if checkout is None else [f"--robust-robotwin={checkout}", f"--robust-robotwin-python={sys.executable}"]
+    return pytester.runpytest(
+        "-p", "no:xdist", "-rs", "--robust-ledger=ledger.sqlite", "--robust-perturbation=camera", *given, *arguments
+    )
+
+
+@pytest.mark.parametrize("simulators", [1, 2])
+def test_a_crash_costs_one_try_of_one_episode(pytester: pytest.Pytester, checkout: Path, simulators: int) -> None:
+    fake_robotwin.faults(checkout, step="once")
+    result = run(
+        pytester, checkout, "--robust-model=oracle", "--robust-budget=3", f"--robust-simulators={simulators}",
+        "--robust-protocol=seeds=apart", "-k", "success_rate",
+    )  # fmt: skip
+    result.stdout.fnmatch_lines(["*measured 100.0 % of 3; there is no baseline*"])
+    with Ledger.open(pytester.path / "ledger.sqlite", create=False) as ledger:
+        tries = ledger.episodes(ledger.audits()[0].id)
+    assert [t.record.success for t in tries if t.record.success is not None] == [True] * 3
+    (fault,) = [t.record for t in tries if t.record.success is None]
+    assert fault.error is not None
+    assert fault.error.startswith("The RoboTwin process ended: exit status 7.")
+    played = [t.record for t in tries if t.record.success]
+    assert all(json.loads(record.provenance["scene"])["configuration"] == "demo_camera" for record in played)
+    assert {record.prompt_source for record in played} == {"benchmark"}
+
+
+def test_the_papers_row_is_what_a_model_is_held_against(pytester: pytest.Pytester, checkout: Path) -> None:
+    pytester.makepyfile(
+        still="""
+        import numpy as np
+
+        class Still:
+            checkpoint = "still"
+
+            def reset(self, slot, instruction):
+                pass
+
+            def act(self, observations):
+                return [np.zeros((50, 14)) for _ in observations]
+
+        def policy():
+            return Still()
+        """
+    )
+    result = run(
+        pytester, checkout, "--robust-model=pi05", "--robust-policy=python:still:policy", "--robust-suite=click_bell",
+        "--robust-protocol=seeds=apart",
+    )  # fmt: skip
+    result.assert_outcomes(passed=5, failed=1)
+    result.stdout.fnmatch_lines(["*camera of pi05 on RoboTwin 2.0-Plus*", "*arXiv 2603.22078*"])
+
+
+def test_an_episode_is_replayed_from_its_actions(pytester: pytest.Pytester, checkout: Path) -> None:
+    model = ["--robust-model=oracle", "--robust-budget=1", "--robust-protocol=seeds=apart"]
+    run(pytester, checkout, *model, "-k", "success_rate")
+    result = run(pytester, checkout, "--robust-replay=last")
+    result.stdout.fnmatch_lines(["*it came out the same, down to the last bit of the final state*", "video:*"])
+
+
+def test_without_a_checkout_a_run_is_skipped_and_says_what_it_needs(pytester: pytest.Pytester) -> None:
+    result = run(pytester, None)
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["*0 of 2,500 tasks can be played: needs a checkout*--robust-robotwin DIR names*"])
+
+
+def test_half_a_checkout_is_an_error_of_the_cell(pytester: pytest.Pytester, checkout: Path) -> None:
+    shutil.rmtree(checkout / "assets")
+    result = run(pytester, checkout, "--robust-model=oracle")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*the checkout has no assets yet;*bash script/_download_assets.sh*"])
+    assert "Traceback" not in result.stdout.str()
