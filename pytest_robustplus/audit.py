@@ -113,8 +113,11 @@ class Audit:
                 self._refuse_unplayable()
                 self._hand_out(executor, waiting=waiting)
                 if self._playing or not executor.free:
+                    pieces = executor.pieces
                     for outcome in executor.wait(POLL_S):
                         self._take(outcome)
+                    if executor.pieces > pieces:
+                        ledger.heartbeat(self._session.claimant)
                 elif waiting or self._reach() < total:
                     time.sleep(POLL_S)
                 else:

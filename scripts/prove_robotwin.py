@@ -117,7 +117,8 @@ def verified(simulator: object, tasks: Sequence[Task]) -> list[str]:
     """Find the seeds of episodes and say which were left out before them, and why."""
     skipped = []
     for task in tasks:
-        simulator.prepare(task)  # type: ignore[attr-defined]
+        for _ in simulator.prepare(task):  # type: ignore[attr-defined]
+            pass
         for seed, found in simulator.verified.skipped:  # type: ignore[attr-defined]
             skipped.append(f"{seed} {found.outcome} {found.detail}".strip()[:90])
     return skipped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -74,8 +74,8 @@ class Simulator(Protocol):
 class Preparing(Protocol):
     """A simulator that may have to find out at length what a task is, once for all; that is no part of an episode."""
 
-    def prepare(self, task: Task) -> None:
-        """Make ``reset`` of this task short; returns at once where everything is known."""
+    def prepare(self, task: Task) -> Iterator[None]:
+        """Make ``reset`` of this task short, yielding after each piece of work; nothing where everything is known."""
         ...
 
 

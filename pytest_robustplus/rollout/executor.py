@@ -6,7 +6,7 @@ An audit hands out tasks and takes back what came of them; it does not know whet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from pytest_robustplus.benchmarks.contract import Preparing, Simulator, Task
@@ -32,6 +32,11 @@ class Executor(Protocol):
     @property
     def free(self) -> int:
         """How many more tasks it would play at once."""
+        ...
+
+    @property
+    def pieces(self) -> int:
+        """Pieces of work done so far in preparing tasks: signs of life, as outcomes are."""
         ...
 
     def start(self, ticket: int, task: Task) -> None:
@@ -73,6 +78,8 @@ class InProcess:
         self._policy, self._profile = policy, profile
         self._limit, self._expendable = limit, expendable
         self._next: tuple[int, Task] | None = None
+        self._preparation: Iterator[None] | None = None
+        self.pieces = 0
 
     @property
     def free(self) -> int:
@@ -84,20 +91,33 @@ class InProcess:
     def wait(self, timeout: float) -> Sequence[Outcome]:
         if self._next is None:
             return []
-        (ticket, task), self._next = self._next, None
+        ticket, task = self._next
         try:
             simulator = self._simulator()
-            if isinstance(simulator, Preparing):
-                simulator.prepare(task)
+            if not self._prepared(simulator, task):
+                return []
             with limited(self._limit, task.name, expendable=self._expendable):
                 episode = play(simulator, self._policy, task, self._profile)
         except (SimulatorError, PolicyError) as error:
+            self.abandon()
             self._drop()
             return [Outcome(ticket, error=error)]
+        self.abandon()
         return [Outcome(ticket, episode, simulator.provenance())]
 
     def abandon(self) -> None:
-        self._next = None
+        self._next = self._preparation = None
 
     def close(self) -> None:
         """Its simulator is the caller's to close."""
+
+    def _prepared(self, simulator: Simulator, task: Task) -> bool:
+        """Do one piece of the preparation that a task needs; whether none was left to do."""
+        if not isinstance(simulator, Preparing):
+            return True
+        if self._preparation is None:
+            self._preparation = iter(simulator.prepare(task))
+        for _ in self._preparation:
+            self.pieces += 1
+            return False
+        return True

@@ -64,6 +64,7 @@ class Pool:
         self._processes: list[SimulatorProcess | None] = [None] * simulators
         self._playing: dict[int, _Playing] = {}
         self._leaving: list[SimulatorProcess] = []
+        self.pieces = 0
 
     @property
     def free(self) -> int:
@@ -130,6 +131,7 @@ class Pool:
             return self._finish(slot, message)
         if isinstance(message, Busy):
             playing.limit = None
+            self.pieces += 1
         elif isinstance(message, Ready):
             playing.began, playing.limit = perf_counter(), self._limit
         elif isinstance(message, Observation) and not playing.wanted:

@@ -110,7 +110,8 @@ def serve(link: Connection) -> None:
                     link.send(Ready())
                 if isinstance(simulator, Preparing):
                     link.send(Busy())
-                    simulator.prepare(order.task)
+                    for _ in simulator.prepare(order.task):
+                        link.send(Busy())
                     link.send(Ready())
                 finish = _play(link, simulator, policy, order, setup.profile)
                 report = Report(finish, dict(simulator.provenance()))

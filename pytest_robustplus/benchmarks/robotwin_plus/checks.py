@@ -35,7 +35,8 @@ def _limits(context: CheckContext) -> str:
 
 def _expert(context: CheckContext) -> str:
     simulator: Any = context.simulator
-    simulator.prepare(_first(context))
+    for _ in simulator.prepare(_first(context)):
+        pass
     seed = simulator.verified
     skipped = f", {len(seed.skipped)} left out before it" if seed.skipped else ""
     return f"the expert solves {seed.scene.task} in {seed.scene.configuration}: seed {seed.scene.seed}{skipped}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,8 @@ class RoboTwinSimulator:
             raise SimulatorError("No task is being played. Call reset(task) first.")
         return self._verified
 
-    def prepare(self, task: Task) -> None:
-        """Find the seed of an episode: the expert plays those that nobody has seen it play; seconds for each."""
+    def prepare(self, task: Task) -> Iterator[None]:
+        """Find the seed of an episode: the expert plays those that nobody has seen it play; seconds for each piece."""
         if task.extra is not None:
             raise BadInputError("RoboTwin plays the perturbations of its own configurations, no extra ones.")
         if self._task == task and self._verified is not None:
@@ -87,13 +87,14 @@ class RoboTwinSimulator:
         assert self._book is not None
         self._task, self._verified = task, None
         configuration = CONFIGURATIONS[task.dimension]
-        self._verified = verify(
+        self._verified = yield from verify(
             self._book, self._expert, task.base, configuration, task.trial, self.protocol, self._revive
         )
 
     def reset(self, task: Task) -> str:
         """Set up the scene of an episode; RoboTwin rebuilds everything and lets it settle, which takes seconds."""
-        self.prepare(task)
+        for _ in self.prepare(task):
+            pass
         seed = self.verified
         self._seen, self._steps = None, 0
         answer = self._ask(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 from pytest_robustplus.benchmarks.robotwin_plus.protocol import RoboTwinProtocol
@@ -37,18 +37,21 @@ def verify(
     episode: int,
     protocol: RoboTwinProtocol,
     revive: Callable[[], None],
-) -> Verified:
-    """Find the seed of an episode, letting the expert play what the book does not know.
+) -> Generator[None, None, Verified]:
+    """Find the seed of an episode, letting the expert play what the book does not know; yields after each such try.
 
     ``revive`` is called when a try has ended the child. Raises ``SimulatorError`` when that happens for the first time
     on a seed, or when too many seeds in a row are left out.
     """
 
-    def found(number: int, first: int) -> Verified:
+    def found(number: int, first: int) -> Generator[None, None, Verified]:
         skipped: list[tuple[int, Seed]] = []
         while len(skipped) < _PATIENCE:
             scene = Scene(task, configuration, number, first + len(skipped))
-            seed = _known(book, scene) or _played(book, expert, scene, revive)
+            seed = _known(book, scene)
+            if seed is None:
+                seed = _played(book, expert, scene, revive)
+                yield
             if seed.outcome == "verified":
                 return Verified(scene, seed, tuple(skipped))
             skipped.append((scene.seed, seed))
@@ -59,15 +62,16 @@ def verify(
         raise SimulatorError(
             f"RoboTwin's expert solved none of the seeds {first} to {skipped[-1][0]} of {task} in {configuration}; the"
             f" last one: {last.outcome} {last.detail}. Something of the checkout or its assets is broken: play the task"
-            " by its own script/collect_data.sh."
+            " by its own collect_data.sh."
         )
 
     if protocol.seeds == "apart":
-        return found(episode, protocol.first_seed + _APART * episode)
+        return (yield from found(episode, protocol.first_seed + _APART * episode))
     first = protocol.first_seed
     for number in range(episode):
-        first = found(number, first).scene.seed + 1
-    return found(episode, first)
+        verified = yield from found(number, first)
+        first = verified.scene.seed + 1
+    return (yield from found(episode, first))
 
 
 def _known(book: SeedBook, scene: Scene) -> Seed | None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import fake_robotwin
 import pytest
+from fake_robotwin import Make
 
 from pytest_robustplus.benchmarks.robotwin_plus import vulkan
 from pytest_robustplus.benchmarks.robotwin_plus.benchmark import RoboTwinPlus
 from pytest_robustplus.benchmarks.robotwin_plus.simulator import RoboTwinSimulator
-
-Make = Callable[..., RoboTwinSimulator]
 
 
 @pytest.fixture

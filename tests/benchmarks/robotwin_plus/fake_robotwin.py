@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.robotwin_plus.simulator import RoboTwinSimulator
 from pytest_robustplus.benchmarks.robotwin_plus.tasks import CONFIGURATIONS
 
+Make = Callable[..., RoboTwinSimulator]
 BASE = Path(__file__).parent / "fake_base_task.py"
 TASKS = ("adjust_bottle", "click_bell")
 _SETTINGS = {
@@ -75,3 +79,8 @@ def write(folder: Path, name: str, content: Any) -> None:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+
+
+def prepare(simulator: RoboTwinSimulator, task: Task) -> int:
+    """Find the seed of an episode and return how many the expert played for it."""
+    return len(list(simulator.prepare(task)))

@@ -25,7 +25,11 @@ def run(pytester: pytest.Pytester, checkout: Path | None, *arguments: str) -> py
 
 
 @pytest.mark.parametrize("simulators", [1, 2])
-def test_a_crash_costs_one_try_of_one_episode(pytester: pytest.Pytester, checkout: Path, simulators: int) -> None:
+def test_a_crash_costs_one_try_of_one_episode(
+    pytester: pytest.Pytester, checkout: Path, simulators: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats: list[str] = []
+    monkeypatch.setattr(Ledger, "heartbeat", lambda _, worker: beats.append(worker))
     fake_robotwin.faults(checkout, step="once")
     result = run(
         pytester, checkout, "--robust-model=oracle", "--robust-budget=3", f"--robust-simulators={simulators}",
@@ -41,6 +45,7 @@ def test_a_crash_costs_one_try_of_one_episode(pytester: pytest.Pytester, checkou
     played = [t.record for t in tries if t.record.success]
     assert all(json.loads(record.provenance["scene"])["configuration"] == "demo_camera" for record in played)
     assert {record.prompt_source for record in played} == {"benchmark"}
+    assert len(beats) >= 3  # an expert at play is a sign of life
 
 
 def test_the_papers_row_is_what_a_model_is_held_against(pytester: pytest.Pytester, checkout: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import fake_robotwin
 import numpy as np
 import pytest
-from conftest import Make
+from fake_robotwin import Make, prepare
 
 from pytest_robustplus.benchmarks.bimanual import vulkan as loader
 from pytest_robustplus.benchmarks.bimanual.rendering import Renderer
@@ -93,7 +93,7 @@ def test_a_seed_that_ends_the_child_twice_is_left_out(make: Make, benchmark: Rob
     task = benchmark.task(FIRST)
     fake_robotwin.faults(checkout, expert_100000="exit")
     with pytest.raises(SimulatorError, match="exit status 7"):
-        make().prepare(task)
+        prepare(make(), task)
     simulator = make()
     assert simulator.reset(task)
     assert simulator.verified.scene.seed == 100_001
@@ -103,9 +103,9 @@ def test_a_seed_that_ends_the_child_twice_is_left_out(make: Make, benchmark: Rob
 def test_a_seed_that_ends_the_child_once_is_kept(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
     fake_robotwin.faults(checkout, expert_100000="once")
     with pytest.raises(SimulatorError):
-        make().prepare(benchmark.task(FIRST))
+        prepare(make(), benchmark.task(FIRST))
     simulator = make()
-    simulator.prepare(benchmark.task(FIRST))
+    prepare(simulator, benchmark.task(FIRST))
     assert simulator.verified.scene.seed == 100_000
 
 
@@ -116,7 +116,7 @@ def test_an_expert_that_solves_nothing_does_not_try_for_ever(
 ) -> None:
     fake_robotwin.faults(checkout, **{doing: "raise"})
     with pytest.raises(SimulatorError) as caught:
-        make().prepare(benchmark.task(FIRST))
+        prepare(make(), benchmark.task(FIRST))
     assert one_paragraph(caught.value).startswith(
         f"RoboTwin's expert solved none of the seeds 100000 to {last} of adjust_bottle in demo_clean; the last one:"
         f" error {doing.replace('setup', 'setting up').replace('expert', 'playing')}: ValueError: a bug of the task."
@@ -137,10 +137,10 @@ def test_what_no_other_seed_would_mend_is_bad_input(
     fake_robotwin.faults(checkout, setup=how)
     simulator = make()
     with pytest.raises(BadInputError, match=said) as caught:
-        simulator.prepare(benchmark.task(FIRST))
+        prepare(simulator, benchmark.task(FIRST))
     one_paragraph(caught.value)
     fake_robotwin.faults(checkout)
-    simulator.prepare(benchmark.task(FIRST))
+    prepare(simulator, benchmark.task(FIRST))
     assert not simulator.verified.skipped
 
 
@@ -148,26 +148,26 @@ def test_what_no_other_seed_would_mend_is_bad_input(
 def test_the_wrong_sapien(make: Make, benchmark: RoboTwinPlus, checkout: Path, version: str, said: str) -> None:
     fake_robotwin.sapien(checkout, version)
     with pytest.raises(BadInputError, match=f"RoboTwin needs SAPIEN 3, and .* {said}.*pip install sapien==3.0.0b1"):
-        make().prepare(benchmark.task(FIRST))
+        prepare(make(), benchmark.task(FIRST))
 
 
 def test_an_interpreter_without_sapien(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
     (checkout / "sapien.py").write_text("raise ModuleNotFoundError(\"No module named 'sapien'\")\n")
     with pytest.raises(BadInputError, match=r"does not run in .* No module named 'sapien'"):
-        make().prepare(benchmark.task(FIRST))
+        prepare(make(), benchmark.task(FIRST))
 
 
 def test_a_robot_whose_files_are_not_there(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
     (checkout / "assets/embodiments/aloha/config.yml").unlink()
     with pytest.raises(BadInputError, match=r"aloha/config.yml.*_download_assets"):
-        make().prepare(benchmark.task(FIRST))
+        prepare(make(), benchmark.task(FIRST))
 
 
 def test_a_task_that_is_not_there(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
     blocked = benchmark.task("turn_switch/demo_clean#0")
     assert blocked.blocked == f"{checkout} has no envs/turn_switch.py"
     with pytest.raises(BadInputError, match=r"envs/turn_switch.py is not there.*--robust-suite"):
-        make().prepare(blocked)
+        prepare(make(), blocked)
     with pytest.raises(BadInputError, match="Did you mean 'click_bell/"):
         benchmark.task("click_bel/demo_clean#0")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import fake_robotwin
 import numpy as np
 import pytest
-from conftest import Make
+from fake_robotwin import Make, prepare
 
 from pytest_robustplus.benchmarks.contract import Preparing, Task
 from pytest_robustplus.benchmarks.robotwin_plus.benchmark import RoboTwinPlus
@@ -74,7 +74,7 @@ def test_seeds_count_on_and_leave_out_what_the_expert_does_not_solve(
 ) -> None:
     fake_robotwin.faults(checkout, setup_100000="unstable", expert_100002="fail", expert_100003="raise")
     simulator = make()
-    simulator.prepare(benchmark.task("adjust_bottle/demo_clean#1"))
+    assert prepare(simulator, benchmark.task("adjust_bottle/demo_clean#1")) == 5
     assert scene(simulator)["seed"] == 100_004
     assert scene(simulator)["skipped"] == {
         "100002": "failed no plan",
@@ -82,14 +82,14 @@ def test_seeds_count_on_and_leave_out_what_the_expert_does_not_solve(
     }
     # The seed of the first episode was found on the way.
     fake_robotwin.faults(checkout, expert="exit")
-    simulator.prepare(benchmark.task("adjust_bottle/demo_clean#0"))
+    assert not prepare(simulator, benchmark.task("adjust_bottle/demo_clean#0"))
     assert scene(simulator)["seed"] == 100_001
     assert scene(simulator)["skipped"] == {"100000": "unstable box fell over"}
 
 
 def test_seeds_apart_need_no_other_episode(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
     simulator = make(seeds="apart", env_seed="1")
-    simulator.prepare(benchmark.task("adjust_bottle/demo_clean#40"))
+    prepare(simulator, benchmark.task("adjust_bottle/demo_clean#40"))
     assert scene(simulator)["seed"] == 240_000
     assert len((checkout / "closed.txt").read_text().splitlines()) == 1
 
@@ -97,7 +97,7 @@ def test_seeds_apart_need_no_other_episode(make: Make, benchmark: RoboTwinPlus, 
 def test_the_expert_plays_a_seed_once_for_all_processes(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
     task = benchmark.task("adjust_bottle/demo_clean#1")
     first = make()
-    first.prepare(task)
+    prepare(first, task)
     path = first.verified.found.path
     fake_robotwin.faults(checkout, expert="exit")
     second = make()
@@ -110,14 +110,14 @@ def test_what_an_expert_depends_on_is_verified_anew(
     make: Make, benchmark: RoboTwinPlus, checkout: Path, changed: str
 ) -> None:
     task = benchmark.task("adjust_bottle/demo_clean#0")
-    make().prepare(task)
+    prepare(make(), task)
     if changed == "version":
         fake_robotwin.sapien(checkout, "3.0.0b1")
     else:
         fake_robotwin.write(checkout, "assets/objects/020_hammer/base0.glb", "glb")
     fake_robotwin.faults(checkout, expert_100000="fail")
     simulator = make()
-    simulator.prepare(task)
+    prepare(simulator, task)
     assert scene(simulator)["seed"] == 100_001
 
 
