@@ -68,7 +68,7 @@ def test_the_papers_row_is_what_a_model_is_held_against(pytester: pytest.Pyteste
     )
     result = run(
         pytester, checkout, "--robust-model=pi05", "--robust-policy=python:still:policy", "--robust-suite=click_bell",
-        "--robust-protocol=seeds=apart", "--robust-budget=6",
+        "--robust-protocol=seeds=apart", "--robust-budget=20",
     )  # fmt: skip
     result.assert_outcomes(passed=5, failed=1)
     result.stdout.fnmatch_lines(["*camera of pi05 on RoboTwin 2.0-Plus*", "*arXiv 2603.22078*"])
