@@ -23,7 +23,7 @@ from pytest_robustplus.report.latency import control
 from pytest_robustplus.report.latency import paragraph as latency_paragraph
 from pytest_robustplus.report.progress import Silent, progress
 from pytest_robustplus.session import Session, session_of
-from pytest_robustplus.workers import UNABLE, WORDS, helpers, is_helper
+from pytest_robustplus.workers import UNABLE, WORDS, helpers, is_helper, refuse
 
 _REFUSED: pytest.StashKey[BadInputError] = pytest.StashKey()
 _STORY: pytest.StashKey[str] = pytest.StashKey()
@@ -166,21 +166,21 @@ def check_selection(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-def refuse_bad_input(config: pytest.Config) -> None:
-    """End a run that was asked for cells that cannot be."""
-    if _REFUSED in config.stash:
-        raise pytest.UsageError(str(config.stash[_REFUSED]))
-
-
-def sort(items: list[pytest.Item]) -> None:
+def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let pre-flight checks run first, then latencies, helpers last; otherwise keep the order.
 
-    Of the latencies that one goes first which others are held against.
+    Of the latencies that one goes first which others are held against. A run that was asked for cells that cannot be
+    ends here.
     """
     for item in items:
         if "play" in getattr(item, "fixturenames", ()):
             probes.without_deadline(item)
-    items.sort(key=_turn)
+    try:
+        if _REFUSED in config.stash:
+            raise config.stash[_REFUSED]
+        items.sort(key=_turn)
+    except BadInputError as error:
+        refuse(config, items, str(error))
 
 
 def _turn(item: pytest.Item) -> int:

@@ -71,10 +71,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    from pytest_robustplus.items import refuse_bad_input, sort
+    from pytest_robustplus.items import arrange
 
-    refuse_bad_input(config)
-    sort(items)
+    arrange(config, items)
 
 
 @pytest.hookimpl(wrapper=True)

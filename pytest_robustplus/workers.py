@@ -21,6 +21,7 @@ WORDS = {"helped": "h", "crashed": "C", "rerun": "R"}
 # The property in which a helper says why it could not help.
 UNABLE = "unable_to_help"
 _ENVIRONMENT = "robustplus_environment"
+_REFUSAL = "robustplus_refusal"
 
 
 def helpers(cells: Iterable[Cell], config: pytest.Config) -> list[Any]:
@@ -77,6 +78,18 @@ def is_controller(config: pytest.Config) -> bool:
     return config.getoption("dist", "no") != "no" and not is_worker(config)
 
 
+def refuse(config: pytest.Config, items: list[pytest.Item], reason: str) -> None:
+    """End a run that was asked for what cannot be, with pytest's usage code and ``reason`` alone.
+
+    A worker leaves that to its controller and tests nothing. If it raised it would be handed items all the same, and
+    counted as crashed.
+    """
+    if not is_worker(config):
+        raise pytest.UsageError(reason)
+    config.workeroutput[_REFUSAL] = reason  # type: ignore[attr-defined]
+    items.clear()
+
+
 class Controller:
     """The hooks of pytest-xdist, in the process that hands out: leases cards, and gives a dead worker's cell again."""
 
@@ -94,9 +107,11 @@ class Controller:
         node.workerinput[_ENVIRONMENT] = {} if device is None else device.environment()
 
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Free the card of a worker that is gone, for whoever replaces it."""
+        """Free the card of a worker that is gone, for whoever replaces it; end the run that a worker refused."""
         if self._leases is not None:
             self._leases.give_back(node.gateway.id)
+        if reason := getattr(node, "workeroutput", {}).get(_REFUSAL):
+            raise pytest.UsageError(reason)
 
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:
         """Give a cell whose worker died to another worker, once; stop the cells of a model whose check killed one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from toy import LATENCY, SUITE
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,6 @@ import pytest
         (["--robust-protocol=prompt"], "*--robust-protocol 'prompt' is not of the form KEY=VALUE*"),
         (["--robust-progress=loud"], "*--robust-progress 'loud': must be auto or off.*"),
         (["--robust-model=steady,strong", "--robust-policy=zero"], "*--robust-policy says how to reach one model*"),
-        (["--robust-perturbation=robot", "--robust-model=steady"], "*Toy Table has none of the dimensions robot*"),
         (["--robust-replay=17"], "*there is no such file*"),
         (["--robust-replay=first"], "*give the number of an episode*"),
     ],
@@ -64,19 +64,27 @@ def test_a_benchmark_that_is_not_installed_does_not_stop_the_others(toy: pytest.
     toy.runpytest("--robust-model=steady").assert_outcomes(passed=2)
 
 
-def test_an_unknown_benchmark_names_the_nearest(toy: pytest.Pytester) -> None:
-    toy.makepyfile(
-        test_suite="""
-        import pytest
-
-        @pytest.mark.robustness("toi")
-        def test_success_rate(cell, audit, baseline):
-            assert audit(cell).not_worse_than(baseline)
-        """
-    )
-    result = toy.runpytest()
+@pytest.mark.everywhere
+@pytest.mark.parametrize(
+    ("suite", "argument", "message"),
+    [
+        (SUITE.replace("toy", "toi"), "-v", "Unknown benchmark 'toi'*Did you mean 'toy'?*"),
+        (SUITE, "--robust-perturbation=robot", "Toy Table has none of the dimensions robot. Choose others by *"),
+        (LATENCY, "--robust-baselines=broken.toml", "*broken.toml is not valid TOML: *Mend it."),
+    ],
+)
+def test_what_only_collecting_finds_impossible_is_said_once(
+    toy: pytest.Pytester, suite: str, argument: str, message: str
+) -> None:
+    toy.path.joinpath("broken.toml").write_text("[[table")
+    toy.makepyfile(test_suite=suite)
+    result = toy.runpytest("--robust-model=steady", argument)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*Unknown benchmark 'toi'*Did you mean 'toy'?*"])
+    said = [line for line in result.errlines if line]
+    assert len(said) == 1
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    result.stdout.no_fnmatch_line("INTERNALERROR*")
+    result.stdout.fnmatch_lines(["*no tests ran in*"])
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,14 @@ def test_preflight(check, preflight):
     assert preflight(check)
 """
 
+LATENCY = """
+import pytest
+
+@pytest.mark.robustness("toy")
+def test_latency(model, latency):
+    assert latency(model).not_slower()
+"""
+
 BASELINES = """
 [[table]]
 benchmark = "toy"
