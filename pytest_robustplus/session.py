@@ -266,7 +266,7 @@ class Session:
         script = None
         if isinstance(policy, Privileged):
             script = Script(self.settings.policy or cell.card.policy, cell.card)
-        setup = Setup(cell.benchmark, cell.profile, cell.benchmark.protocol(cell.profile), script)
+        setup = Setup(cell.benchmark, cell.profile, cell.benchmark.protocol(cell.profile), script, self.lease)
         limit = self.settings.episode_limit
         return Pool(setup, checkpoint.policy, wanted, limit=limit, expendable=self.spread)
 

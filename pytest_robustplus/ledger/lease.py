@@ -28,6 +28,12 @@ class Lease:
                 stack.enter_context(_held(self._room, fcntl.LOCK_SH))
             yield
 
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Compute for somebody who is, or was, inside: past the door, but never beside who is alone; about 25 µs."""
+        with _held(self._room, fcntl.LOCK_SH):
+            yield
+
     def wanted(self) -> bool:
         """Whether somebody waits at the door, so that whoever is inside should leave soon; takes about 20 µs."""
         with self._door.open("a") as file:

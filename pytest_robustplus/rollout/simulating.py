@@ -13,13 +13,14 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
 from pytest_robustplus.benchmarks.contract import Benchmark, Preparing, Simulator, Task
 from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError
+from pytest_robustplus.ledger.lease import Lease
 from pytest_robustplus.models.cards import Card
 from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.policies import specs
@@ -40,12 +41,20 @@ class Script(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """What a process needs to simulate; without a ``script`` its actions come from outside."""
+    """What a process needs to simulate; without a ``script`` its actions come from outside.
+
+    With a ``lease`` it computes under it: the worker, which has one too, gives up episodes and does not wait for them.
+    """
 
     benchmark: Benchmark
     profile: Profile
     protocol: Mapping[str, str]
     script: Script | None
+    lease: Lease | None = None
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Hold the machine beside others, never while waiting for the other side, which may have forgotten us."""
+        return nullcontext() if self.lease is None else self.lease.inside()
 
 
 class Order(NamedTuple):
@@ -106,14 +115,12 @@ def serve(link: Connection) -> None:
             order: Order = link.recv()
             try:
                 if simulator is None:
-                    simulator = setup.benchmark.simulator(setup.profile, setup.protocol)
+                    with setup.computing():
+                        simulator = setup.benchmark.simulator(setup.profile, setup.protocol)
                     link.send(Ready())
                 if isinstance(simulator, Preparing):
-                    link.send(Busy())
-                    for _ in simulator.prepare(order.task):
-                        link.send(Busy())
-                    link.send(Ready())
-                finish = _play(link, simulator, policy, order, setup.profile)
+                    _prepare(link, simulator, order.task, setup)
+                finish = _play(link, simulator, policy, order, setup)
                 report = Report(finish, dict(simulator.provenance()))
             except Abandoned:
                 report = Report()
@@ -130,20 +137,34 @@ def serve(link: Connection) -> None:
             simulator.close()
 
 
+def _prepare(link: Connection, simulator: Preparing, task: Task, setup: Setup) -> None:
+    """Give a sign of life with every piece of work, and hold the machine only while at one."""
+    link.send(Busy())
+    pieces, over = iter(simulator.prepare(task)), False
+    while not over:
+        with setup.computing():
+            over = next(pieces, True) is True
+        link.send(Ready() if over else Busy())
+
+
 def _play(
-    link: Connection, simulator: Simulator, policy: Policy | None, order: Order, profile: Profile
+    link: Connection, simulator: Simulator, policy: Policy | None, order: Order, setup: Setup
 ) -> Finish | Episode:
     if policy is not None:
-        return play(simulator, policy, order.task, profile, slot=order.slot)
-    turn = turns(simulator, order.task, profile, slot=order.slot)
-    link.send(next(turn))
+        with setup.computing():
+            return play(simulator, policy, order.task, setup.profile, slot=order.slot)
+    turn = turns(simulator, order.task, setup.profile, slot=order.slot)
+    with setup.computing():
+        instruction = next(turn)
+    link.send(instruction)
     answer = None
     while True:
-        try:
-            observation = turn.send(answer)
-        except StopIteration as end:
-            finish: Finish = end.value
-            return finish
+        with setup.computing():
+            try:
+                observation = turn.send(answer)
+            except StopIteration as end:
+                finish: Finish = end.value
+                return finish
         link.send(observation)
         answer = link.recv()
         if answer is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import jsonschema
 import pytest
-from toy import SUITE
+from toy import LATENCY, SUITE
 
 import pytest_robustplus.report
 from pytest_robustplus.baselines import load_timed, write_timed
@@ -16,13 +17,6 @@ from pytest_robustplus.latency.workload import processor
 from pytest_robustplus.ledger import Ledger
 
 SCHEMA = json.loads((Path(pytest_robustplus.report.__file__).parent / "schema.json").read_text())
-LATENCY = """
-import pytest
-
-@pytest.mark.robustness("toy")
-def test_latency(model, latency):
-    assert latency(model).not_slower()
-"""
 TABLE = """
 [[latency]]
 paper = "arXiv 2600.00001v1"
@@ -112,6 +106,7 @@ def test_the_papers_ratio_holds_where_both_are_timed(toy: pytest.Pytester, ratio
     alone.assert_outcomes(skipped=1)
 
 
+@pytest.mark.own_spread
 def test_nobody_plays_while_a_model_is_timed(toy: pytest.Pytester) -> None:
     """The clock is the machine's, so workers' notes of when they asked their policy can be told apart."""
     log = toy.path / "log"
@@ -144,6 +139,83 @@ def test_nobody_plays_while_a_model_is_timed(toy: pytest.Pytester) -> None:
     assert not [at for at in playing if min(timing) < at < max(timing)]
 
 
+@pytest.mark.own_spread
+@pytest.mark.parametrize(
+    ("spread", "turns"), [("-n0", "camera latency noise"), ("-n2", "camera camera-helper noise latency noise-helper")]
+)
+def test_no_simulator_of_a_pool_computes_while_a_model_is_timed(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, spread: str, turns: str
+) -> None:
+    """A cell whose verdict falls leaves episodes behind in its pool, and a latency test comes next.
+
+    Of two workers one plays its cell and is the next to time, while the other helps.
+    """
+    log = toy.path / "log"
+    # What is left behind goes on for longer than a worker takes to come to its next test.
+    monkeypatch.setenv("TOY_SECONDS", "0.1")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    toy.makepyfile(
+        noting=f"""
+        import os, time
+        from toy import Steady, Toy, ToySimulator
+
+        def note(began):
+            kind = "timing" if "test_latency" in os.environ["PYTEST_CURRENT_TEST"] else "playing"
+            with open({str(log)!r}, "a") as file:
+                file.write(f"{{kind}} {{began}} {{time.monotonic_ns()}}\\n")
+
+        class NotingSimulator(ToySimulator):
+            def step(self, action, *, look):
+                began = time.monotonic_ns()
+                try:
+                    return super().step(action, look=look)
+                finally:
+                    note(began)
+
+        class NotingToy(Toy):
+            def simulator(self, profile, protocol):
+                return NotingSimulator(protocol)
+
+        class Noting(Steady):
+            def __init__(self):
+                super().__init__(0.8)
+            def act(self, observations):
+                began = time.monotonic_ns()
+                try:
+                    return super().act(observations)
+                finally:
+                    note(began)
+        """,
+        conftest=f"""
+        import pytest, toy
+        from noting import NotingToy
+
+        def pytest_robustplus_benchmarks(settings):
+            return [NotingToy(settings.protocol)]
+
+        def pytest_robustplus_models():
+            return [toy.card("steady", policy="python:noting:Noting")]
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_modifyitems(items):
+            turns = {turns.split()}
+            items.sort(key=lambda item: max(n for n, turn in enumerate(turns) if turn in item.name))
+        """,
+        test_suite=SUITE + LATENCY.replace("import pytest", ""),
+    )
+    result = toy.runpytest_subprocess("--robust-model=steady", spread, "--robust-simulators=2")
+    result.assert_outcomes(passed=2, skipped=1)
+    notes = [line.split() for line in log.read_text().splitlines()]
+    timing = [(int(began), int(ended)) for kind, began, ended in notes if kind == "timing"]
+    first, last = min(began for began, _ in timing), max(ended for _, ended in timing)
+    playing = [(int(began), int(ended)) for kind, began, ended in notes if kind == "playing"]
+    assert len(timing) >= 110
+    assert any(ended < first for _, ended in playing)
+    assert spread == "-n2" or any(began > last for began, _ in playing), "the pool goes on"
+    assert not [span for span in playing if span[1] > first and span[0] < last]
+
+
+@pytest.mark.here
 def test_without_a_simulator_observations_are_invented_and_it_is_said(
     timed: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

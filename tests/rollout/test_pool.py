@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from multiprocessing import connection
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +21,7 @@ import pytest
 from toy import PROFILE, Steady, Toy
 
 from pytest_robustplus.errors import BadInputError, PolicyError, SimulatorError
+from pytest_robustplus.ledger.lease import Lease
 from pytest_robustplus.policies.contract import Actions, Observation
 from pytest_robustplus.rollout.episode import Episode, play
 from pytest_robustplus.rollout.executor import Outcome
@@ -58,10 +61,12 @@ Pools = Callable[..., Pool]
 def pools() -> Iterator[Pools]:
     made: list[Pool] = []
 
-    def make(policy: object, simulators: int = 2, **how: object) -> Pool:
+    def make(
+        policy: object, simulators: int = 2, *, horizon: int = 3, lease: Lease | None = None, **how: object
+    ) -> Pool:
         # As the profiles of cards, with a mapping that is read-only.
-        profile = replace(PROFILE, horizons=MappingProxyType(dict(PROFILE.horizons)))
-        setup = Setup(BENCHMARK, profile, BENCHMARK.protocol(PROFILE), None)
+        profile = replace(PROFILE, horizons=MappingProxyType(dict.fromkeys(PROFILE.horizons, horizon)))
+        setup = Setup(BENCHMARK, profile, BENCHMARK.protocol(PROFILE), None, lease)
         made.append(Pool(setup, policy, simulators, **how))  # type: ignore[arg-type]
         return made[-1]
 
@@ -185,20 +190,31 @@ def test_a_slow_simulator_holds_up_nobody(
 
 
 def test_whatever_waits_is_answered_together(pools: Pools) -> None:
-    policy = Moody()
-    pool = pools(policy, 4)
+    """Those that looked while the policy answered others are all in its next call."""
+    slots, last_look = set(range(4)), 28
+    calls: list[set[int]] = []
 
-    def wait_for_the_others() -> None:
-        if not policy.batches:
-            links = [process.link for process in pool._processes if process is not None]
-            while len(connection.wait(links, PATIENCE_S)) < 3:
-                # The instruction of one that has only now settled.
-                time.sleep(0.001)
+    class Patient(Steady):
+        over = False
 
-    policy.before = wait_for_the_others
-    finish(pool, range(4))
-    assert policy.batches[0] < 4
-    assert max(policy.batches) >= 3
+        def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+            self.over = self.over or any(seen.step == last_look for seen in observations)
+            if not self.over:
+                calls.append({seen.slot for seen in observations})
+                others = [pool._process(slot).link for slot in slots - calls[-1]]
+                deadline = time.monotonic() + PATIENCE_S
+                while len(connection.wait(others, 0)) < len(others):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.001)
+            return super().act(observations)
+
+    pool = pools(Patient(0.0), len(slots), horizon=last_look + PROFILE.replan)
+    finish(pool, range(len(slots)))
+    # Before its first look a simulator has other things to say.
+    started = next(number for number in range(len(calls)) if set().union(*calls[:number]) == slots)
+    assert len(calls) > started + 1
+    for call, following in pairwise(calls[started:]):
+        assert slots - call <= following
 
 
 def test_a_policy_that_raises_is_to_blame_and_the_pool_goes_on(pools: Pools) -> None:
@@ -230,6 +246,31 @@ def test_nothing_comes_of_what_was_abandoned(pools: Pools) -> None:
     pids = pool.pids
     assert finish(pool, [2, 3]).keys() == {2, 3}
     assert pool.pids == pids, "its simulators stay"
+
+
+def test_what_was_abandoned_has_the_machine_until_it_looks_up(
+    pools: Pools, grief: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker has left the machine to a latency test, and attends to the pool no more."""
+    monkeypatch.setenv("TOY_GATE", str(tmp_path / "gate"))
+    lease = Lease(tmp_path / "l.sqlite")
+    pool = pools(Steady(0.5), lease=lease)
+    finish(pool, [0, 1])
+    grief("gate")
+    with lease.shared():
+        pool.start(FATAL, TASKS[FATAL])
+        deadline = time.monotonic() + PATIENCE_S
+        while not (tmp_path / "deaths").read_text().startswith("0 "):
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        pool.abandon()
+    with Path(f"{tmp_path}/l.sqlite.room").open("a") as room, pytest.raises(BlockingIOError):
+        fcntl.flock(room, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    (tmp_path / "gate").touch()
+    with lease.alone():
+        # Nothing that is at play could have ended meanwhile.
+        assert pool.free == 1
+    assert finish(pool, [2, 4]).keys() == {2, 4}
 
 
 def test_a_killed_worker_takes_its_simulators_along(tmp_path: Path) -> None:
