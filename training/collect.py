@@ -1,7 +1,8 @@
 """Demonstrations by the expert, as image and action arrays: ``python -m training.collect OUT --episodes 100``.
 
 Nothing is drawn from the official initial states. In most episodes noise disturbs the expert's execution while the
-labels stay what it would have done, so that a learner sees how to recover.
+labels stay what it would have done, so that a learner sees how to recover. With ``--learner FILE`` a trained policy
+plays, and the expert labels the states that it visits (DAgger: Ross et al., 2011).
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus.oracle import Oracle
@@ -22,14 +25,23 @@ from pytest_robustplus.benchmarks.libero_plus.tasks import instruction, tasks
 from pytest_robustplus.models.cards import default_profile
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.contract import Image, Observation
+from pytest_robustplus.policies.profiled import Profiled
 from pytest_robustplus.policies.profiles.images import flip, resize
 from pytest_robustplus.policies.profiles.state import assembler
+from training.checkpoint import Checkpoint, profile
 from training.placements import PlacedSimulator
-from training.recipe import CAMERAS, CHUNK, LOOK_EVERY, SIZE, STATE
+from training.recipe import CAMERAS, CHUNK, LOOK_EVERY, REPLAN, SIZE, STATE
+from training.relabel import label
 from training.words import SUITES
 
 _HORIZON = 240
 _NOISY, _WIDE, _PUSHED = 0.8, 0.55, 0.35
+# How often the expert instead of the learner plays a chunk, so that what follows a place where it is stuck is seen too.
+_HELPED = 0.25
+# So far below its target an object has left the table, in metres; no label helps there.
+_FALLEN = 0.15
+# Learners' episodes are numbered from here on; none of them has a seed of the demonstrations'.
+FIRST_VISIT = 100_000
 # The arm stays where it is and the fingers open: what follows the goal in every label.
 _LET_GO = np.array([0, 0, 0, 0, 0, 0, -1], np.float32)
 
@@ -78,10 +90,9 @@ class Demonstration(NamedTuple):
     objects: np.ndarray[Any, np.dtype[np.float32]]
 
 
-def demonstrate(simulator: PlacedSimulator, task: Task, seed: tuple[int, ...]) -> Demonstration | None:
-    """Play the expert once; None when it fails."""
-    random = np.random.default_rng([*seed, 1])
-    noisy, wide, pushed = random.random() < _NOISY, random.random() < _WIDE, random.random() < _PUSHED
+def begin(simulator: PlacedSimulator, task: Task, seed: tuple[int, ...], random: np.random.Generator) -> str:
+    """Draw a state, let it settle and, in a third of the episodes, push the arm away; the simulator has looked."""
+    wide, pushed = random.random() < _WIDE, random.random() < _PUSHED
     words = simulator.place(task, seed, wide=wide)
     rest = np.asarray(default_profile("libero_plus").settle_action)
     for count in range(10):
@@ -90,12 +101,18 @@ def demonstrate(simulator: PlacedSimulator, task: Task, seed: tuple[int, ...]) -
         away, steps = np.concatenate([push(random)[:6], [-1.0]]), int(random.integers(3, 16))
         for count in range(steps):
             simulator.step(away, look=count == steps - 1)
+    return words
+
+
+def demonstrate(simulator: PlacedSimulator, task: Task, seed: tuple[int, ...]) -> Demonstration | None:
+    """Play the expert once; None when it fails."""
+    random = np.random.default_rng([*seed, 1])
+    noisy, words = random.random() < _NOISY, begin(simulator, task, seed, random)
     oracle = Oracle()
     oracle.reset(0, words)
     oracle.attach(0, simulator)
     scene = Scene(simulator.environment)
     _, held, target = scene.goals[0]
-    vector = assembler(STATE)
     disturb = Disturbance(random)
     looks: list[tuple[int, Observation, list[Image]]] = []
     places, labels = [], []
@@ -116,58 +133,108 @@ def demonstrate(simulator: PlacedSimulator, task: Task, seed: tuple[int, ...]) -
     # in a chunk be the likelier answer, and a policy trained by L1 loss would carry the object and never let go.
     acted = np.concatenate([np.array(labels, np.float32), np.tile(_LET_GO, (CHUNK, 1))])
     actions = np.stack([acted[step : step + CHUNK] for step, _, _ in looks])
-    mask = np.ones(actions.shape[:2], np.float32)
-    state = np.array([vector(look.state) for _, look, _ in looks], np.float32)
-    where = np.array(places, np.float32)
+    return demonstration([(look, drawn) for _, look, drawn in looks], actions, places)
+
+
+def visit(simulator: PlacedSimulator, task: Task, seed: tuple[int, ...], learner: Checkpoint) -> Demonstration | None:
+    """Let the learner play, with the expert's label at every look; None when the object lay on the floor at once."""
+    random = np.random.default_rng([*seed, 1])
+    words = begin(simulator, task, seed, random)
+    policy = Profiled(learner, profile())
+    policy.reset(0, words)
+    disturb = Disturbance(random)
+    _, held, target = Scene(simulator.environment).goals[0]
+    looks, labels, places = [], [], []
+    for _ in range(_HORIZON // REPLAN):
+        seen_now, scene = simulator.observe(), Scene(simulator.environment)
+        if scene.position(held)[2] < scene.position(target)[2] - _FALLEN:
+            break
+        looks.append((seen_now, seen(simulator.look_randomly(random))))
+        places.append(np.concatenate([scene.position(held), scene.position(target)]))
+        labels.append(label(simulator))
+        chunk = labels[-1] if random.random() < _HELPED else np.asarray(policy.act([seen_now])[0])
+        noisy = random.random() < _NOISY / 4
+        for count, action in enumerate(chunk[:REPLAN], 1):
+            done = simulator.step(disturb(action) if noisy else action, look=count == REPLAN)
+            if done:
+                break
+        if done:
+            break
+    return demonstration(looks, np.stack(labels), places) if looks else None
+
+
+def demonstration(
+    looks: Sequence[tuple[Observation, list[Image]]], actions: NDArray[np.float32], places: Sequence[Any]
+) -> Demonstration:
+    """Put the looks of one episode together: actions (n, 16, 7), places of the object held and of its target (n, 6)."""
+    vector = assembler(STATE)
+    state, where = np.array([vector(look.state) for look, _ in looks], np.float32), np.array(places, np.float32)
     return Demonstration(
-        images=np.array([[*seen(dict(look.images)), *random_looks] for _, look, random_looks in looks], np.uint8),
+        images=np.array([[*seen(dict(look.images)), *drawn] for look, drawn in looks], np.uint8),
         state=state,
         actions=actions,
-        mask=mask,
+        mask=np.ones(actions.shape[:2], np.float32),
         objects=np.concatenate([where[:, :3], where[:, :3] - state[:, :3], where[:, 3:]], 1),
     )
 
 
-def work(worker: int, workers: int, episodes: int, seconds: float, out: Path) -> dict[str, Any]:
-    """Collect one worker's share: a quarter of the tasks, every fourth worker's seeds; saves arrays below ``out``."""
-    end = time.monotonic() + seconds
+class Share(NamedTuple):
+    """What one of ``workers`` processes collects: episodes ``first`` to ``last`` of its tasks, for some seconds."""
+
+    worker: int
+    workers: int
+    first: int
+    last: int
+    seconds: float
+    out: Path
+    learner: Path | None
+
+
+def work(share: Share) -> dict[str, Any]:
+    """Collect a quarter of the tasks, every so manieth episode of each; saves arrays below ``out``."""
+    worker, workers = share.worker, share.workers
+    end = time.monotonic() + share.seconds
     simulator = PlacedSimulator()
+    learner = Checkpoint(share.learner) if share.learner else None
     own = list(enumerate(base_tasks()))[worker % 4 :: 4] if workers >= 4 else list(enumerate(base_tasks()))
     lane, lanes = (worker // 4, max(workers // 4, 1)) if workers >= 4 else (worker, workers)
     parts: list[Demonstration] = []
     played: list[tuple[int, int, bool]] = []
-    for episode in range(lane, episodes, lanes):
+    for episode in range(share.first + lane, share.last, lanes):
         for number, task in own:
             if time.monotonic() > end:
                 break
-            made = demonstrate(simulator, task, (number, episode))
+            seed = number, episode
+            made = visit(simulator, task, seed, learner) if learner else demonstrate(simulator, task, seed)
             played.append((number, episode, made is not None))
             if made:
                 parts.append(made)
     for name in Demonstration._fields:
-        np.save(out / f"{name}-{worker:02}.npy", np.concatenate([getattr(part, name) for part in parts]))
+        np.save(share.out / f"{name}-{worker:02}.npy", np.concatenate([getattr(part, name) for part in parts]))
     successes = [(number, episode) for number, episode, success in played if success]
     index = np.concatenate([np.full((len(p.state), 2), key) for p, key in zip(parts, successes, strict=True)])
-    np.save(out / f"index-{worker:02}.npy", index)
+    np.save(share.out / f"index-{worker:02}.npy", index)
     return {"worker": worker, "played": played, "renderer": simulator.provenance()["renderer"]}
-
-
-def _work(arguments: tuple[int, int, int, float, Path]) -> dict[str, Any]:
-    return work(*arguments)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--episodes", type=int, default=120, help="of each task")
+    parser.add_argument("--first", type=int, default=0, help="number, and so seed, of the first")
+    parser.add_argument("--learner", type=Path, help="a checkpoint that plays; the expert labels what it sees")
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=3600)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    jobs = [(n, options.workers, options.episodes, options.seconds, options.out) for n in range(options.workers)]
+    first = options.first + FIRST_VISIT * bool(options.learner)
+    jobs = [
+        Share(n, options.workers, first, first + options.episodes, options.seconds, options.out, options.learner)
+        for n in range(options.workers)
+    ]
     with get_context("spawn").Pool(options.workers) as pool:
-        reports = pool.map(_work, jobs, chunksize=1)
+        reports = pool.map(work, jobs, chunksize=1)
     played = [tuple(row) for report in reports for row in report["played"]]
     summary = {
         "seconds": round(time.monotonic() - start, 1),

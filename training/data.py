@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,18 +38,18 @@ class Data(NamedTuple):
     episodes: int
 
 
-def load(folder: Path, device: str) -> Data:
-    workers = len(list(folder.glob("index-*.npy")))
+def load(folders: Sequence[Path], device: str) -> Data:
+    """Read what was collected into each of ``folders``, in turn."""
     digest = hashlib.sha256()
     arrays = {}
     for name in ARRAYS:
-        parts = [np.load(folder / f"{name}-{worker:02}.npy") for worker in range(workers)]
+        parts = [np.load(path) for folder in folders for path in sorted(folder.glob(f"{name}-*.npy"))]
         for part in parts:
             digest.update(np.ascontiguousarray(part).data if name != "images" else part[:, :, ::16, ::16].tobytes())
         arrays[name] = torch.cat([torch.from_numpy(part).to(device) for part in parts])
     index = arrays["index"]
     held_out = index[:, 1] % _HELD_OUT == 7
-    wordings = json.loads((folder / "collected.json").read_text())["sentences"]
+    wordings = json.loads((folders[0] / "collected.json").read_text())["sentences"]
     known = vocabulary(sentence for task in wordings for sentence in task)
     return Data(
         **{name: arrays[name] for name in ("images", "state", "actions", "mask", "objects")},

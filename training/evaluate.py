@@ -19,17 +19,15 @@ import numpy as np
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, instruction, tasks
-from pytest_robustplus.models.cards import default_profile
-from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.perturbations import PERTURBATIONS, Dimension
-from pytest_robustplus.policies.contract import Actions, Observation
 from pytest_robustplus.policies.profiled import Profiled
 from pytest_robustplus.rollout.episode import play
 from pytest_robustplus.verdict.order import order
+from training.checkpoint import Checkpoint, profile
 from training.collect import base_tasks
+from training.faults import FILES, Faulty
 from training.placements import PlacedSimulator
-from training.recipe import CHUNK, SIZE, STATE
-from training.words import SUITES, tokens
+from training.words import SUITES
 
 _WIDE_SEED = 777_000
 
@@ -41,47 +39,6 @@ class Job(NamedTuple):
     checkpoint: str
     task: str
     how: str
-
-
-class Checkpoint:
-    """An exported policy on one thread."""
-
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self._words = self._session.get_modelmeta().custom_metadata_map["vocabulary"].split()
-        self._wanted = {given.name for given in self._session.get_inputs()}
-        self.told = ""
-
-    def reset(self, slot: int, instruction: str) -> None:
-        pass
-
-    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
-        inputs = {
-            "agentview": np.stack([o.images["agentview"] for o in observations]),
-            "wrist": np.stack([o.images["wrist"] for o in observations]),
-            "state": np.stack([o.state["state"] for o in observations]).astype(np.float32),
-            "tokens": np.stack([tokens(self.told or o.instruction, self._words) for o in observations]),
-        }
-        given = {name: array for name, array in inputs.items() if name in self._wanted}
-        return list(self._session.run(["actions"], given)[0])
-
-
-def profile() -> Profile:
-    """How the reference policies are played; their cards say the same."""
-    return replace(
-        default_profile("libero_plus"),
-        chunk=CHUNK,
-        replan=8,
-        resize="area",
-        input_size=(SIZE, SIZE),
-        state=STATE,
-        gripper="sign",
-        gripper_threshold=0.0,
-    )
 
 
 class _Placed:
@@ -106,6 +63,12 @@ def misleading(task: Task) -> str:
     return instruction(same[(place + 1 + task.trial % (len(same) - 1)) % len(same)], "bddl")
 
 
+def file_of(checkpoint: str) -> str:
+    """A fault of the weights is a file of its own; one of the connection plays the sound file."""
+    name, _, fault = checkpoint.partition("+")
+    return checkpoint if fault in FILES else name
+
+
 _worker: dict[str, Any] = {}
 
 
@@ -122,11 +85,13 @@ def _play(jobs: list[Job], end: float) -> list[dict[str, Any]]:
             break
         policies = _worker.setdefault("policies", {})
         if job.checkpoint not in policies:
-            policies[job.checkpoint] = Checkpoint(_worker["folder"] / f"{job.checkpoint}.onnx")
+            policies[job.checkpoint] = Checkpoint(_worker["folder"] / f"{file_of(job.checkpoint)}.onnx")
         policy, task = policies[job.checkpoint], find_task(job.task)
         policy.told = misleading(task) if job.how == "misled" else ""
         simulator = _Placed(_worker["simulator"]) if job.how == "wide" else _worker["simulator"]
-        episode = play(simulator, Profiled(policy, _worker["profile"]), task, _worker["profile"])
+        fault = job.checkpoint.partition("+")[2]
+        played = Faulty(policy, fault) if fault and fault not in FILES else policy
+        episode = play(simulator, Profiled(played, _worker["profile"]), task, _worker["profile"])
         times = {"steps": episode.steps, "inferences": episode.inferences, "wall_s": round(episode.wall_s, 3)}
         times |= {"policy_s": round(episode.policy_s, 4), "simulator_s": round(episode.simulator_s, 3)}
         results.append({**job._asdict(), "success": episode.success, **times})
@@ -138,7 +103,7 @@ def _play_all(arguments: tuple[list[Job], float]) -> list[dict[str, Any]]:
 
 
 def plan(parts: Sequence[str], suites: Sequence[str] = SUITES) -> list[Job]:
-    """Read parts ``CHECKPOINT/HOW/COUNT``; HOW is official, wide, misled or plus, COUNT per task or dimension."""
+    """Read parts ``CHECKPOINT[+FAULT]/HOW/COUNT``: HOW official, wide, misled or plus, COUNT per task or dimension."""
     jobs = []
     for part in parts:
         checkpoint, how, count = part.split("/")

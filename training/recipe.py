@@ -1,6 +1,7 @@
 """What collecting, training and playing agree on."""
 
 CHUNK = 16
+REPLAN = 8
 LOOK_EVERY = 4
 SIZE = 128
 STATE = ("eef_pos", "eef_rot6d", "gripper_qpos")

@@ -129,7 +129,7 @@ def _moments(values: Tensor, least: float) -> tuple[Tensor, Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", help="folders, by commas")
     parser.add_argument("out", type=Path)
     parser.add_argument("kind", choices=["reference", "robust", "blind"])
     parser.add_argument("--steps", type=int, default=8000)
@@ -140,7 +140,7 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     start = time.monotonic()
-    demonstrations = data.load(options.data, device)
+    demonstrations = data.load([Path(folder) for folder in options.data.split(",")], device)
     trainer = Trainer(demonstrations, options.kind, options.steps, options.seed, device)
     trainer.run(options.seconds)
     options.out.mkdir(parents=True, exist_ok=True)

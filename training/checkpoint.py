@@ -1,0 +1,56 @@
+"""A trained policy in training: an ONNX file on one thread that takes numbered words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pytest_robustplus.models.cards import default_profile
+from pytest_robustplus.models.profile import Profile
+from pytest_robustplus.policies.contract import Actions, Observation
+from training.recipe import CHUNK, REPLAN, SIZE, STATE
+from training.words import tokens
+
+
+class Checkpoint:
+    """An exported policy on one thread; ``told`` replaces the instruction."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._words = self._session.get_modelmeta().custom_metadata_map["vocabulary"].split()
+        self._wanted = {given.name for given in self._session.get_inputs()}
+        self.told = ""
+
+    def reset(self, slot: int, instruction: str) -> None:
+        pass
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        inputs = {
+            "agentview": np.stack([o.images["agentview"] for o in observations]),
+            "wrist": np.stack([o.images["wrist"] for o in observations]),
+            "state": np.stack([o.state["state"] for o in observations]).astype(np.float32),
+            "tokens": np.stack([tokens(self.told or o.instruction, self._words) for o in observations]),
+        }
+        given = {name: array for name, array in inputs.items() if name in self._wanted}
+        return list(self._session.run(["actions"], given)[0])
+
+
+def profile() -> Profile:
+    """How the reference policies are played; their cards say the same."""
+    return replace(
+        default_profile("libero_plus"),
+        chunk=CHUNK,
+        replan=REPLAN,
+        resize="area",
+        input_size=(SIZE, SIZE),
+        state=STATE,
+        gripper="sign",
+        gripper_threshold=0.0,
+    )
