@@ -1,4 +1,4 @@
-"""A trained policy in training: an ONNX file on one thread that takes numbered words."""
+"""A trained policy on one thread: an ONNX file that takes numbered words, or text (``training.export.told``)."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class Checkpoint:
             "state": np.stack([o.state["state"] for o in observations]).astype(np.float32),
             "tokens": np.stack([tokens(self.told or o.instruction, self._words) for o in observations]),
         }
+        if "instruction" in self._wanted:
+            inputs["instruction"] = np.array([self.told or o.instruction for o in observations], object)
         given = {name: array for name, array in inputs.items() if name in self._wanted}
         return list(self._session.run(["actions"], given)[0])
 

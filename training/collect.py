@@ -35,6 +35,8 @@ from training.relabel import label
 from training.words import SUITES
 
 _HORIZON = 240
+# A worker keeps to a quarter of the tasks, so that it builds few scenes.
+_PARTS = 4
 _NOISY, _WIDE, _PUSHED = 0.8, 0.55, 0.35
 # How often the expert instead of the learner plays a chunk, so that what follows a place where it is stuck is seen too.
 _HELPED = 0.25
@@ -191,13 +193,14 @@ class Share(NamedTuple):
 
 
 def work(share: Share) -> dict[str, Any]:
-    """Collect a quarter of the tasks, every so manieth episode of each; saves arrays below ``out``."""
+    """Collect some of the tasks, and of each what its other workers leave; saves arrays below ``out``."""
     worker, workers = share.worker, share.workers
     end = time.monotonic() + share.seconds
     simulator = PlacedSimulator()
     learner = Checkpoint(share.learner) if share.learner else None
-    own = list(enumerate(base_tasks()))[worker % 4 :: 4] if workers >= 4 else list(enumerate(base_tasks()))
-    lane, lanes = (worker // 4, max(workers // 4, 1)) if workers >= 4 else (worker, workers)
+    parts_of_tasks = min(workers, _PARTS)
+    own = list(enumerate(base_tasks()))[worker % parts_of_tasks :: parts_of_tasks]
+    lane, lanes = worker // parts_of_tasks, len(range(worker % parts_of_tasks, workers, parts_of_tasks))
     parts: list[Demonstration] = []
     played: list[tuple[int, int, bool]] = []
     for episode in range(share.first + lane, share.last, lanes):

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import pytest_robustplus
 from pytest_robustplus.policies.contract import Actions, Observation, Policy
+from training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import onnx
 
+PACKAGED = Path(pytest_robustplus.__file__).parent / "policies" / "checkpoints" / "reference.onnx"
 _NOISE_SEED = 0
 
 
@@ -49,6 +52,7 @@ class Faulty:
     """A policy that is shown something else than there is, or (``twice``) answers every second call with its last."""
 
     def __init__(self, policy: Policy, fault: str) -> None:
+        self.checkpoint = fault
         self._policy, self._twice, self._shown = policy, fault == "twice", _SEEN.get(fault)
         self._last: Sequence[Actions] | None = None
 
@@ -63,6 +67,19 @@ class Faulty:
         answer = self._policy.act([self._shown(seen) if self._shown else seen for seen in observations])
         self._last = answer if self._twice else None
         return answer
+
+
+def swap() -> Faulty:
+    """The packaged policy with its cameras exchanged; for ``--robust-model``, as are the next two."""
+    return Faulty(Checkpoint(PACKAGED), "swap")
+
+
+def twice() -> Faulty:
+    return Faulty(Checkpoint(PACKAGED), "twice")
+
+
+def no_state() -> Faulty:
+    return Faulty(Checkpoint(PACKAGED), "no_state")
 
 
 def write(folder: Path, name: str) -> None:
