@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from pytest_robustplus.report.cell import CellReport, ControlReport, GateReport
 
@@ -32,6 +33,14 @@ def evalue(log: float) -> str:
     if math.isinf(log):
         return "∞" if log > 0 else "0"
     return f"10^{log / math.log(10):.1f}" if log > math.log(1e4) else f"{math.exp(log):.3g}"
+
+
+def footnotes(notes: Iterable[tuple[str, str, str]]) -> list[str]:
+    """Join (model, dimension, note): what holds for several of a model's cells is said once, with their dimensions."""
+    cells: dict[tuple[str, str], list[str]] = {}
+    for model, dimension, note in notes:
+        cells.setdefault((model, note), []).append(dimension)
+    return [f"{model}, {', '.join(dimensions)}: {note}." for (model, note), dimensions in cells.items()]
 
 
 def paragraph(cell: CellReport, title: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.report.document import RowTotal, totals
-from pytest_robustplus.report.figures import controls, count, interval, percent
+from pytest_robustplus.report.figures import controls, count, footnotes, interval, percent
 from pytest_robustplus.report.latency import LatencyResult, control, sentences
 from pytest_robustplus.report.run import CellResult
 
@@ -22,11 +22,12 @@ def markdown(
         own = [result for result in results if result.name.benchmark == name]
         parts += [f"### Robustness: {benchmarks[name].title}", "", *_table(own), ""]
         parts += [f"- {_total(found)}" for found in totals(own, benchmarks)]
-        parts += [
-            f"- † {_escape(str(r.name.model))}, {r.name.dimension}: {_escape(note)}."
+        noted = [
+            (str(r.name.model), str(r.name.dimension), note)
             for r in own
             for note in ([] if r.figures is None else [*controls(r.figures), *r.figures.notes])
         ]
+        parts += [f"- † {_escape(line)}" for line in footnotes(noted)]
         parts.append("")
     if latencies:
         parts += ["### Latency", "", *_latencies(latencies), ""]

@@ -16,7 +16,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.report import fuzzing
 from pytest_robustplus.report.cell import CellReport
-from pytest_robustplus.report.figures import controls, count, percent
+from pytest_robustplus.report.figures import controls, count, footnotes, percent
 from pytest_robustplus.report.latency import LatencyReport, sentences
 
 _HEADING = {Dimension.BACKGROUND: "backgr."}
@@ -117,8 +117,8 @@ def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[
     for report in reports:
         for said in controls(report):
             yield f"{report.model}, {report.dimension}: {said}."
-        for note in report.notes:
-            yield f"† {report.model}, {report.dimension}: {note}."
+    for line in footnotes((report.model, report.dimension, note) for report in reports for note in report.notes):
+        yield f"† {line}"
 
 
 def _per_dimension(reports: Sequence[CellReport]) -> list[CellReport]:
