@@ -42,6 +42,10 @@ class Faulty(Exception):  # noqa: N818 - an answer, translated by who asked
         self.kind, self.text = kind, text
 
 
+class ChildLostError(SimulatorError):
+    """What the child was doing crashed it or hung it; not raised when it was killed, as for want of memory."""
+
+
 class RoboTwinProcess:
     """One child; whoever started it has to ``close`` it.
 
@@ -142,20 +146,23 @@ class RoboTwinProcess:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_STACK_S)
         self._kill()
-        return SimulatorError(
+        return ChildLostError(
             f"RoboTwin did not answer {do!r} within {self._patience:.3g} s and was ended. Give it longer by"
             f" --robust-episode-limit SECONDS, or find out why it hangs.{self.tail()}"
         )
 
     def _ended(self) -> SimulatorError:
+        kind: type[SimulatorError] = ChildLostError
         try:
             status = self._process.wait(_LEAVE_S)
         except subprocess.TimeoutExpired:
             how = "it hung up"
         else:
             how = f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+            if status == -signal.SIGKILL:
+                kind, how = SimulatorError, f"{how}, as when memory runs out"
         self._kill()
-        return SimulatorError(f"The RoboTwin process ended: {how}.{self.tail()}")
+        return kind(f"The RoboTwin process ended: {how}.{self.tail()}")
 
     def _kill(self) -> None:
         # It leads a session of its own, to which the planners belong that it forked.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import NamedTuple
 
+from pytest_robustplus.benchmarks.robotwin_plus.process import ChildLostError
 from pytest_robustplus.benchmarks.robotwin_plus.protocol import RoboTwinProtocol
 from pytest_robustplus.benchmarks.robotwin_plus.seeds import Scene, Seed, SeedBook
 from pytest_robustplus.errors import SimulatorError
@@ -83,7 +84,7 @@ def _played(book: SeedBook, expert: Expert, scene: Scene, revive: Callable[[], N
     before = book.find(scene)
     try:
         seed = expert(scene)
-    except SimulatorError as error:
+    except ChildLostError as error:
         crashes = 1 + (before.crashes if before else 0)
         seed = Seed("crashed", str(error), crashes=crashes)
         book.note(scene, seed)

@@ -34,6 +34,10 @@ def come_to_grief(doing, seed):
     if how == "segfault":
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGSEGV)
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "memory":
+        raise RuntimeError("CUDA out of memory")
     if how == "hang":
         print("waiting for Godot")
         time.sleep(3600)

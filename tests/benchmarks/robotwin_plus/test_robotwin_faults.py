@@ -100,6 +100,20 @@ def test_a_seed_that_ends_the_child_twice_is_left_out(make: Make, benchmark: Rob
     assert [(seed, found.outcome) for seed, found in simulator.verified.skipped] == [(100_000, "crashed")]
 
 
+@pytest.mark.parametrize(("how", "said"), [("kill", "SIGKILL, as when memory"), ("memory", "CUDA out of memory")])
+def test_a_machine_without_memory_is_no_fault_of_a_seed(
+    make: Make, benchmark: RoboTwinPlus, checkout: Path, how: str, said: str
+) -> None:
+    fake_robotwin.faults(checkout, expert_100000=how)
+    for _ in range(3):
+        with pytest.raises(SimulatorError, match=said):
+            prepare(make(), benchmark.task(FIRST))
+    fake_robotwin.faults(checkout)
+    simulator = make()
+    prepare(simulator, benchmark.task(FIRST))
+    assert simulator.verified.scene.seed == 100_000
+
+
 def test_a_seed_that_ends_the_child_once_is_kept(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
     fake_robotwin.faults(checkout, expert_100000="once")
     with pytest.raises(SimulatorError):
