@@ -48,9 +48,10 @@ def test_a_crash_costs_one_try_of_one_episode(
     assert len(beats) >= 3  # an expert at play is a sign of life
 
 
-def test_the_papers_row_is_what_a_model_is_held_against(pytester: pytest.Pytester, checkout: Path) -> None:
+def still(pytester: pytest.Pytester, width: int) -> None:
+    """Offer a policy that holds still, as python:still:policy."""
     pytester.makepyfile(
-        still="""
+        still=f"""
         import numpy as np
 
         class Still:
@@ -60,18 +61,32 @@ def test_the_papers_row_is_what_a_model_is_held_against(pytester: pytest.Pyteste
                 pass
 
             def act(self, observations):
-                return [np.zeros((50, 14)) for _ in observations]
+                return [np.zeros((50, {width})) for _ in observations]
 
         def policy():
             return Still()
         """
     )
+
+
+def test_the_papers_row_is_what_a_model_is_held_against(pytester: pytest.Pytester, checkout: Path) -> None:
+    still(pytester, 14)
     result = run(
         pytester, checkout, "--robust-model=pi05", "--robust-policy=python:still:policy", "--robust-suite=click_bell",
         "--robust-protocol=seeds=apart", "--robust-budget=20",
     )  # fmt: skip
     result.assert_outcomes(passed=5, failed=1)
     result.stdout.fnmatch_lines(["*camera of pi05 on RoboTwin 2.0-Plus*", "*arXiv 2603.22078*"])
+
+
+def test_a_policy_of_the_wrong_width_is_told_so_before_an_episode(pytester: pytest.Pytester, checkout: Path) -> None:
+    still(pytester, 7)
+    result = run(
+        pytester, checkout, "--robust-model=pi05", "--robust-policy=python:still:policy", "--robust-suite=click_bell",
+        "-k", "shapes or success",
+    )  # fmt: skip
+    result.stdout.fnmatch_lines(["*π0.5, call 1, *shape (50, 7)*14*"])
+    assert "Traceback" not in result.stdout.str()
 
 
 def test_an_episode_is_replayed_from_its_actions(pytester: pytest.Pytester, checkout: Path) -> None:
