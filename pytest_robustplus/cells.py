@@ -57,11 +57,13 @@ def select(benchmark: Benchmark, cards: Mapping[str, Card], models: Iterable[str
     return [Cell(card, benchmark, dimension, suites) for card in chosen for dimension in dimensions]
 
 
-def find_benchmark(name: str, benchmarks: Mapping[str, Benchmark]) -> Benchmark:
+def find_benchmark(
+    name: str, benchmarks: Mapping[str, Benchmark], *, where: str = "pytest.mark.robustness"
+) -> Benchmark:
     """Look a benchmark up by name; a hyphen is as good as an underscore."""
     key = name.replace("-", "_")
     if key not in benchmarks:
-        raise unknown("benchmark", name, benchmarks, where="pytest.mark.robustness")
+        raise unknown("benchmark", name, benchmarks, where=where)
     return benchmarks[key]
 
 

@@ -109,6 +109,7 @@ _OPTIONS: tuple[_Option, ...] = (
     _Option("model", _words, "models to test, by card, or 'all'; or python:module:attribute", "NAME", True, "models"),
     _Option("perturbation", _words, "dimensions to test (default: the seven; 'all' adds 'original')", "NAME", True,
             "perturbations"),
+    _Option("benchmark", str, "benchmark to play instead of the one that a suite names", "NAME"),
     _Option("suite", _words, "suites of the benchmark to draw tasks from (default: all)", "NAME", True, "suites"),
     _Option("policy", str, "how to reach the model's policy, such as python:module:attribute", "SPEC"),
     _Option("budget", _positive, "episodes per cell at most; the verdict is then about the first N of the order", "N"),
@@ -186,6 +187,7 @@ class Settings:
     markdown: Path | None = None
     accept: str | None = None
     accept_partial: bool = False
+    benchmark: str | None = None
     tasks: tuple[str, ...] = ()
     share: float = 0.5
     corpus: Path | None = None
@@ -250,6 +252,7 @@ def read_settings(config: pytest.Config) -> Settings:
         markdown=values["markdown"],
         accept=_accept(config.getoption("--robust-accept")),
         accept_partial=config.getoption("--robust-accept-partial"),
+        benchmark=values["benchmark"],
         tasks=tuple(values["task"] or ()),
         share=values["share"],
         corpus=values["corpus"],

@@ -168,6 +168,7 @@ class Session:
         for name in self.settings.models:
             if name != "all" and not _is_spec(name) and name not in self.cards:
                 raise unknown("model", name, [*self.cards, "all"], where="--robust-model")
+        self._other_benchmark()
         suites = {suite for benchmark in self.benchmarks.values() for suite in benchmark.suites}
         for suite in self.settings.suites:
             if suite not in suites:
@@ -176,10 +177,14 @@ class Session:
             raise BadInputError("--robust-policy says how to reach one model; choose that one with --robust-model.")
 
     def cells(self, benchmark_name: str) -> list[Cell]:
-        """The cells that this run was asked for on one benchmark."""
-        benchmark = find_benchmark(benchmark_name, self.benchmarks)
+        """The cells that this run was asked for on one benchmark, or on the one that it was asked to play instead."""
+        benchmark = self._other_benchmark() or find_benchmark(benchmark_name, self.benchmarks)
         names = [specs.model_name(name) if _is_spec(name) else name for name in self.settings.models]
         return select(benchmark, self._reached(), names or DEFAULT_MODELS, self.settings)
+
+    def _other_benchmark(self) -> Benchmark | None:
+        name = self.settings.benchmark
+        return find_benchmark(name, self.benchmarks, where="--robust-benchmark") if name else None
 
     def _reached(self) -> Mapping[str, Card]:
         """The cards with the profiles that hold over the transport by which this run reaches each model."""

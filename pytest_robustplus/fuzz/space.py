@@ -103,7 +103,8 @@ def _robot(sizes: Mapping[str, float], choices: Sequence[float]) -> Single:
     # A choice of 0, to which hypothesis shrinks, leaves its joint alone.
     direction = tuple(round(2 * ((choice + 0.5) % 1) - 1, 3) for choice in choices)
     radius, gripper = (_value(Robot, name, sizes[name]) for name in ("radius", "gripper"))
-    return Robot(radius, direction, gripper) if radius and any(direction) else Robot(radius, gripper=gripper)
+    # Arms of six joints leave the last number out, so it is never alone.
+    return Robot(radius, direction, gripper) if radius and any(direction[:-1]) else Robot(radius, gripper=gripper)
 
 
 def _language(sizes: Mapping[str, float], choices: Sequence[float]) -> Single:

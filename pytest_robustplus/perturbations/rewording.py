@@ -60,8 +60,17 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "caddy": ("organizer",),
     "compartment": ("section",),
     "rack": ("holder",),
+    "stack": ("pile",),
+    "block": ("cube",),
+    "blocks": ("cubes",),
+    "bar": ("rod",),
+    "pad": ("mat",),
+    "bin": ("container",),
 }
-_VERBS = ("pick up", "place", "put", "open", "close", "push", "pull", "turn on", "turn off", "take", "set", "move")
+_VERBS = (
+    *("pick up", "place", "put", "open", "close", "push", "pull", "turn on", "turn off", "take", "set", "move"),
+    *("stack", "grab", "raise", "lift", "hand"),
+)
 # What may be said politely, in the order in which it is said; the instruction stands before the last.
 _POLITE = (
     ("hello,", "excuse me,", "hi there,"),

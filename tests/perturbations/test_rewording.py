@@ -15,6 +15,7 @@ INSTRUCTIONS = (
     "open the top drawer and put the bowl inside",
     "turn on the stove",
     "put the wine bottle on the rack",
+    "move the red block to the centre and stack the green block on it",
 )
 
 

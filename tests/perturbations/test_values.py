@@ -29,6 +29,7 @@ from pytest_robustplus.perturbations import (
 SAMPLES: list[Perturbation] = [
     Camera(distance=1.5, azimuth=-24.0, roll=3.0, fov=-5.5),
     Robot(radius=0.3, direction=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), gripper=0.25),
+    Robot(radius=0.3, direction=tuple(range(14))),
     Language("typo", 2, 7),
     Light(colour=(2.0, 1.0, 0.5), intensity=0.3, tilt=40.0, heading=200.0, specular=-0.5, shadow=1),
     Background(table="oak", wall=17, blend=0.35, floor_tint=(0.3, 1.0, 1.8)),
@@ -89,6 +90,8 @@ def test_what_is_no_perturbation_is_refused(build: object, said: str) -> None:
 
 def test_a_direction_is_a_unit_vector() -> None:
     assert Robot(0.5, (0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 4.0)).offset == pytest.approx((0, 0.3, 0, 0, 0, 0, 0.4))
+    both = Robot(0.5, (0.0,) * 6 + (1.0,) + (0.0,) * 6 + (7.0,)).offset
+    assert sum(number**2 for number in both) == pytest.approx(2 * 0.5**2), "the root mean square over two arms"
 
 
 def test_only_what_shows_is_severe() -> None:

@@ -63,6 +63,15 @@ def test_an_item_for_each_dimension_and_axis_that_the_benchmark_generates(fuzzed
     assert "camera" not in only.stdout.str()
 
 
+def test_another_benchmark_may_be_played_than_the_one_that_the_suite_names(fuzzed: pytest.Pytester) -> None:
+    result = fuzzed.runpytest("--collect-only", "-q", "--robust-model=oracle", "--robust-benchmark=bimanual")
+    named = {line.removeprefix("test_suite.py::") for line in result.outlines}
+    assert {"test_fuzz[oracle-bimanual-camera]", "test_frontier[oracle-bimanual-camera.fov+]"} < named
+    assert "-toy-" not in result.stdout.str()
+    wrong = fuzzed.runpytest("--robust-model=oracle", "--robust-benchmark=bimanul")
+    wrong.stderr.fnmatch_lines(["*'bimanul' (from --robust-benchmark). Did you mean 'bimanual'*"])
+
+
 def test_a_failing_perturbation_is_found_and_made_mild(fuzzed: pytest.Pytester) -> None:
     corpus = fuzzed.path / "corpus.json"
     arguments = ["--robust-model=steady", "-k", "test_fuzz and camera", f"--robust-corpus={corpus}"]

@@ -13,7 +13,7 @@ from pytest_robustplus.benchmarks.contract import Check, Simulator, Task
 from pytest_robustplus.benchmarks.two_arms import SENSORS
 from pytest_robustplus.models.cards import default_profile
 from pytest_robustplus.models.profile import Profile
-from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.perturbations import PERTURBATIONS, Dimension
 from pytest_robustplus.policies.contract import Policy
 
 DEMONSTRATIONS = Path(__file__).parent / "demonstrations.npz"
@@ -27,6 +27,7 @@ class Bimanual:
     title = "Bimanual (ViperX, not Aloha-AgileX: published scores do not transfer)"
     suites: tuple[str, ...] = tuple(GOALS)
     dimensions: tuple[Dimension, ...] = tuple(Dimension)
+    generates: tuple[Dimension, ...] = PERTURBATIONS
     total_rule: TotalRule = "mean_of_eight"
     control_hz = float(CONTROL_HZ)
     sensors: Mapping[str, int] = SENSORS

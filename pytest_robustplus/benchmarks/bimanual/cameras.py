@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from pytest_robustplus.benchmarks.bimanual.draws import View
-from pytest_robustplus.benchmarks.bimanual.scene import Scene
+from pytest_robustplus.benchmarks.bimanual.scene import TABLE, Scene
 from pytest_robustplus.policies.contract import Image
 
 HEAD, LEFT, RIGHT = "head_camera", "left_camera", "right_camera"
@@ -42,7 +42,7 @@ def mount(scene: Scene, view: View, cameras: tuple[str, ...], size: tuple[int, i
     sapien.render.set_picture_format(_TARGET, _FORMAT)
     for name in cameras:
         component = sapien.render.RenderCameraComponent(width, height, _SHADER)
-        component.set_fovy(_FOVY if name == HEAD else _WRIST_FOVY, True)
+        component.set_fovy(_FOVY + np.radians(view.fov) if name == HEAD else _WRIST_FOVY, True)
         component.near, component.far = _NEAR, _FAR
         component.name = name
         if name == HEAD:
@@ -74,6 +74,12 @@ def head_pose(view: View) -> Any:
     axes = np.stack([forward, left, np.cross(forward, left)], axis=1) @ turn.as_matrix()
     quaternion = Rotation.from_matrix(axes).as_quat()[[3, 0, 1, 2]]
     return sapien.Pose(_PIVOT + view.distance * way, quaternion)
+
+
+def head_place(view: View) -> Vector:
+    """Where the head camera is on the table, (3,) metres."""
+    place: Vector = np.array(head_pose(view).p, np.float64) - np.array([0.0, 0.0, TABLE])
+    return place
 
 
 def shoot(scene: Scene, mounted: Mapping[str, Any]) -> dict[str, Image]:

@@ -27,11 +27,12 @@ DOWN: Triple = (0.0, 0.5, -1.0)
 _JOINT_STD, _JOINT_CLIP = 0.1, 0.225
 _GRIPPERS, _GRIPPER_SHARE = (0.05, 0.95), 0.25
 _MOST_DISTRACTORS, _TRIES = 15, 50
-_CLUTTER_X, _CLUTTER_Y, _CLUTTER_GAP = (-0.52, 0.52), (-0.18, 0.30), 0.015
+_CLUTTER_GAP = 0.015
+CLUTTER_X, CLUTTER_Y = (-0.52, 0.52), (-0.18, 0.30)
 
 
 class View(NamedTuple):
-    """Where the head camera goes: factors of its distance, degrees about the pivot (C2) and on the spot (C3)."""
+    """Where the head camera goes: factor of its distance, degrees about the pivot (C2), on the spot (C3), of view."""
 
     distance: float = 1.0
     azimuth: float = 0.0
@@ -39,6 +40,7 @@ class View(NamedTuple):
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0
+    fov: float = 0.0
 
 
 class Start(NamedTuple):
@@ -49,33 +51,47 @@ class Start(NamedTuple):
 
 
 class Lighting(NamedTuple):
-    """Colours of the directional light and the two lamps, where the former shines to, and L3's material."""
+    """Colours of the directional light and the two lamps, where the former shines to, which of them cast shadows, how
+    much every material adds to its highlights, and L3's material.
+    """
 
     directional: Triple = (0.5, 0.5, 0.5)
     lamps: tuple[Triple, Triple] = (WHITE, WHITE)
     direction: Triple = DOWN
     shadow: bool = True
+    lamp_shadows: bool = False
+    highlights: float = 0.0
     specular: float | None = None
     shininess: float | None = None
 
 
+class Pattern(NamedTuple):
+    """A texture by its seed, and how much of it shows through a plain colour."""
+
+    seed: int
+    blend: float = 1.0
+    beneath: Triple = WHITE
+
+
 class Surfaces(NamedTuple):
-    """Colours of wall, table and floor, seeds of their textures (None: plain), and the table's material."""
+    """Colours of wall, table and floor, which multiply their textures (None: plain), and the table's material."""
 
     wall: Triple = (1.0, 0.9, 0.9)
     table: Triple = (0.80, 0.72, 0.60)
     floor: Triple = (0.55, 0.55, 0.55)
-    wall_texture: int | None = None
-    table_texture: int | None = None
+    wall_texture: Pattern | None = None
+    table_texture: Pattern | None = None
+    floor_texture: Pattern | None = None
     metallic: float = 0.0
     roughness: float = 0.6
 
 
 class SensorNoise(NamedTuple):
-    """One of ``NOISES`` and its strength, 0 to 1."""
+    """One of ``NOISES``, its strength, 0 to 1, and how much of it shows through the clear picture."""
 
     kind: str
     strength: float
+    share: float = 1.0
 
 
 class Rewrite(NamedTuple):
@@ -97,7 +113,7 @@ class Draw:
     start: Start = _USUAL_START
     lighting: Lighting = _USUAL_LIGHTING
     surfaces: Surfaces = _USUAL_SURFACES
-    noise: SensorNoise | None = None
+    noises: tuple[SensorNoise, ...] = ()
     rewrite: Rewrite | None = None
     clutter: tuple[Body, ...] = ()
 
@@ -210,8 +226,8 @@ def _background(placed: Draw, rng: np.random.Generator) -> tuple[Draw, Summary]:
         wall=wall,
         table=table,
         floor=_triple(floor),
-        wall_texture=None if plain[0] else textures[0],
-        table_texture=None if plain[1] else textures[1],
+        wall_texture=None if plain[0] else Pattern(textures[0]),
+        table_texture=None if plain[1] else Pattern(textures[1]),
         metallic=float(rng.uniform(0, 0.8)),
         roughness=float(rng.uniform(0.05, 0.95)),
     )
@@ -230,7 +246,7 @@ def _noise(placed: Draw, rng: np.random.Generator, seed: int, *, released: bool)
     if released:
         severity = 2
     noise = SensorNoise(NOISES[number], (severity - 1) / 4)
-    return replace(placed, noise=noise), Summary(f"N{number + 1} {noise.kind}", {"severity": severity})
+    return replace(placed, noises=(noise,)), Summary(f"N{number + 1} {noise.kind}", {"severity": severity})
 
 
 def _layout(placed: Draw, rng: np.random.Generator, base: str) -> tuple[Draw, Summary]:
@@ -259,7 +275,7 @@ def _clutter(
         if len(found) == count:
             break
         half = rng.uniform((0.012, 0.012, 0.010), (0.030, 0.030, 0.035))
-        place = rng.uniform((_CLUTTER_X[0], _CLUTTER_Y[0]), (_CLUTTER_X[1], _CLUTTER_Y[1]))
+        place = rng.uniform((CLUTTER_X[0], CLUTTER_Y[0]), (CLUTTER_X[1], CLUTTER_Y[1]))
         colour, yaw = _triple(rng.uniform(0, 1, 3)), float(rng.uniform(-np.pi, np.pi))
         radius = float(np.hypot(half[0], half[1]))
         if all(np.hypot(place[0] - x, place[1] - y) > radius + r + _CLUTTER_GAP for x, y, r in taken):

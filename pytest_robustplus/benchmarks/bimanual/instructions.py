@@ -12,6 +12,8 @@ from typing import NamedTuple
 from pytest_robustplus.benchmarks.bimanual.draws import Draw, Rewrite, generator
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.perturbations import Language, part
+from pytest_robustplus.perturbations.rewording import reword
 
 
 class Wording(NamedTuple):
@@ -163,13 +165,16 @@ WORDINGS: Mapping[str, Wording] = {
 
 
 def instruction(task: Task, drawn: Draw, protocol: BimanualProtocol) -> str:
-    """The words of an episode: its rewording, or one of the seen (unseen) ones by its seed."""
+    """The words of an episode: its rewording, or one of the seen (unseen) ones by its seed; reworded by its extra."""
     wording = WORDINGS[task.base]
     if drawn.rewrite is not None:
-        return rewording(wording, drawn.rewrite)
-    choices = wording.seen if protocol.instructions == "seen" else wording.unseen
-    number = int(generator(task.trial, "instruction").integers(len(choices)))
-    return _sentence(choices[number])
+        said = rewording(wording, drawn.rewrite)
+    else:
+        choices = wording.seen if protocol.instructions == "seen" else wording.unseen
+        said = _sentence(choices[int(generator(task.trial, "instruction").integers(len(choices)))])
+    language = part(task.extra, Language)
+    # Rules for rewording know neither capitals nor full stops.
+    return said if language.is_identity else _capital(reword(said[0].lower() + said[1:-1], language)) + said[-1]
 
 
 def rewording(wording: Wording, rewrite: Rewrite) -> str:

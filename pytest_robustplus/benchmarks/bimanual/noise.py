@@ -21,7 +21,8 @@ _WHITE = 255.0
 def disturb(frame: Image, noise: SensorNoise, parameters: Parameters, moment: tuple[int, int, int]) -> Image:
     """Return what a camera shows instead of ``frame``; ``moment`` is (seed, camera's number, step). 0.3–4 ms."""
     rng = np.random.default_rng(np.random.SeedSequence(moment))
-    return _NOISES[noise.kind](frame, noise.strength, parameters, rng)
+    disturbed = _NOISES[noise.kind](frame, noise.strength, parameters, rng)
+    return disturbed if noise.share == 1 else _image(noise.share * disturbed + (1 - noise.share) * frame)
 
 
 def _between(low: float, high: float, strength: float) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.bimanual.arms import ARM_WIDTH, HOME, SIDES, Arm
 from pytest_robustplus.benchmarks.bimanual.assembly import Look
-from pytest_robustplus.benchmarks.bimanual.draws import Draw
+from pytest_robustplus.benchmarks.bimanual.draws import Draw, Pattern
 from pytest_robustplus.benchmarks.bimanual.goals import CONTROL_HZ, Body, Triple
 from pytest_robustplus.benchmarks.bimanual.textures import texture
 
@@ -25,6 +25,8 @@ _TABLE_HALF = (0.60, 0.35, 0.025)
 _AMBIENT = (0.5, 0.5, 0.5)
 _LAMPS = ((1.0, 0.0, 1.8), (-1.0, 0.0, 1.8))
 _SHADOW_MAP, _SHADOW_HALF_M = 512, 1.2  # the shader softens edges over three texels, 14 mm
+_LAMP_SHADOW_MAP = 512  # on each of six sides
+_SPECULAR = 0.5
 _DENSITY, _FRICTION = 600.0, 1.0
 
 Vector = NDArray[np.float64]
@@ -107,7 +109,7 @@ class Scene:
         table = self.scene.create_actor_builder()
         table.add_box_collision(half_size=_TABLE_HALF, material=self._friction)
         if self._drawn:
-            material = _material(surfaces.table, surfaces.table_texture)
+            material = self._material(surfaces.table, surfaces.table_texture)
             material.metallic, material.roughness = surfaces.metallic, surfaces.roughness
             table.add_box_visual(half_size=_TABLE_HALF, material=material)
         table.set_initial_pose(sapien.Pose([0.0, 0.0, TABLE - _TABLE_HALF[2]]))
@@ -116,10 +118,10 @@ class Scene:
             return
         for name, half, place, colour, drawn in (
             ("wall", (3.0, 0.6, 1.5), (0.0, 1.6, 1.5), surfaces.wall, surfaces.wall_texture),
-            ("floor", (3.0, 3.0, 0.01), (0.0, 0.0, -0.01), surfaces.floor, None),
+            ("floor", (3.0, 3.0, 0.01), (0.0, 0.0, -0.01), surfaces.floor, surfaces.floor_texture),
         ):
             builder = self.scene.create_actor_builder()
-            builder.add_box_visual(half_size=half, material=_material(colour, drawn))
+            builder.add_box_visual(half_size=half, material=self._material(colour, drawn))
             builder.set_initial_pose(sapien.Pose(place))
             builder.build_static(name)
 
@@ -127,7 +129,7 @@ class Scene:
         builder = self.scene.create_actor_builder()
         material = None
         if self._drawn:
-            material = _material(body.colour)
+            material = self._material(body.colour)
             lighting = self._draw.lighting
             if lighting.specular is not None and lighting.shininess is not None:
                 # Blinn and Phong's exponent as the roughness of the same width of highlight.
@@ -153,12 +155,13 @@ class Scene:
             shadow_map_size=_SHADOW_MAP,
         )
         for place, colour in zip(_LAMPS, lighting.lamps, strict=True):
-            self.scene.add_point_light(place, colour)
+            self.scene.add_point_light(place, colour, shadow=lighting.lamp_shadows, shadow_map_size=_LAMP_SHADOW_MAP)
 
-
-def _material(colour: Triple, drawn: int | None = None) -> Any:
-    material = sapien.render.RenderMaterial(base_color=[*colour, 1.0])
-    material.roughness, material.specular = 0.5, 0.5
-    if drawn is not None:
-        material.base_color_texture = sapien.render.RenderTexture2D(texture(drawn, colour), "R8G8B8A8Unorm")
-    return material
+    def _material(self, colour: Triple, pattern: Pattern | None = None) -> Any:
+        material = sapien.render.RenderMaterial(base_color=[*colour, 1.0])
+        material.roughness = 0.5
+        material.specular = min(max(_SPECULAR + self._draw.lighting.highlights, 0.0), 1.0)
+        if pattern is not None:
+            drawn = texture(pattern, colour)
+            material.base_color_texture = sapien.render.RenderTexture2D(drawn, "R8G8B8A8Unorm")
+        return material

@@ -77,16 +77,16 @@ class BimanualSimulator:
     def reset(self, task: Task) -> str:
         """Build the scene of ``task``; 25–60 ms."""
         from pytest_robustplus.benchmarks.bimanual import assembly, cameras
+        from pytest_robustplus.benchmarks.bimanual.generated import perturbed
         from pytest_robustplus.benchmarks.bimanual.scene import Scene
 
         if task.base not in GOALS:
             raise unknown("bimanual task", task.base, GOALS)
-        if task.extra is not None:
-            raise BadInputError("The bimanual benchmark plays its own perturbations, no extra ones.")
         self._forget()
         if self._cameras and self._look is None:
             self._look = assembly.upload()
         drawn, _ = draw(task.base, task.dimension, task.trial, self.protocol)
+        drawn = perturbed(drawn, task.extra, GOALS[task.base].clear, task.name)
         self._scene = Scene(drawn, self._look, self._renderer.device if self._renderer else None)
         self._mounted = cameras.mount(self._scene, drawn.view, self._cameras, self._size)
         self._task, self._draw, self._step = task, drawn, 0
@@ -141,9 +141,9 @@ class BimanualSimulator:
 
         scene, drawn = self.scene, self._draw
         images = cameras.shoot(scene, self._mounted) if self._mounted else {}
-        if drawn is not None and drawn.noise is not None:
+        for disturbance in drawn.noises if drawn is not None else ():
             images = {
-                name: noise.disturb(image, drawn.noise, self.protocol.parameters, (self.task.trial, number, self._step))
+                name: noise.disturb(image, disturbance, self.protocol.parameters, (self.task.trial, number, self._step))
                 for number, (name, image) in enumerate(images.items())
             }
         state = {"joint_pos": scene.values}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_robustplus.benchmarks.bimanual.draws import Pattern
+
 SIZE = 128
 _OCTAVES = (4, 8, 16, 32)
 
 
-def texture(seed: int, tint: tuple[float, float, float]) -> NDArray[np.uint8]:
+def texture(pattern: Pattern, tint: tuple[float, float, float]) -> NDArray[np.uint8]:
     """Return (128, 128, 4) uint8, multiplied by ``tint``; equal seeds look alike."""
     import cv2
 
-    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    rng = np.random.default_rng(np.random.SeedSequence(pattern.seed))
     base = rng.uniform(60, 200, 3)
     picture = np.zeros((SIZE, SIZE, 3))
     for octave in _OCTAVES:
@@ -26,5 +28,8 @@ def texture(seed: int, tint: tuple[float, float, float]) -> NDArray[np.uint8]:
             picture += 35 * (np.sign(np.sin(rows / period)) * np.sign(np.sin(columns / period)))[..., None]
         case 1:
             picture += 35 * np.sin(columns / period + 2 * np.sin(rows / (4 * period)))[..., None]
-    coloured = ((base + picture) * np.array(tint)).clip(0, 255).astype(np.uint8)
+    drawn = base + picture
+    if pattern.blend < 1:
+        drawn = pattern.blend * drawn + (1 - pattern.blend) * 255 * np.array(pattern.beneath)
+    coloured = (drawn * np.array(tint)).clip(0, 255).astype(np.uint8)
     return np.dstack([coloured, np.full((SIZE, SIZE), 255, np.uint8)])

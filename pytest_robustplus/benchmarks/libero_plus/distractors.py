@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
 
+from pytest_robustplus.benchmarks import arrangement
+from pytest_robustplus.benchmarks.arrangement import Floats as _Floats
+from pytest_robustplus.benchmarks.arrangement import Floor, Outlines, lattice, one_by_one
 from pytest_robustplus.benchmarks.libero_plus import cameras
-from pytest_robustplus.benchmarks.libero_plus.placements import Outlines, outlines
+from pytest_robustplus.benchmarks.libero_plus.placements import outlines
 from pytest_robustplus.perturbations import Distractor
 
-_Floats = NDArray[np.float64]
 # Small and light of mesh; those that share their last word with an object of the scene are left out, since the
 # instruction might mean them.
 _CATEGORIES = (
@@ -38,13 +39,10 @@ _CATEGORIES = (
 )
 _PREFIX = "spare_"
 _PARKED = np.array([30.0, 0.0, 20.0])
-_GRID = 0.03
 _MARGIN = 0.08
 _GAP = 0.01
 _LIFT = 0.004
-_AT_ONCE = 64
 _ABOVE, _RAYS = 0.4, 40
-_FINENESS = 3
 
 
 class Spare(NamedTuple):
@@ -106,30 +104,23 @@ def lay(environment: Any, spares: Sequence[Spare], wished: Sequence[Distractor])
     One that finds no place stays parked. The scene's own objects must be where they begin.
     """
     model, data = environment.sim.model._model, environment.sim.data._data
-    left = list(range(len(spares)))
     mujoco.mj_kinematics(model, data)
     mujoco.mj_camlight(model, data)
     standing = outlines(model, data, environment.obj_body_id.values())
     grid = _grid(environment)
     top = _surface(environment, model, data, grid)
-    eye = data.cam_xpos[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, cameras.MAIN)]
-    points = _visible_points(environment, standing, top)
-    for distractor in wished:
-        if not left:
-            return
-        spare = spares[left.pop(distractor.item % len(left))]
+    eye = np.array(data.cam_xpos[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, cameras.MAIN)])
+    floor = Floor(grid, top, standing, eye, _visible_points(environment, standing, top), _GAP)
+    for number, distractor in one_by_one(list(range(len(spares))), wished):
+        spare = spares[number]
         centre, reach = _upright(model, data, spare, distractor.yaw)
-        low, high = grid[0], grid[-1]
-        wish = (low + high) / 2 + np.array([distractor.x, distractor.y]) * (high - low) / 2
-        order = np.argsort(np.linalg.norm(grid - wish, axis=1), kind="stable")
-        place = _free_place(grid[order], reach, top, standing, eye, points)
+        place = floor.nearest(distractor, reach)
         if place is None:
             data.qpos[spare.start + 3 : spare.start + 7] = (1, 0, 0, 0)
             continue
         data.qpos[spare.start : spare.start + 3] += np.array([*place, top + reach[2] + _LIFT]) - centre
         model.body_gravcomp[model.body_rootid == spare.body] = 0
-        middle = np.array([*place, top + reach[2]])
-        standing = Outlines(np.vstack([standing.low, middle - reach]), np.vstack([standing.high, middle + reach]))
+        floor = floor.with_box(place, reach)
 
 
 def _upright(model: Any, data: Any, spare: Spare, yaw: float) -> tuple[_Floats, _Floats]:
@@ -153,10 +144,7 @@ def _grid(environment: Any) -> _Floats:
     ranges = np.array([one for region in own for one in region])
     low = ranges[:, :2].min(axis=0) - _MARGIN + environment.workspace_offset[:2]
     high = ranges[:, 2:].max(axis=0) + _MARGIN + environment.workspace_offset[:2]
-    counts = np.maximum(np.rint((high - low) / _GRID).astype(int), 1) + 1
-    sides = [np.linspace(start, stop, count) for start, stop, count in zip(low, high, counts, strict=True)]
-    places: _Floats = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 2)
-    return places
+    return arrangement.grid(low, high)
 
 
 def _surface(environment: Any, model: Any, data: Any, grid: _Floats) -> float:
@@ -176,34 +164,5 @@ def _visible_points(environment: Any, standing: Outlines, top: float) -> _Floats
     """A lattice in the boxes round what the task is about, down to the table, (points, 3)."""
     named = environment.obj_of_interest
     bodies = [place for place, name in enumerate(environment.obj_body_id) if any(one.startswith(name) for one in named)]
-    points = []
-    for body in bodies:
-        low, high = np.array([*standing.low[body, :2], top]), standing.high[body]
-        points += [low + np.array(step) / _FINENESS * (high - low) for step in np.ndindex((_FINENESS + 1,) * 3)]
-    return np.reshape(points, (-1, 3))
-
-
-def _free_place(
-    places: _Floats, reach: _Floats, top: float, standing: Outlines, eye: _Floats, points: _Floats
-) -> _Floats | None:
-    """The first of the places where a box of half size ``reach`` touches nothing and hides none of the points."""
-    for begin in range(0, len(places), _AT_ONCE):
-        some = places[begin : begin + _AT_ONCE]
-        middle = np.column_stack([some, np.full(len(some), top + reach[2])])
-        boxes = Outlines(middle - reach, middle + reach)
-        free = ~boxes.overlap(standing, _GAP).any(axis=1)
-        free[free] = ~_hides(boxes.low[free], boxes.high[free], eye, points).any(axis=1)
-        if free.any():
-            place: _Floats = some[int(np.argmax(free))]
-            return place
-    return None
-
-
-def _hides(low: _Floats, high: _Floats, eye: _Floats, points: _Floats) -> NDArray[np.bool_]:
-    """Which boxes cut the line of sight from the eye to which points: (boxes, points)."""
-    way = points - eye
-    way = np.where(np.abs(way) < 1e-12, 1e-12, way)
-    first, second = (low[:, None] - eye) / way, (high[:, None] - eye) / way
-    enters, leaves = np.minimum(first, second).max(axis=2), np.maximum(first, second).min(axis=2)
-    hidden: NDArray[np.bool_] = (enters <= leaves) & (leaves > 0) & (enters < 1)
-    return hidden
+    low = np.column_stack([standing.low[bodies, :2], np.full(len(bodies), top)])
+    return lattice(Outlines(low, standing.high[bodies]))

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from pytest_robustplus.benchmarks.lighting import tilted
 from pytest_robustplus.perturbations import Light
-
-_ALIGNED = 1e-6
 
 
 def shine(model: Any, light: Light) -> None:
@@ -21,15 +20,6 @@ def shine(model: Any, light: Light) -> None:
     model.light_specular[:] = np.clip(model.light_specular + light.specular, 0, 1)
     if light.tilt:
         for number in range(model.nlight):
-            model.light_dir[number] = _tilted(model.light_dir[number], light)
+            model.light_dir[number] = tilted(model.light_dir[number], light)
     if light.shadow:
         model.light_castshadow[:] = ~model.light_castshadow.astype(bool)
-
-
-def _tilted(direction: Any, light: Light) -> Any:
-    heading, tilt = np.radians([light.heading, light.tilt])
-    sideways = np.array([np.cos(heading), np.sin(heading), 0.0])
-    sideways -= direction * (direction @ sideways)
-    if np.linalg.norm(sideways) < _ALIGNED:  # a horizontal light that shines along the heading already
-        return direction
-    return np.cos(tilt) * direction + np.sin(tilt) * sideways / np.linalg.norm(sideways)

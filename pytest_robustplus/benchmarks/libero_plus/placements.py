@@ -7,38 +7,19 @@ above: by distances between objects, and by their outlines on the table.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_robustplus.benchmarks.arrangement import OTHERS, Outlines, distances, furthest, scattered
+from pytest_robustplus.benchmarks.arrangement import Floats as _Floats
 from pytest_robustplus.perturbations import Layout
 
-_Floats = NDArray[np.float64]
 # Objects nearer than that to each other, seen from above, stand on one another and move together.
 _STACKED = 0.045
-_CLOSER, _FAR_ENOUGH = 0.012, 0.14
-_TRIES = 300
-_OTHERS = 0.03  # metres, the most that scattering moves what the goal does not name
-_FRACTIONS = np.linspace(1, 0, 21)
-_GAP = 0.005
 _UP = np.array([0.0, 0.0, 1.0])
-
-
-class Outlines(NamedTuple):
-    """Boxes round bodies: lower and upper corners, (bodies, 3), in metres."""
-
-    low: _Floats
-    high: _Floats
-
-    def overlap(self, other: Outlines, gap: float = _GAP) -> NDArray[np.bool_]:
-        """Which of these boxes, seen from above, come nearer than ``gap`` to which of the others: (these, others)."""
-        apart = (self.low[:, None, :2] > other.high[None, :, :2] + gap) | (
-            self.high[:, None, :2] + gap < other.low[None, :, :2]
-        )
-        touching: NDArray[np.bool_] = ~apart.any(axis=2)
-        return touching
 
 
 def outlines(model: Any, data: Any, roots: Iterable[int]) -> Outlines:
@@ -61,7 +42,7 @@ def rearrange(environment: Any, layout: Layout) -> None:
     """Move the scene's own objects as a layout perturbation says; distractors are not among them."""
     if layout.scatter:
         random = np.random.default_rng(layout.seed)
-        scatter(environment, random, layout.scatter, min(layout.scatter, _OTHERS))
+        scatter(environment, random, layout.scatter, min(layout.scatter, OTHERS))
     if layout.dx or layout.dy or layout.yaw:
         _shift_target(environment, layout)
 
@@ -80,15 +61,10 @@ def scatter(environment: Any, random: np.random.Generator, goal_width: float, ot
     chief = np.array([any(part.startswith(name) for part in goal) for name in names])
     group = _stacks(before)
     on_fixture = np.array([fixture_below(environment, name) is not None for name in names])
-    away = _distances(before) + np.eye(len(names)) * 9
-    for _ in range(_TRIES):
-        shift = random.uniform(-1, 1, before.shape) * np.where(chief, goal_width, other_width)[:, None]
-        shift = np.where(on_fixture[:, None], 0.0, shift[group])
-        after = _distances(before + shift) + np.eye(len(names)) * 9
-        if (after > np.minimum(away - _CLOSER, _FAR_ENOUGH)).all():
-            for start, place in zip(starts, before + shift, strict=True):
-                sim.data.qpos[start : start + 2] = place
-            return
+    widths = np.where(chief, goal_width, other_width)
+    after = before + scattered(before, widths, group, on_fixture, random)
+    for start, place in zip(starts, after, strict=True):
+        sim.data.qpos[start : start + 2] = place
 
 
 def fixture_below(environment: Any, name: str) -> str | None:
@@ -121,18 +97,18 @@ def _shift_target(environment: Any, layout: Layout) -> None:
     fixed = {bodies[name]: _body_pose(model, bodies[name]) for name in moving if name not in starts}
     mujoco.mj_kinematics(model, data)
     standing = outlines(model, data, others)
-    before = outlines(model, data, own).overlap(standing)
-    for fraction in _FRACTIONS:
-        way, turn = fraction * np.array([layout.dx, layout.dy]), fraction * layout.yaw
+
+    def moved(share: float) -> Outlines:
+        way, turn = share * np.array([layout.dx, layout.dy]), share * layout.yaw
         for start, pose in free.items():
             data.qpos[start : start + 7] = _displaced(pose, centre, way, turn)
         for body, pose in fixed.items():
-            moved = _displaced(pose, centre, way, turn)
-            model.body_pos[body], model.body_quat[body] = moved[:3], moved[3:]
+            displaced = _displaced(pose, centre, way, turn)
+            model.body_pos[body], model.body_quat[body] = displaced[:3], displaced[3:]
         mujoco.mj_kinematics(model, data)
-        after = outlines(model, data, own).overlap(standing)
-        if not (after & ~before).any():
-            return
+        return outlines(model, data, own)
+
+    furthest(moved, standing)
 
 
 def _moving_together(environment: Any, name: str) -> list[str]:
@@ -143,7 +119,7 @@ def _moving_together(environment: Any, name: str) -> list[str]:
         there = [other for other in objects if fixture_below(environment, other) == fixture]
         return list(dict.fromkeys([name, fixture, *there]))
     places = [environment.sim.data.qpos[start : start + 2] for start in (_start(environment, one) for one in objects)]
-    near = _distances(np.array(places))[objects.index(name)] < _STACKED
+    near = distances(np.array(places))[objects.index(name)] < _STACKED
     return [name, *(other for other, stacked in zip(objects, near, strict=True) if stacked and other != name)]
 
 
@@ -173,10 +149,5 @@ def _start(environment: Any, name: str) -> int:
 
 def _stacks(places: _Floats) -> NDArray[np.int64]:
     """For every object the first one that it stands on, under or apart from all others: itself."""
-    near: NDArray[np.int64] = np.argmax(_distances(places) < _STACKED, axis=1)
+    near: NDArray[np.int64] = np.argmax(distances(places) < _STACKED, axis=1)
     return near
-
-
-def _distances(points: _Floats) -> _Floats:
-    distances: _Floats = np.linalg.norm(points[:, None] - points[None], axis=-1)
-    return distances

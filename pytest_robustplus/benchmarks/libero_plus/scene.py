@@ -93,6 +93,10 @@ class Scene:
         pose = str(task.parameters["pose"]) if task.dimension is Dimension.ROBOT else ""
         joints = stored_joints(self._nominal_robot + pose, where=task.name)
         extra = part(task.extra, Robot)
+        if extra.arms > 1:
+            raise BadInputError(
+                f"{task.name}: LIBERO's robot has one arm, not {extra.arms}; give Robot.direction {ARM_JOINTS} numbers."
+            )
         # LIBERO-Plus' stored poses have eight digits; rounding makes the sum of nominal joints and offset the same.
         return np.round(joints + extra.offset, _DIGITS) if extra.radius else joints
 

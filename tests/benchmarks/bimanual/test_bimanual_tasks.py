@@ -81,7 +81,7 @@ def test_draws_stay_within_the_documented_ranges() -> None:
         min(surface.wall) >= 0.4 and max(surface.table) <= 1.8 and max(surface.floor) <= 1 for surface in surfaces
     )
     assert all(0 <= surface.metallic <= 0.8 and 0.05 <= surface.roughness <= 0.95 for surface in surfaces)
-    noises = [one.noise for one in drawn(Dimension.NOISE)]
+    noises = [one.noises[0] for one in drawn(Dimension.NOISE)]
     assert [noise.kind for noise in noises[:6]] == [
         "motion blur",
         "gaussian blur",
@@ -98,7 +98,7 @@ def test_draws_stay_within_the_documented_ranges() -> None:
 
 def test_released_does_what_the_released_code_does() -> None:
     assert {start.grippers for start in (one.start for one in drawn(Dimension.ROBOT, RELEASED))} == {(1.0, 1.0)}
-    assert {one.noise.strength for one in drawn(Dimension.NOISE, RELEASED)} == {0.25}
+    assert {one.noises[0].strength for one in drawn(Dimension.NOISE, RELEASED)} == {0.25}
     for light in (one.lighting for one in drawn(Dimension.LIGHT, RELEASED)):
         assert light.specular is None
         assert light.direction[2] > 0 if light.shadow else light.direction == DOWN

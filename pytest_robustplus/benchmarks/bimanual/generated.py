@@ -1,0 +1,120 @@
+"""What a perturbation of one's own makes of an episode's draw: the same draw where it changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.bimanual.draws import (
+    NOISES,
+    WHITE,
+    Draw,
+    Lighting,
+    Pattern,
+    SensorNoise,
+    Start,
+    Surfaces,
+    View,
+)
+from pytest_robustplus.benchmarks.bimanual.goals import Triple
+from pytest_robustplus.benchmarks.bimanual.layouts import arranged
+from pytest_robustplus.benchmarks.lighting import tilted
+from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.perturbations import Background, Camera, Layout, Light, Noise, Perturbation, Robot, part
+from pytest_robustplus.perturbations.background import SURFACES
+from pytest_robustplus.perturbations.noise import NOISES as KINDS
+from pytest_robustplus.perturbations.robot import JOINTS
+
+_ARM_JOINTS = 6
+
+
+def perturbed(drawn: Draw, extra: Perturbation | None, clear: Sequence[Triple], where: str) -> Draw:
+    """Return the draw under ``extra``, but for its words; ``clear`` are places that distractors leave free.
+
+    Raises ``BadInputError`` for what these scenes cannot show; ``where`` says in it who asked.
+    """
+    if extra is None:
+        return drawn
+    moved = replace(drawn, view=_moved(drawn.view, part(extra, Camera)))
+    return replace(
+        arranged(moved, part(extra, Layout), clear),
+        start=_offset(drawn.start, part(extra, Robot), where),
+        lighting=_lit(drawn.lighting, part(extra, Light)),
+        surfaces=_painted(drawn.surfaces, part(extra, Background), where),
+        noises=(*drawn.noises, *_disturbed(part(extra, Noise))),
+    )
+
+
+def _moved(view: View, camera: Camera) -> View:
+    return View(
+        distance=view.distance * camera.distance,
+        **{name: getattr(view, name) + getattr(camera, name) for name in View._fields if name != "distance"},
+    )
+
+
+def _offset(start: Start, robot: Robot, where: str) -> Start:
+    left, right = start.grippers
+    grippers = left * (1 - robot.gripper), right * (1 - robot.gripper)
+    if not robot.radius:
+        return start._replace(grippers=grippers)
+    directions = np.array(robot.direction).reshape(-1, JOINTS)[:, :_ARM_JOINTS]
+    norm = float(np.linalg.norm(directions)) / np.sqrt(robot.arms)
+    if not norm:
+        raise BadInputError(
+            f"{where}: Robot.direction moves only joint {JOINTS}, but these arms have {_ARM_JOINTS} joints. Give one of"
+            f" the first {_ARM_JOINTS} a number."
+        )
+    offsets = np.tile(robot.radius * directions / norm, (2 // robot.arms, 1))
+    return Start(tuple((np.array(start.joints) + offsets.ravel()).tolist()), grippers)
+
+
+def _lit(lighting: Lighting, light: Light) -> Lighting:
+    """Change every light but the ambient one; the lamps shine every way, so only the directional light can tilt."""
+    if light.is_identity:
+        return lighting
+    usual = np.array(lighting.direction) / np.linalg.norm(lighting.direction)
+    first, second = (_times(lamp, light.colour, light.intensity) for lamp in lighting.lamps)
+    return lighting._replace(
+        directional=_times(lighting.directional, light.colour, light.intensity),
+        lamps=(first, second),
+        direction=_triple(tilted(usual, light)) if light.tilt else lighting.direction,
+        shadow=lighting.shadow != bool(light.shadow),
+        lamp_shadows=lighting.lamp_shadows != bool(light.shadow),
+        highlights=lighting.highlights + light.specular,
+    )
+
+
+def _painted(surfaces: Surfaces, background: Background, where: str) -> Surfaces:
+    changes: dict[str, Any] = {}
+    for surface in SURFACES:
+        colour, tint = getattr(surfaces, surface), getattr(background, f"{surface}_tint")
+        changes[surface] = _times(colour, tint)
+        texture = getattr(background, surface)
+        if isinstance(texture, str):
+            raise BadInputError(
+                f"{where}: the bimanual benchmark has no texture {texture!r}: its textures have no names. Give"
+                f" Background.{surface} a whole number, from which one is drawn."
+            )
+        if texture is not None and background.blend:
+            changes[surface] = _times(WHITE, tint)
+            changes[f"{surface}_texture"] = Pattern(texture, background.blend, colour)
+    return surfaces._replace(**changes)
+
+
+def _disturbed(noise: Noise) -> list[SensorNoise]:
+    """RoboTwin's severities are 1 to 5; what is milder than the first shows through the clear picture."""
+    if not noise.level:
+        return []
+    return [SensorNoise(NOISES[KINDS.index(noise.kind)], max(noise.level - 1, 0) / 4, min(noise.level, 1.0))]
+
+
+def _times(colour: Triple, tint: Triple, intensity: float = 1.0) -> Triple:
+    return _triple([one * other * intensity for one, other in zip(colour, tint, strict=True)])
+
+
+def _triple(values: Iterable[float]) -> Triple:
+    first, second, third = map(float, values)
+    return first, second, third
