@@ -12,7 +12,7 @@ from pytest_robustplus.benchmarks.arrangement import Outlines
 from pytest_robustplus.benchmarks.bimanual.arms import HOME
 from pytest_robustplus.benchmarks.bimanual.benchmark import Bimanual
 from pytest_robustplus.benchmarks.bimanual.conversion import as_perturbation
-from pytest_robustplus.benchmarks.bimanual.draws import DOWN, FIRST_SEED, Draw, draw
+from pytest_robustplus.benchmarks.bimanual.draws import CLUTTER_X, CLUTTER_Y, DOWN, FIRST_SEED, Draw, draw
 from pytest_robustplus.benchmarks.bimanual.generated import perturbed
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS, Body
 from pytest_robustplus.benchmarks.bimanual.layouts import outlines
@@ -28,6 +28,7 @@ from pytest_robustplus.perturbations import (
     Camera,
     Combined,
     Dimension,
+    Distractor,
     Language,
     Layout,
     Light,
@@ -242,14 +243,21 @@ def test_distractors_touch_nothing_and_leave_room(blind: BimanualSimulator, base
 
 
 def test_distractors_hide_nothing_of_the_task(drawing: BimanualSimulator) -> None:
-    """Blocks are as red and as green as without them, but for their shadows."""
-    plain = seen(drawing, under(None))[0]["head_camera"].astype(int)
-    for seed in range(4):
-        image = seen(drawing, under(Layout(distractors=distractors(15, seed))))[0]["head_camera"].astype(int)
-        for channel, other in ((0, 1), (1, 0)):
-            coloured = plain[..., channel] - plain[..., other] > 60
-            assert coloured.sum() > 10
-            assert (image[..., channel] - image[..., other] > 50)[coloured].all()
+    """From a low camera a tall box in front of a block would hide it; blocks are as red and green as without."""
+    low = Camera(elevation=-30.0)
+    plain = seen(drawing, under(low))[0]["head_camera"].astype(int)
+    (left, right), (near, far) = CLUTTER_X, CLUTTER_Y
+    wished = tuple(
+        Distractor(item, 2 * (body.x - left) / (right - left) - 1, 2 * (body.y - ahead - near) / (far - near) - 1)
+        for item, body in enumerate(drawn(None).bodies)
+        for ahead in (0.07, 0.10)
+    )
+    image = seen(drawing, under(Combined(low, Layout(distractors=wished))))[0]["head_camera"].astype(int)
+    assert not np.array_equal(image, plain)
+    for channel, other in ((0, 1), (1, 0)):
+        coloured = plain[..., channel] - plain[..., other] > 60
+        assert coloured.sum() > 10
+        assert (image[..., channel] - image[..., other] > 50)[coloured].all()
 
 
 def test_words_keep_their_capital_and_full_stop(blind: BimanualSimulator) -> None:
