@@ -51,15 +51,14 @@ class Start(NamedTuple):
 
 
 class Lighting(NamedTuple):
-    """Colours of the directional light and the two lamps, where the former shines to, which of them cast shadows, how
-    much every material adds to its highlights, and L3's material.
+    """Colours of the directional light and the two lamps, where the former shines to and whether it casts shadows, what
+    every material's highlights gain, and L3's material.
     """
 
     directional: Triple = (0.5, 0.5, 0.5)
     lamps: tuple[Triple, Triple] = (WHITE, WHITE)
     direction: Triple = DOWN
     shadow: bool = True
-    lamp_shadows: bool = False
     highlights: float = 0.0
     specular: float | None = None
     shininess: float | None = None

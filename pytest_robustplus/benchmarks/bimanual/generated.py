@@ -72,7 +72,7 @@ def _offset(start: Start, robot: Robot, where: str) -> Start:
 
 
 def _lit(lighting: Lighting, light: Light) -> Lighting:
-    """Change every light but the ambient one; the lamps shine every way, so only the directional light can tilt."""
+    """Change every light but the ambient one; lamps shine every way and cast no shadows, whatever is asked of them."""
     if light.is_identity:
         return lighting
     usual = np.array(lighting.direction) / np.linalg.norm(lighting.direction)
@@ -82,7 +82,6 @@ def _lit(lighting: Lighting, light: Light) -> Lighting:
         lamps=(first, second),
         direction=_triple(tilted(usual, light)) if light.tilt else lighting.direction,
         shadow=lighting.shadow != bool(light.shadow),
-        lamp_shadows=lighting.lamp_shadows != bool(light.shadow),
         highlights=lighting.highlights + light.specular,
     )
 

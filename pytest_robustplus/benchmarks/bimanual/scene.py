@@ -25,7 +25,6 @@ _TABLE_HALF = (0.60, 0.35, 0.025)
 _AMBIENT = (0.5, 0.5, 0.5)
 _LAMPS = ((1.0, 0.0, 1.8), (-1.0, 0.0, 1.8))
 _SHADOW_MAP, _SHADOW_HALF_M = 512, 1.2  # the shader softens edges over three texels, 14 mm
-_LAMP_SHADOW_MAP = 512  # on each of six sides
 _SPECULAR = 0.5
 _DENSITY, _FRICTION = 600.0, 1.0
 
@@ -155,7 +154,7 @@ class Scene:
             shadow_map_size=_SHADOW_MAP,
         )
         for place, colour in zip(_LAMPS, lighting.lamps, strict=True):
-            self.scene.add_point_light(place, colour, shadow=lighting.lamp_shadows, shadow_map_size=_LAMP_SHADOW_MAP)
+            self.scene.add_point_light(place, colour)
 
     def _material(self, colour: Triple, pattern: Pattern | None = None) -> Any:
         material = sapien.render.RenderMaterial(base_color=[*colour, 1.0])

@@ -38,6 +38,8 @@ _CATEGORIES = (
     "cream_cheese",
 )
 _PREFIX = "spare_"
+# The package turns its cans about the vertical, in which they lie on their side, in the air.
+_STANDING = {"alphabet_soup": {"x": (np.pi / 2, np.pi / 2)}}
 _PARKED = np.array([30.0, 0.0, 20.0])
 _MARGIN = 0.08
 _GAP = 0.01
@@ -75,15 +77,22 @@ def find(model: Any, made: Sequence[Any]) -> tuple[Spare, ...]:
     found = []
     for spare in made:
         body = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, spare.root_body)
-        turns = spare.rotation if isinstance(spare.rotation, dict) else {spare.rotation_axis: spare.rotation}
+        own = spare.rotation if isinstance(spare.rotation, dict) else {spare.rotation_axis: spare.rotation}
+        turns = _STANDING.get(spare.name.removeprefix(_PREFIX), own)
         upright = np.array([1.0, 0.0, 0.0, 0.0])
         for axis, angles in turns.items():  # one after another, as the package's samplers turn objects
             turn, turned = np.empty(4), np.empty(4)
-            mujoco.mju_axisAngle2Quat(turn, np.eye(3)["xyz".index(axis)], float(np.mean(angles)))
+            mujoco.mju_axisAngle2Quat(turn, np.eye(3)["xyz".index(axis)], _quarter(angles))
             mujoco.mju_mulQuat(turned, turn, upright)
             upright = turned
         found.append(Spare(body, int(model.jnt_qposadr[model.body_jntadr[body]]), tuple(upright)))
     return tuple(found)
+
+
+def _quarter(angles: Sequence[float]) -> float:
+    """The angle of a range that is nearest to a quarter turn: between two of them an object stands on an edge."""
+    middle = float(np.mean(angles))
+    return float(np.clip(np.rint(middle / (np.pi / 2)) * np.pi / 2, min(angles), max(angles)))
 
 
 def extended(state: _Floats, model: Any, spares: Sequence[Spare]) -> _Floats:

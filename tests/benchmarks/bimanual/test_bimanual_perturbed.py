@@ -189,7 +189,7 @@ def test_lights_change_alike_and_only_one_tilts() -> None:
     usual = np.array(DOWN) / np.linalg.norm(DOWN)
     assert np.degrees(np.arccos(usual @ lighting.direction)) == pytest.approx(40.0)
     assert lighting.direction[0] > 0
-    assert (lighting.shadow, lighting.lamp_shadows) == (False, True)
+    assert not lighting.shadow
 
 
 def test_noise_begins_at_none(drawing: BimanualSimulator) -> None:
