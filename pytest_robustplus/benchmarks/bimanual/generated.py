@@ -29,6 +29,7 @@ from pytest_robustplus.perturbations.noise import NOISES as KINDS
 from pytest_robustplus.perturbations.robot import JOINTS
 
 _ARM_JOINTS = 6
+_CLOSED = 0.05  # as S2 has it; pads that begin at 0 are stuck in each other
 
 
 def perturbed(drawn: Draw, extra: Perturbation | None, clear: Sequence[Triple], where: str) -> Draw:
@@ -56,8 +57,8 @@ def _moved(view: View, camera: Camera) -> View:
 
 
 def _offset(start: Start, robot: Robot, where: str) -> Start:
-    left, right = start.grippers
-    grippers = left * (1 - robot.gripper), right * (1 - robot.gripper)
+    left, right = (max(opening * (1 - robot.gripper), _CLOSED) for opening in start.grippers)
+    grippers = left, right
     if not robot.radius:
         return start._replace(grippers=grippers)
     directions = np.array(robot.direction).reshape(-1, JOINTS)[:, :_ARM_JOINTS]

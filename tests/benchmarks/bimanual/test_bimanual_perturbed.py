@@ -182,6 +182,16 @@ def test_a_joint_offset_is_of_its_radius_in_both_arms(blind: BimanualSimulator) 
     assert values[[6, 13]] == pytest.approx(0.75, abs=0.02)
 
 
+def test_a_closed_gripper_opens_when_told_to(blind: BimanualSimulator) -> None:
+    blind.reset(under(Robot(gripper=1.0)))
+    values = blind.observe().state["joint_pos"]
+    assert values[[6, 13]].max() < 0.15
+    values[[6, 13]] = 1.0
+    for _ in range(15):
+        blind.step(values, look=True)
+    assert blind.observe().state["joint_pos"][[6, 13]].min() > 0.95
+
+
 def test_lights_change_alike_and_only_one_tilts() -> None:
     lighting = drawn(Light(colour=(2.0, 1.0, 0.5), intensity=0.5, tilt=40.0, heading=0.0, shadow=1)).lighting
     assert lighting.directional == (0.5, 0.25, 0.125)
