@@ -12,7 +12,7 @@ from pytest_robustplus.cells import Cell
 from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError, SimulatorError
 from pytest_robustplus.gates import gates, watch
 from pytest_robustplus.ledger import AuditKey, Conclusion
-from pytest_robustplus.playing import POLL_S, TRIES, Recorder, now
+from pytest_robustplus.playing import POLL_S, STALE_S, TRIES, Recorder, now
 from pytest_robustplus.population import Population, digest
 from pytest_robustplus.report.cell import CellReport, FailedTask, Group, Outcome
 from pytest_robustplus.report.progress import Progress
@@ -21,8 +21,6 @@ from pytest_robustplus.rollout.executor import Outcome as Played
 from pytest_robustplus.session import Session
 from pytest_robustplus.verdict.audit import Plan, Verdict
 
-# A worker whose process is gone loses its claims at once; this bounds one that hangs.
-STALE_S = 1800.0
 # Outcomes that a rate may be judged by.
 KNOWN = 20
 SHOWN_FAILURES = 5

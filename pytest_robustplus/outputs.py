@@ -19,7 +19,7 @@ from pytest_robustplus.frontiers import accept_frontiers
 from pytest_robustplus.fuzz.files import add_to_corpus
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.report.latency import LatencyResult, measured, result_of
-from pytest_robustplus.report.probe import FrontierReport, Probe, probes
+from pytest_robustplus.report.probe import FrontierReport, Probe, in_order, probes
 from pytest_robustplus.report.run import PROPERTY, CellResult, Results, reason
 from pytest_robustplus.session import session_of
 
@@ -63,7 +63,7 @@ class Outputs:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        cells = self._results.cells()
+        cells, self._probes = self._results.cells(), in_order(self._probes)
         # A worker of pytest-xdist sees only its own cells; a run of other tests has nothing to report.
         nothing = not cells and not self._probes and not self._latencies
         if hasattr(self._config, "workerinput") or nothing or self._config.option.collectonly:

@@ -18,6 +18,8 @@ from pytest_robustplus.session import Session
 # One retry tells a passing fault of the infrastructure from a lasting one.
 TRIES = 2
 POLL_S = 0.2
+# A worker whose process is gone loses its claims at once; this bounds one that hangs.
+STALE_S = 1800.0
 
 
 class Recorder:

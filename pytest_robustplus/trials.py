@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from fnmatch import fnmatch
 
 from pytest_robustplus.benchmarks.contract import Generative, Task
 from pytest_robustplus.cells import Cell
-from pytest_robustplus.errors import BadInputError, RobustnessError
+from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError
 from pytest_robustplus.fuzz.points import Point
 from pytest_robustplus.ledger import AuditKey
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.playing import Player
+from pytest_robustplus.playing import POLL_S, STALE_S, TRIES, Player
 from pytest_robustplus.population import digest
 from pytest_robustplus.session import Session
 from pytest_robustplus.verdict.order import order, order_seed
@@ -58,15 +59,36 @@ class LedgerTrials:
         if number not in known:
             audit = self._audits[point.name]
             try:
-                with self._session.lease.shared():
-                    self._player.play(audit, number, self.task(point, number))
+                while number not in known:
+                    played = self._played(audit, point, number)
+                    known.update(self._session.ledger.outcomes(audit))
+                    if not played and number not in known:
+                        self._refuse_unplayable(audit, number)
+                        time.sleep(POLL_S)
             except RobustnessError as error:
                 self._broken[key] = error
                 raise
-            self.played += 1
-            # Another worker may have finished it first; what the ledger holds is the outcome.
-            known.update(self._session.ledger.outcomes(audit))
         return known[number]
+
+    def _played(self, audit: int, point: Point, number: int) -> bool:
+        """Play an episode unless another worker does so, or has, on behalf of another item."""
+        ledger, claimant = self._session.ledger, self._session.claimant
+        with self._session.lease.shared():
+            mine = ledger.claim(audit, claimant, block=1, after=number, total=number + 1, stale_s=STALE_S, tries=TRIES)
+            if mine is None:
+                return False
+            try:
+                self._player.play(audit, number, self.task(point, number))
+            finally:
+                ledger.release(claimant)
+        self.played += 1
+        return True
+
+    def _refuse_unplayable(self, audit: int, number: int) -> None:
+        tries = self._session.ledger.attempts(audit, number)
+        errors = [one.record.error for one in tries if one.record.error and one.run == self._session.run]
+        if len(errors) >= TRIES:
+            raise SimulatorError(f"Episode {number} could not be played, {len(errors)} times: {errors[-1]}")
 
     def episodes(self, point: Point) -> dict[int, int]:
         """The ledger's episode by number, for those of a point that were played."""

@@ -228,14 +228,16 @@ class Ledger:
 
     # Claims of workers
 
-    def claim(self, audit: int, worker: str, *, block: int, total: int, stale_s: float, tries: int = 2) -> range | None:
-        """Claim the next free positions below ``total``, in order; None when all are finished or being played.
+    def claim(
+        self, audit: int, worker: str, *, block: int, total: int, stale_s: float, tries: int = 2, after: int = 0
+    ) -> range | None:
+        """Claim the next free positions from ``after`` to below ``total``; None when all are finished or being played.
 
         All positions of the range, at most ``block``, are the worker's to play. Left out are those that failed to play
         ``tries`` times in this run. Claims of workers that died on this machine, or that have not recorded or beaten
         for ``stale_s`` seconds, are free. Worker names are unique among all runs that share the ledger.
         """
-        after = len(self.prefix(audit))
+        after = max(after, len(self.prefix(audit)))
         run = self._run(audit)
         with self._connection.writing("claiming episodes") as database:
             return claims.claim(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_robustplus.report.probe import FrontierReport, FuzzReport, Probe, probes
+from pytest_robustplus.report.probe import FrontierReport, FuzzReport, Probe, in_order, probes
 
 
 def summarize(terminal: pytest.TerminalReporter) -> None:
@@ -19,7 +19,7 @@ def summarize(terminal: pytest.TerminalReporter) -> None:
     found = [probe for test in tests if test.when == "call" for probe in probes(test.user_properties)]
     if found:
         terminal.section("fuzzing", sep="-")
-        for probe in found:
+        for probe in in_order(found):
             terminal.write_line(probe.line(), red=probe.outcome == "fail")
 
 

@@ -186,3 +186,13 @@ def probes(properties: Iterable[tuple[str, object]]) -> list[Probe]:
         elif name == FUZZED:
             found.append(FuzzReport.from_json(str(value)))
     return found
+
+
+def in_order(found: Iterable[Probe]) -> list[Probe]:
+    """Hunts, then frontiers, by name: the order in which workers finish says nothing."""
+
+    def place(probe: Probe) -> tuple[str, str, bool, str]:
+        measured = isinstance(probe, FrontierReport)
+        return probe.benchmark, probe.model, measured, probe.axis if isinstance(probe, FrontierReport) else probe.what
+
+    return sorted(found, key=place)

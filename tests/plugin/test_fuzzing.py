@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 import tomllib
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,43 @@ def test_frontiers_that_cannot_be_read_are_an_error(fuzzed: pytest.Pytester) -> 
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*broken.toml cannot be read*accept them anew*"])
+
+
+@pytest.mark.own_spread
+def test_workers_find_the_same_and_play_nothing_twice(fuzzed: pytest.Pytester) -> None:
+    """Items of one model share its unperturbed episodes, whichever workers have them."""
+    log = fuzzed.path / "log"
+    fuzzed.makepyfile(
+        noting=f"""
+        from toy import Steady
+
+        class Noting(Steady):
+            def __init__(self):
+                super().__init__(0.8)
+            def reset(self, slot, instruction):
+                with open({str(log)!r}, "a") as file:
+                    file.write(instruction + "\\n")
+        """
+    )
+    arguments = ["--robust-model=strong", "--robust-policy=python:noting:Noting", "--robust-budget=60", "-v"]
+    said = {}
+    for spread in ("-n0", "-n2"):
+        files = [f"--robust-ledger={spread}.sqlite", f"--robust-html={spread}.html", f"--robust-corpus={spread}.json"]
+        result = fuzzed.runpytest(*arguments, *files, spread, "-k", "test_fuzz or azimuth")
+        result.assert_outcomes(failed=3, skipped=2)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        with sqlite3.connect(fuzzed.path / f"{spread}.sqlite") as database:
+            (recorded,) = database.execute("SELECT count(*) FROM episode").fetchone()
+        assert len(log.read_text().splitlines()) == recorded
+        log.unlink()
+        page = fuzzed.path.joinpath(f"{spread}.html").read_text()
+        lines = [line for line in result.outlines if re.match(r"(camera|noise|combined)\S* of strong: ", line)]
+        found = [case["mildest"] for case in json.loads(fuzzed.path.joinpath(f"{spread}.json").read_text())]
+        assert page.count("camera.azimuth") >= 2
+        assert all(mildest in unescape(page) for mildest in found)
+        said[spread] = (lines, found, recorded)
+    assert len(said["-n0"][0]) == 5
+    assert said["-n2"] == said["-n0"]
 
 
 @pytest.fixture
