@@ -198,7 +198,7 @@ def write_assets(assets: Path) -> None:
     )
     body = f"{solid}<visual>{geometry}</visual><collision>{geometry}</collision>"
     document = f'<robot name="{name}"><link name="{name}">{body}</link></robot>'
-    write(assets / f"objects/objaverse/{name}/0/mobility.urdf", document)
+    write(assets / f"objects/objaverse/{name}/0/model.urdf", document)
     import cv2
 
     for kind in ("seen", "unseen"):

@@ -141,4 +141,5 @@ if "ROBOTWIN_BARE_ARMS" in os.environ:
     _stand_in("torch", manual_seed=lambda seed: None, Tensor=object)
     _stand_in("torch.multiprocessing", **vars(multiprocessing))
     _stand_in("open3d")
+    _stand_in("huggingface_hub", snapshot_download=None)
     sys.meta_path.insert(0, _Patching)

@@ -78,7 +78,7 @@ class Stage:
         self._task = ""
         self._embodiment: Any = None
         self._open = False
-        self._episodes = 0
+        self._episodes = self._clear_every = 0
         self._cameras: list[str] = []
         self._action_type = "qpos"
 
@@ -186,7 +186,8 @@ class Stage:
 
     def _set_up(self, task: str, configuration: str, episode: int, seed: int) -> dict[str, Any]:
         settings = _settings(configuration)
-        self._close(int(settings.get("clear_cache_freq") or 0))
+        self._close()
+        self._clear_every = int(settings.get("clear_cache_freq") or 0)
         if (task, settings["embodiment"]) != (self._task, self._embodiment):
             before, self._env = self._env, None
             env = _task(task)
@@ -203,12 +204,14 @@ class Stage:
         )
         return settings
 
-    def _close(self, clear: int = 0) -> None:
+    def _close(self) -> None:
         if self._open:
             self._open = False
             self._episodes += 1
+            # RoboTwin clears after a policy's episodes only; here an expert may play fifty seeds in a row.
+            clear = self._clear_every > 0 and self._episodes % self._clear_every == 0
             with suppress(Exception):
-                self._env.close_env(clear_cache=bool(clear) and self._episodes % clear == 0)
+                self._env.close_env(clear_cache=clear)
 
 
 class _Recorder:
@@ -227,7 +230,7 @@ class _Recorder:
 
     def stop(self) -> list[list[float]]:
         """Let go, and return the path to where the robot was sent last."""
-        self._robot.set_arm_joints, self._robot.set_gripper, self._scene.step = self._true
+        del self._robot.set_arm_joints, self._robot.set_gripper, self._scene.step
         self._note()
         return self._path
 
