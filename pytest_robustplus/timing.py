@@ -195,18 +195,18 @@ def _row(rows: Sequence[Latency], profile: Profile) -> Latency | None:
 
 
 def _printed(row: Latency) -> str:
+    ratio = "" if row.model == row.relative_to else f", {row.ratio:g} times {row.relative_to}"
     return (
-        f"printed: {row.milliseconds:g} ms, {row.ratio:g} times {row.relative_to} ({row.name}, {row.source}); another"
-        " device's milliseconds, shown and not gated"
+        f"printed of {row.name}: {row.milliseconds:g} ms{ratio} ({row.source}); another device's, shown and not gated"
     )
 
 
 def _chunks(session: Session, row: Latency, report: LatencyReport, partner: LatencyReport) -> list[str]:
     theirs = next((r.chunk for r in session.baselines.latencies if r.model == row.relative_to), 0)
-    if (report.chunk, partner.chunk) == (row.chunk, theirs):
+    if 0 in (row.chunk, theirs) or (report.chunk, partner.chunk) == (row.chunk, theirs):
         return []
     return [
-        f"the paper's ratio is about chunks of {row.chunk} and {theirs} actions, this one of {report.chunk} and"
+        f"the paper's ratio is of chunks of {row.chunk} and {theirs} actions; here they have {report.chunk} and"
         f" {partner.chunk}"
     ]
 

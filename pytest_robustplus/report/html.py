@@ -13,7 +13,7 @@ from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.document import CellStory, totals
 from pytest_robustplus.report.figures import controls, count, evalue, interval, percent
 from pytest_robustplus.report.fuzzing import sections
-from pytest_robustplus.report.latency import LatencyResult, control, sentences
+from pytest_robustplus.report.latency import LatencyReport, LatencyResult, control, held, remarks
 from pytest_robustplus.report.probe import Probe
 
 _STATIC = Path(__file__).parent / "static"
@@ -21,6 +21,7 @@ _WORDS = {
     "pass": "pass", "fail": "FAIL", "measured": "measured", "error": "ERROR", "skipped": "not measured",
     "unfinished": "not measured",
 }  # fmt: skip
+_LATENCY = ("model", "verdict", "median", "95th percentile", "by the server", "sent", "received", "control rate")
 _FAILURE = ("task", "part", "parameters", "steps", "see it")
 _TIMES = ("cell", "policy, ms a call", "s an episode", "of it policy", "of it simulator")
 _RAISED = "<br><span class='dim'>raised by run-to-run noise</span>"
@@ -264,33 +265,41 @@ def _failure(story: CellStory, episode: StoredEpisode, video: bytes | None) -> s
 def _latencies(results: Sequence[LatencyResult]) -> Iterator[str]:
     if not results:
         return
-    heads = ("model", "verdict", "reached by", "median, ms", "p95, ms", "server, ms", "bytes out", "bytes in",
-             "control", "held against, and notes")  # fmt: skip
     yield "<h2>Latency</h2><p class='note'>Round trips of the calls that infer, after warm-up, with the machine to"
-    yield " themselves. Gated are ratios to a reference workload timed between the calls, never milliseconds.</p>"
-    yield "<div class='scroll' tabindex='0' role='region' aria-label='Latency'><table class='cells'><thead><tr>"
-    yield "".join(f"<th scope='col'>{head}</th>" for head in heads) + "</tr></thead><tbody>"
+    yield " themselves. Gated are ratios to a reference workload timed between the calls, never milliseconds."
+    yield " The control rate is what the policy sustains, of what the benchmark plays.</p>"
+    yield f"<table class='latencies cards'>{_header(_LATENCY)}"
     for result in results:
-        report, name = result.figures, f"{result.model}, {result.benchmark}"
+        report = result.figures
         verdict = f"<span class='verdict {result.state}'>{_WORDS[result.state]}</span>"
-        if report is None:
-            values = [escape(name), verdict, *["–"] * 7, escape(result.reason)]
-        else:
-            values = [
-                escape(name),
-                verdict,
-                escape(report.transport),
-                f"<b>{report.p50_ms:.1f}</b>",
-                f"{report.p95_ms:.1f}",
-                "–" if report.server_ms is None else f"{report.server_ms:.1f}",
-                count(report.sent) if report.sent else "–",
-                count(report.received) if report.received else "–",
-                escape(control(report)),
-                "<br>".join(map(escape, [*sentences(report), f"{report.device}; {report.observations}"])),
+        values = [escape(f"{result.model}, {result.benchmark}"), verdict, *_timed(report)]
+        cells = "".join(f"<td data-label='{h}'><span>{v}</span></td>" for h, v in zip(_LATENCY, values, strict=True))
+        said = [escape(result.reason)]
+        if report is not None:
+            said = [
+                f"<b class='{gate.verdict}'>{gate.verdict.upper()}</b>: {escape(held(gate))}" for gate in report.gates
             ]
-        cells = "".join(f"<td data-label='{h}'><span>{v}</span></td>" for h, v in zip(heads, values, strict=True))
-        yield f"<tr data-model='{escape(result.model)}' data-dimension='' data-state='{result.state}'>{cells}</tr>"
-    yield "</tbody></table></div>"
+            said += [f"<span class='dim'>{escape(remark)}</span>" for remark in remarks(report)]
+        lines = "".join(f"<li>{line}</li>" for line in said).replace(" %", "&nbsp;%")
+        # A body each, so that a filter hides what is said with the figures that it is about.
+        yield f"<tbody data-model='{escape(result.model)}' data-verdict='{result.state}'><tr>{cells}</tr>"
+        yield f"<tr class='said'><td colspan='{len(_LATENCY)}'><ul>{lines}</ul></td></tr></tbody>"
+    yield "</table>"
+
+
+def _timed(report: LatencyReport | None) -> list[str]:
+    if report is None:
+        return [""] * (len(_LATENCY) - 2)
+    server = "" if report.server_ms is None else f"{report.server_ms:.1f} ms"
+    sizes = [f"{size / 1000:,.1f} kB" if size else "" for size in (report.sent, report.received)]
+    rate = escape(control(report))
+    return [
+        f"<b>{report.p50_ms:.1f} ms</b>",
+        f"{report.p95_ms:.1f} ms",
+        server,
+        *sizes,
+        rate if report.real_time else f"<span class='measured'>{rate}</span>",
+    ]
 
 
 def _time(told: Sequence[CellStory]) -> Iterator[str]:

@@ -119,22 +119,35 @@ def result_of(report: pytest.TestReport, reason: str) -> LatencyResult | None:
     return LatencyResult(report.nodeid, model, benchmark, "error" if report.failed else "skipped", reason)
 
 
+def held(gate: LatencyGate) -> str:
+    """Say by how much an inference is slower, how sure that is, than what, and from where on it is red."""
+    expected = f"{gate.expected:g} times " if gate.expected != 1 else ""
+    return (
+        f"{_change(gate.ratio)} time over the reference workload's, 95 % interval {_change(gate.low)} to"
+        f" {_change(gate.high)}, against {expected}{gate.against}; red when the whole interval lies above"
+        f" {_change(1 + gate.allowed)}"
+    )
+
+
+def remarks(report: LatencyReport) -> list[str]:
+    """What a person should know beside figures and gates: what is printed, notes, device."""
+    return [*report.published, *report.notes, f"{report.device}, over {report.transport}; {report.observations}"]
+
+
 def sentences(report: LatencyReport) -> list[str]:
-    """What a person should know beside the figures: what they were held against, the paper's own, notes."""
-    lines = []
-    for gate in report.gates:
-        expected = f" {gate.expected:g} times" if gate.expected != 1 else ""
-        lines.append(
-            f"{gate.ratio:.2f} of{expected} {gate.against}, 95 % interval [{gate.low:.2f}, {gate.high:.2f}],"
-            f" {gate.verdict.upper()}: red when all of it lies above {1 + gate.allowed:.2f}"
-        )
-    return [*lines, *report.published, *report.notes]
+    """Everything beside the figures, the gates first."""
+    return [*(f"{gate.verdict.upper()}: {held(gate)}" for gate in report.gates), *remarks(report)]
 
 
 def control(report: LatencyReport) -> str:
-    """Say what control frequency the policy sustains, such as ``79 Hz of 20, real-time``."""
+    """Say what control rate the policy sustains, such as ``79 Hz of 20, real-time``."""
     word = "real-time" if report.real_time else "NOT real-time"
-    return f"{report.control_hz:.3g} Hz of {report.needed_hz:g}, {word}"
+    rate = f"{report.control_hz:,.0f}" if report.control_hz >= 100 else f"{report.control_hz:.3g}"
+    return f"{rate} Hz of {report.needed_hz:g}, {word}"
+
+
+def _change(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+,.0f} %"
 
 
 def paragraph(report: LatencyReport, title: str) -> str:
@@ -146,9 +159,9 @@ def paragraph(report: LatencyReport, title: str) -> str:
         f"{server}{size}",
         f"  calls     {report.calls} after warm-up, p95 {report.p95_ms:.1f} ms, p99 {report.p99_ms:.1f} ms",
         f"  control   {report.executed} of {report.chunk} actions played: {control(report)}",
-        f"  device    {report.device}; {report.observations}",
+        *(f"  {gate.verdict:<8}  {held(gate)}" for gate in report.gates),
     ]
-    return "\n".join([*lines, *(f"  held      {line}" for line in sentences(report))])
+    return "\n".join([*lines, *(f"  note      {remark}" for remark in remarks(report))])
 
 
 def measured(results: Iterable[LatencyResult]) -> list[LatencyReport]:

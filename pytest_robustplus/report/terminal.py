@@ -43,7 +43,7 @@ def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mappin
         terminal.section("latency", sep="-")
         terminal.write_line(_rendered(_latencies(timed), terminal))
         for latency in timed:
-            for line in [*sentences(latency), f"{latency.device}; {latency.observations}"]:
+            for line in sentences(latency):
                 terminal.write_line(f"{latency.model}, {latency.benchmark}: {line}.")
 
 
@@ -55,7 +55,7 @@ def _latencies(reports: Sequence[LatencyReport]) -> Table:
     table.add_column("verdict")
     for report in reports:
         table.add_row(
-            Text(f"{report.model} by {report.transport}", style="bold"),
+            Text(report.model, style="bold"),
             f"{report.p50_ms:.1f}",
             f"{report.p95_ms:.1f}",
             "–" if report.server_ms is None else f"{report.server_ms:.1f}",
