@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ACT, X-VLA and SmolVLA checkpoints of the real lerobot 0.4.4, tiny and with random weights, saved, loaded from disk and
+# ACT, X-VLA and SmolVLA checkpoints of the real lerobot, tiny and with random weights, saved, loaded from disk and
 # played. Usage: tests/conformance/lerobot.sh [folder for the environment; kept if given]
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,4 +1,4 @@
-"""Write ACT, X-VLA and SmolVLA as lerobot 0.4.4 saves them, tiny and with random weights; run by lerobot.sh.
+"""Write ACT, X-VLA and SmolVLA as the installed lerobot saves them, tiny and with random weights; run by lerobot.sh.
 
 Usage: python lerobot_checkpoints.py FOLDER  (writes FOLDER/act, FOLDER/xvla and FOLDER/smolvla)
 """
