@@ -73,10 +73,12 @@ def test_the_papers_row_is_what_a_model_is_held_against(pytester: pytest.Pyteste
     still(pytester, 14)
     result = run(
         pytester, checkout, "--robust-model=pi05", "--robust-policy=python:still:policy", "--robust-suite=click_bell",
-        "--robust-protocol=seeds=apart", "--robust-budget=20",
+        "--robust-protocol=seeds=apart,shader=default", "--robust-budget=20",
     )  # fmt: skip
     result.assert_outcomes(passed=5, failed=1)
-    result.stdout.fnmatch_lines(["*camera of pi05 on RoboTwin 2.0-Plus*", "*arXiv 2603.22078*"])
+    result.stdout.fnmatch_lines(
+        ["*camera of pi05 on RoboTwin 2.0-Plus*", "*arXiv 2603.22078*", "*shader default here, rt in the baseline*"]
+    )
 
 
 def test_a_policy_of_the_wrong_width_is_told_so_before_an_episode(pytester: pytest.Pytester, checkout: Path) -> None:
