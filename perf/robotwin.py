@@ -46,6 +46,7 @@ def main() -> int:
             task = fake_base_task.Base_Task()
             task.setup_demo(camera={"collect_head_camera": True, "collect_wrist_camera": True},
                             head_camera_h=240, head_camera_w=320)  # fmt: skip
+            task.crazy_random_light = True  # so that it may draw where the driver would leave that out
             driven, direct = [], []
             for _ in range(STEPS + WARM_UP):
                 start = perf_counter()
