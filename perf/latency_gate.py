@@ -170,7 +170,7 @@ def waited_for(kind: type[Network], observation: Observation) -> bool:
     done, hasty = (measure(network, [observation], PROFILE, reference=reference) for network in (policy, early))
     here, beside = places([policy.memory]), places(references[0].run())
     print(f"policy on {policy.card or 'the processor'} {here}, reference on {done.device} {beside}: {done.workload}")
-    took, took_early, beside_done, beside_early = (
+    took, beside_done, took_early, beside_early = (
         1e3 * float(np.median(series)) for measured in (done, hasty) for series in measured.timings
     )
     answering = []

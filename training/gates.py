@@ -39,7 +39,8 @@ def project(folder: Path) -> str:
         if fault in FILES:
             table += f'policy = "onnx:{folder / f"reference+{fault}.onnx"}"\n'
         elif fault == "flip":
-            table += f'[tool.robustplus.model.{fault}.profile.libero_plus]\nflip = {{ agentview = "none", wrist = "none" }}\n'
+            table += f"[tool.robustplus.model.{fault}.profile.libero_plus.flip]\n"
+            table += 'agentview = "none"\nwrist = "none"\n'
         elif fault != "sound":
             table += f'policy = "python:training.faults:{fault}"\n'
         tables.append(table)
