@@ -16,7 +16,7 @@ import pytest
 
 import pytest_robustplus
 from pytest_robustplus.baselines import AcceptedLatency, Baseline, Baselines, load_timed
-from pytest_robustplus.benchmarks.contract import Benchmark, Simulator, Task
+from pytest_robustplus.benchmarks.contract import Benchmark, Parallel, Scenes, Simulator, Task
 from pytest_robustplus.cells import Cell, find_benchmark, select
 from pytest_robustplus.errors import BadInputError, RobustnessError, unknown
 from pytest_robustplus.latency.accepting import place
@@ -30,6 +30,7 @@ from pytest_robustplus.policies.control import Controlled
 from pytest_robustplus.policies.profiled import Profiled
 from pytest_robustplus.policies.request import PolicyFactory
 from pytest_robustplus.references import References
+from pytest_robustplus.rollout.batch import Batch
 from pytest_robustplus.rollout.executor import Executor, InProcess
 from pytest_robustplus.rollout.pool import Pool
 from pytest_robustplus.rollout.simulating import Script, Setup
@@ -61,7 +62,7 @@ class Session:
         self.questions = 1
         self._policies: dict[tuple[str, str], Checkpoint] = {}
         self._simulators: dict[tuple[str, object], Simulator] = {}
-        self._pool: tuple[tuple[str, str], Pool] | None = None
+        self._pool: tuple[tuple[str, str], Executor] | None = None
 
     def count_questions(self, cells: int) -> None:
         """Take note of how many cells this run asks about: a false FAIL in any of them is a false FAIL of the run."""
@@ -239,12 +240,16 @@ class Session:
             simulator.close()
 
     def executor(self, cell: Cell) -> Executor:
-        """Where a cell's episodes are played: in this process, or by a pool that all cells of its model share.
+        """Where a cell's episodes are played: in this process, or by a pool or scenes that cells of its model share.
 
         Raises ``BadInputError`` when the model's policy cannot keep as many episodes apart as there are simulators.
         """
         settings, checkpoint = self.settings, self.checkpoint(cell)
-        if settings.simulators == 1:
+        key = (cell.card.name, cell.benchmark.name)
+        if self._pool is not None and self._pool[0] == key:
+            return self._pool[1]
+        scenes = self._scenes(cell)
+        if scenes is None and settings.simulators == 1:
             return InProcess(
                 lambda: self.simulator(cell),
                 lambda: self.drop_simulator(cell),
@@ -253,26 +258,33 @@ class Session:
                 limit=settings.episode_limit,
                 expendable=self.spread,
             )
-        key = (cell.card.name, cell.benchmark.name)
-        if self._pool is None or self._pool[0] != key:
-            self._close_pool()
-            # The checks in front of a cell have used one in this process; it would only hold memory.
-            self.drop_simulator(cell)
-            self._pool = key, self._new_pool(cell, checkpoint)
+        self._close_pool()
+        # The checks in front of a cell have used one in this process; it would only hold memory.
+        self.drop_simulator(cell)
+        self._pool = key, self._new_pool(cell, checkpoint, scenes)
         return self._pool[1]
 
-    def _new_pool(self, cell: Cell, checkpoint: Checkpoint) -> Pool:
+    def _scenes(self, cell: Cell) -> Scenes | None:
+        """Scenes that step together, where the benchmark has such and the protocol asks for them."""
+        if not isinstance(cell.benchmark, Parallel):
+            return None
+        protocol = cell.benchmark.protocol(cell.profile)
+        return cell.benchmark.scenes(cell.profile, protocol, self.settings.simulators)
+
+    def _new_pool(self, cell: Cell, checkpoint: Checkpoint, scenes: Scenes | None) -> Executor:
         policy, wanted = checkpoint.policy.policy, self.settings.simulators
-        if getattr(policy, "remembers_one", False):
+        if wanted > 1 and getattr(policy, "remembers_one", False):
             raise BadInputError(
                 f"--robust-simulators={wanted}: the policy of {cell.card.title} keeps one episode at a time. Leave the"
                 " option out, and use more workers (-n) instead."
             )
+        limit = self.settings.episode_limit
+        if scenes is not None:
+            return Batch(scenes, checkpoint.policy, cell.profile, limit=limit, expendable=self.spread)
         script = None
         if isinstance(policy, Privileged):
             script = Script(self.settings.policy or cell.card.policy, cell.card)
         setup = Setup(cell.benchmark, cell.profile, cell.benchmark.protocol(cell.profile), script, self.lease)
-        limit = self.settings.episode_limit
         return Pool(setup, checkpoint.policy, wanted, limit=limit, expendable=self.spread)
 
     def _close_pool(self) -> None:

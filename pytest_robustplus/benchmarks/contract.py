@@ -141,3 +141,53 @@ class Generative(Protocol):
 
     generates: tuple[Dimension, ...]
     """The dimensions in which an extra perturbation may change something."""
+
+
+class Scenes(Protocol):
+    """Scenes of one simulator that step together, as on a graphics card; numbered from 0 to ``count`` - 1.
+
+    All that play at a time are of one base task. Those that do not play are stepped along, to no end.
+    """
+
+    count: int
+    action_width: int
+
+    def reset(self, tasks: Mapping[int, Task]) -> Mapping[int, str]:
+        """Put some scenes into the initial states of their tasks, leaving the others be; return the instructions."""
+        ...
+
+    def step(self, actions: Mapping[int, Actions], *, look: bool) -> frozenset[int]:
+        """Advance every scene by one control period; return which of those given an action have reached their goal.
+
+        ``look`` promises that ``observe`` follows for any of them.
+        """
+        ...
+
+    def observe(self, scenes: Sequence[int]) -> Sequence[Observation]:
+        """Return what some scenes' sensors say now."""
+        ...
+
+    def view(self, scene: int) -> object:
+        """One scene, for a script that reads the simulator (``Privileged``)."""
+        ...
+
+    def state_hash(self, scene: int) -> str:
+        """Digest one scene's physical state."""
+        ...
+
+    def provenance(self) -> Mapping[str, str]:
+        """Name what a result depends on, as a ``Simulator`` does."""
+        ...
+
+    def close(self) -> None:
+        """Free the scenes."""
+        ...
+
+
+@runtime_checkable
+class Parallel(Protocol):
+    """A benchmark that can play many scenes at once in one process."""
+
+    def scenes(self, profile: Profile, protocol: Mapping[str, str], count: int) -> Scenes | None:
+        """Build ``count`` scenes; None where the protocol asks for one simulator an episode."""
+        ...

@@ -85,7 +85,7 @@ def turns(
     Yields the instruction once the scene has settled; then observations, and is sent an action chunk for each. Raises
     ``SimulatorError``.
     """
-    horizon = _horizon(profile, task)
+    longest = horizon(profile, task)
     clock = _Clock(SimulatorError, task)
     with clock("Resetting the scene"):
         instruction = simulator.reset(task)
@@ -96,18 +96,18 @@ def turns(
     executed: list[Actions] = []
     looks = 0
     success = False
-    while len(executed) < horizon and not success:
+    while len(executed) < longest and not success:
         if not chunk:
             with clock("Looking"):
                 observation = simulator.observe()
             looks += 1
-            answer = yield _placed(observation, len(executed), slot)
+            answer = yield placed(observation, len(executed), slot)
             assert answer is not None
             chunk = list(answer[: profile.replan])
         action = chunk.pop(0)
         executed.append(action)
         # The last observation of an episode is never looked at, so it is never rendered.
-        look = watch is not None or (not chunk and len(executed) < horizon)
+        look = watch is not None or (not chunk and len(executed) < longest)
         with clock("Stepping"):
             success = simulator.step(action, look=look)
         if watch is not None:
@@ -166,15 +166,17 @@ def _settle(simulator: Simulator, profile: Profile, clock: _Clock) -> None:
             simulator.step(action, look=count == profile.settle_steps - 1)
 
 
-def _horizon(profile: Profile, task: Task) -> int:
-    horizon = profile.horizons.get(task.suite)
-    if horizon is None:
+def horizon(profile: Profile, task: Task) -> int:
+    """How many control steps an episode lasts at most; raises ``BadInputError`` where the profile does not say."""
+    steps = profile.horizons.get(task.suite)
+    if steps is None:
         raise BadInputError(
             f"The profile names no horizon for suite {task.suite!r}; it has {dict(profile.horizons)}."
             f" Add horizons.{task.suite} to the model's card."
         )
-    return horizon
+    return steps
 
 
-def _placed(observation: Observation, step: int, slot: int) -> Observation:
+def placed(observation: Observation, step: int, slot: int) -> Observation:
+    """The same observation, told which step of which episode it is of."""
     return Observation(observation.images, observation.state, observation.instruction, step, slot)

@@ -61,7 +61,7 @@ def test_a_policy_of_ones_own_makes_an_unavailable_model_available() -> None:
 
 def test_a_users_model_like_no_other_plays_everywhere_by_default() -> None:
     card = own({"policy": "python:brain:Policy"})
-    assert set(card.profiles) == {"libero_plus", "robotwin_plus", "bimanual"}
+    assert set(card.profiles) == {"libero_plus", "robotwin_plus", "bimanual", "maniskill", "maniskill_two_arms"}
     assert card.profiles["libero_plus"] == default_profile("libero_plus")
     assert (card.family, card.title, card.baseline) == ("own", "mine", "mine")
     # What its far end does, only the user knows.

@@ -1,0 +1,54 @@
+"""What must hold before ManiSkill's tasks are worth playing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.checks import check_renderer, check_shape
+from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
+from pytest_robustplus.benchmarks.maniskill.catalogue import ONE_ARM
+from pytest_robustplus.benchmarks.maniskill.tasks import listed
+from pytest_robustplus.errors import CheckFailedError
+from pytest_robustplus.perturbations import Dimension
+
+
+def _placements(context: CheckContext) -> str:
+    hashes = []
+    for seed in (0, 1, 0):
+        context.simulator.reset(listed(_base(context), Dimension.ORIGINAL, seed))
+        hashes.append(context.simulator.state_hash())
+    if hashes[0] != hashes[2] or hashes[0] == hashes[1]:
+        raise CheckFailedError(
+            f"A seed of {_base(context)} does not settle its placement. Install the tested ManiSkill:"
+            " pip install 'pytest-robustplus[maniskill]'."
+        )
+    return "a seed settles the placement"
+
+
+def _renderer(context: CheckContext) -> str:
+    return check_renderer(
+        context,
+        _first(context),
+        "The Vulkan driver is broken here; set VK_ICD_FILENAMES to another one's manifest, or update Mesa.",
+    )
+
+
+def _shapes(context: CheckContext) -> str:
+    instruction = context.simulator.reset(_first(context))
+    context.policy.reset(0, instruction)
+    attach = getattr(context.policy, "attach", None)
+    if attach is not None:
+        attach(0, context.simulator)
+    chunk = np.asarray(context.policy.act([context.simulator.observe()])[0])
+    return check_shape(context, chunk, " (arm after arm, gripper last).")
+
+
+CHECKS = (Check("placements", _placements), Check("renderer", _renderer), Check("shapes", _shapes))
+
+
+def _base(context: CheckContext) -> str:
+    return context.tasks[0].base if context.tasks else next(iter(ONE_ARM))
+
+
+def _first(context: CheckContext) -> Task:
+    return listed(_base(context), Dimension.ORIGINAL, 0)

@@ -1,0 +1,151 @@
+"""ManiSkill3 on a card: hundreds of scenes of one task that step together, placed as one scene on a processor is."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.bimanual.rendering import Renderer, choose_renderer
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.maniskill.catalogue import TOGETHER
+from pytest_robustplus.benchmarks.maniskill.draws import draw
+from pytest_robustplus.benchmarks.maniskill.episodes import VERSIONS, noisy, told
+from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
+from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.perturbations import Dimension, Perturbation
+from pytest_robustplus.policies.contract import Actions, Observation
+
+if TYPE_CHECKING:
+    from pytest_robustplus.benchmarks.maniskill.world import World
+
+# Changing these takes other meshes and lights in every scene, which the scenes of a card share.
+_SHARED = (Dimension.CAMERA, Dimension.LIGHT, Dimension.BACKGROUND)
+
+
+@dataclass(slots=True)
+class _Episode:
+    task: Task
+    perturbation: Perturbation
+    instruction: str
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One scene of a world, for a script that reads it."""
+
+    task: Task
+    protocol: ManiSkillProtocol
+    world: Any
+    scene: int
+
+
+class ManiSkillScenes:
+    """Many scenes of one ManiSkill task; made anew when a task of another base begins.
+
+    A card draws other random numbers than a processor, so every placement is drawn by a single scene on the processor
+    and copied: a seed begins in the same state wherever it is played. How it goes on agrees in distribution only.
+    """
+
+    def __init__(
+        self,
+        protocol: ManiSkillProtocol,
+        count: int,
+        cameras: tuple[str, ...],
+        size: tuple[int, int],
+        action_width: int,
+    ) -> None:
+        """Take ``size`` as (height, width); makes nothing yet."""
+        self.protocol, self.count, self.action_width = protocol, count, action_width
+        self._cameras, self._size = cameras, size
+        self._renderer: Renderer | None = choose_renderer() if cameras else None
+        self._world: World | None = None
+        self._placer: World | None = None
+        self._episodes: dict[int, _Episode] = {}
+
+    def reset(self, tasks: Mapping[int, Task]) -> Mapping[int, str]:
+        """Put some scenes into the initial states of their tasks; 10 ms each, and once all together."""
+        world, placer = self._made(next(iter(tasks.values())).base)
+        states = {}
+        for scene, task in tasks.items():
+            if task.dimension in _SHARED and self._cameras:
+                raise BadInputError(
+                    f"{task.name}: the scenes of a card look alike, so {task.dimension} is played on processors only."
+                    " Leave physics=cuda out, or choose others by --robust-perturbation."
+                )
+            perturbation = draw(task.base, task.dimension, task.trial).perturbation
+            placer.place(task.trial, perturbation, task.name)
+            states[scene] = placer.state()
+            self._episodes[scene] = _Episode(task, perturbation, told(task, perturbation))
+        world.take(states)
+        return {scene: self._episodes[scene].instruction for scene in tasks}
+
+    def step(self, actions: Mapping[int, Actions], *, look: bool) -> frozenset[int]:
+        world = self._made_already()
+        every = np.zeros((self.count, self.action_width), np.float32)
+        for scene, action in actions.items():
+            every[scene] = action
+            self._episodes[scene].step += 1
+        reached = world.step(every)
+        return frozenset(scene for scene in actions if reached[scene])
+
+    def observe(self, scenes: Sequence[int]) -> Sequence[Observation]:
+        world = self._made_already()
+        pictures = world.pictures() if self._cameras else {}
+        sensed = world.sensed()
+        return [self._seen(scene, pictures, sensed) for scene in scenes]
+
+    def view(self, scene: int) -> View:
+        return View(self._episodes[scene].task, self.protocol, self._made_already(), scene)
+
+    def state_hash(self, scene: int) -> str:
+        return self._made_already().digest(scene)
+
+    def provenance(self) -> Mapping[str, str]:
+        return {
+            **{name: version(package) for name, package in VERSIONS.items()},
+            "python": platform.python_version(),
+            "physics": self.protocol.physics,
+            "renderer": self._renderer._replace(shader="minimal").name if self._renderer else "none",
+            "maniskill_protocol": self.protocol.digest(),
+            "scenes": str(self.count),
+        }
+
+    def close(self) -> None:
+        """Free the scenes; the next reset makes new ones."""
+        for world in (self._world, self._placer):
+            if world is not None:
+                world.close()
+        self._world = self._placer = None
+        self._episodes.clear()
+
+    def _made(self, base: str) -> tuple[World, World]:
+        from pytest_robustplus.benchmarks.maniskill.world import World
+
+        if self._world is None or self._placer is None or self._world.base != base:
+            if base not in TOGETHER:
+                raise BadInputError(
+                    f"{base} is played on processors only: leave physics=cuda out. On a card: {', '.join(TOGETHER)}."
+                )
+            self.close()
+            # PhysX has to be told of the card before it simulates anything, so the placing scene comes second.
+            self._world = World(base, self.count, self.protocol, self._cameras, self._size)
+            self._placer = World(base, 1, replace(self.protocol, physics="cpu"), (), self._size)
+            self._world.check_width(self.action_width)
+        return self._world, self._placer
+
+    def _made_already(self) -> World:
+        assert self._world is not None
+        return self._world
+
+    def _seen(self, scene: int, pictures: Mapping[str, Any], sensed: Mapping[str, Any]) -> Observation:
+        from pytest_robustplus.benchmarks.maniskill.world import image
+
+        episode = self._episodes[scene]
+        images = noisy(image(pictures, scene), episode.perturbation, (episode.task.trial, episode.step))
+        return Observation(images, {name: values[scene] for name, values in sensed.items()}, episode.instruction)

@@ -1,0 +1,146 @@
+"""ManiSkill3 behind the simulator contract: one scene on the processor, pictures only for who looks."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.bimanual.rendering import Renderer, choose_renderer
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.maniskill.draws import draw
+from pytest_robustplus.benchmarks.maniskill.episodes import VERSIONS, noisy, told
+from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
+from pytest_robustplus.errors import BadInputError, SimulatorError
+from pytest_robustplus.perturbations import Perturbation
+from pytest_robustplus.policies.contract import Actions, Observation
+
+if TYPE_CHECKING:
+    from pytest_robustplus.benchmarks.maniskill.looks import Looks
+    from pytest_robustplus.benchmarks.maniskill.world import World
+
+
+class ManiSkillSimulator:
+    """Plays ManiSkill tasks one after another; an environment is made once for each base task in a row.
+
+    Images are (height, width, 3) uint8, top row first, keyed by ManiSkill's names of cameras. State: ``qpos`` and
+    ``tcp_pose``, arm after arm. Actions are those of ManiSkill's controller, arm after arm.
+    """
+
+    def __init__(
+        self, protocol: ManiSkillProtocol, *, cameras: tuple[str, ...], size: tuple[int, int], action_width: int
+    ) -> None:
+        """Take ``size`` as (height, width) and the width of the profile's actions; without cameras nothing is drawn."""
+        self.protocol, self.action_width = protocol, action_width
+        self._renderer: Renderer | None = choose_renderer() if cameras else None
+        self._cameras, self._size = cameras, size
+        self._world: World | None = None
+        self._looks: tuple[Any, Looks] | None = None
+        self._task: Task | None = None
+        self._perturbation: Perturbation | None = None
+        self._instruction = ""
+        self._step = 0
+        self._seen: Observation | None = None
+
+    @property
+    def task(self) -> Task:
+        """The task at hand, for scripts that play by its name."""
+        if self._task is None:
+            raise SimulatorError("No task is being played. Call reset(task) first.")
+        return self._task
+
+    @property
+    def world(self) -> World:
+        """ManiSkill's environment at hand, for scripts that read it."""
+        if self._world is None:
+            raise SimulatorError("No task is being played. Call reset(task) first.")
+        return self._world
+
+    @property
+    def scene(self) -> int:
+        """The number of the scene in its world."""
+        return 0
+
+    def reset(self, task: Task) -> str:
+        """Place the scene of ``task``; 20–60 ms, seconds for the first of a base task."""
+        if task.extra is not None:
+            raise BadInputError("The ManiSkill benchmark plays its own perturbations, no extra ones.")
+        self._seen, self._task = None, None
+        world = self._made(task)
+        perturbation = draw(task.base, task.dimension, task.trial).perturbation
+        world.place(task.trial, perturbation, task.name)
+        if self._cameras:
+            self._shown(world).show(perturbation, task.name)
+        self._task, self._perturbation, self._step = task, perturbation, 0
+        self._instruction = told(task, perturbation)
+        return self._instruction
+
+    def step(self, action: Actions, *, look: bool) -> bool:
+        """Advance one control step, 50 ms; 2–5 ms of wall clock, and about 100 ms for a camera when ``look``."""
+        world, self._seen = self.world, None
+        self._step += 1
+        reached = bool(world.step(np.asarray(action)[None])[0])
+        if look:
+            self._seen = self._observe()
+        return reached
+
+    def observe(self) -> Observation:
+        """Return what the step that looked saw, or after a reset what is there now."""
+        if self._seen is None and self._step == 0:
+            self._seen = self._observe()
+        if self._seen is None:
+            raise SimulatorError(
+                "The last step did not look, so there is nothing to observe. Pass look=True to the step before."
+            )
+        return self._seen
+
+    def state_hash(self) -> str:
+        """Digest poses and velocities of everything that may move."""
+        return self.world.digest(0)
+
+    def provenance(self) -> Mapping[str, str]:
+        """Versions, physics, and what draws; ``none`` without rendering."""
+        return {
+            **{name: version(package) for name, package in VERSIONS.items()},
+            "python": platform.python_version(),
+            "physics": "cpu",
+            "renderer": self._renderer._replace(shader="minimal").name if self._renderer else "none",
+            "maniskill_protocol": self.protocol.digest(),
+        }
+
+    def close(self) -> None:
+        """Free the environment; idempotent."""
+        if self._world is not None:
+            self._world.close()
+        self._world = self._looks = self._task = self._seen = None
+
+    def _made(self, task: Task) -> World:
+        from pytest_robustplus.benchmarks.maniskill.world import World
+
+        if self._world is None or self._world.base != task.base:
+            self.close()
+            # One scene is played on a processor, also beside scenes on a card: a check, say, or a replay to video.
+            own = replace(self.protocol, physics="cpu")
+            self._world = World(task.base, 1, own, self._cameras, self._size)
+            self._world.check_width(self.action_width)
+        return self._world
+
+    def _shown(self, world: World) -> Looks:
+        from pytest_robustplus.benchmarks.maniskill.looks import Looks
+
+        scene = world.scene(0)
+        if self._looks is None or self._looks[0] is not world.env.scene:
+            self._looks = world.env.scene, Looks(scene, world.camera(0))
+        return self._looks[1]
+
+    def _observe(self) -> Observation:
+        from pytest_robustplus.benchmarks.maniskill.world import image
+
+        world, task = self.world, self.task
+        images = image(world.pictures(), 0) if self._cameras else {}
+        state = {name: values[0] for name, values in world.sensed().items()}
+        return Observation(noisy(images, self._perturbation, (task.trial, self._step)), state, self._instruction)
