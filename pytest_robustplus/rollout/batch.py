@@ -53,6 +53,7 @@ class Batch:
         self._waiting: list[tuple[int, Task]] = []
         self._playing: dict[int, _Playing] = {}
         self._ticks = 0
+        self.pieces = 0  # scenes that step together prepare nothing
 
     @property
     def free(self) -> int:
