@@ -5,7 +5,7 @@ Geometry only; a benchmark says what stands where, and puts its objects to the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -134,8 +134,9 @@ class Floor(NamedTuple):
         return self._replace(standing=self.standing.joined(box(middle, reach)))
 
 
-def one_by_one(left: list[int], wishes: Iterable[Distractor]) -> Iterable[tuple[int, Distractor]]:
-    """Which of the objects ``left`` each wish takes, as its ``item`` counts; ends when none is left."""
+def one_by_one(count: int, wishes: Iterable[Distractor]) -> Iterator[tuple[int, Distractor]]:
+    """Which of ``count`` objects each wish takes, as its ``item`` counts those that are left; ends when none is."""
+    left = list(range(count))
     for wish in wishes:
         if not left:
             return

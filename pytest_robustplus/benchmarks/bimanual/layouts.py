@@ -95,14 +95,13 @@ def _laid(drawn: Draw, wishes: Sequence[Distractor], clear: Sequence[Triple]) ->
     from pytest_robustplus.benchmarks.bimanual.cameras import head_place
 
     task = outlines(drawn.bodies)
-    kept = [box(np.array([x, y, 0.0]), np.array([radius, radius, 0.0])) for x, y, radius in clear]
-    standing = task.joined(outlines(drawn.clutter))
-    for one in kept:
-        standing = standing.joined(one)
+    kept, flat = np.reshape(np.array(clear, np.float64), (-1, 3)), np.array([1.0, 1.0, 0.0])
+    free = box(kept * flat, kept[:, 2:] * flat)
+    standing = task.joined(outlines(drawn.clutter)).joined(free)
     corners = (np.array(corner) for corner in zip(CLUTTER_X, CLUTTER_Y, strict=True))
     floor = Floor(grid(*corners), 0.0, standing, head_place(drawn.view), lattice(task), _GRIPPER_GAP)
     found: list[Body] = []
-    for item, wish in one_by_one(list(range(len(_ITEMS))), wishes):
+    for item, wish in one_by_one(len(_ITEMS), wishes):
         colour, half = _ITEMS[item]
         name = f"distractor {len(drawn.clutter) + len(found)}"
         body = Body(name, colour, (Part((0.0, 0.0, 0.0), half),), 0.0, 0.0, half[2], float(np.radians(wish.yaw)))

@@ -120,7 +120,7 @@ def lay(environment: Any, spares: Sequence[Spare], wished: Sequence[Distractor])
     top = _surface(environment, model, data, grid)
     eye = np.array(data.cam_xpos[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, cameras.MAIN)])
     floor = Floor(grid, top, standing, eye, _visible_points(environment, standing, top), _GAP)
-    for number, distractor in one_by_one(list(range(len(spares))), wished):
+    for number, distractor in one_by_one(len(spares), wished):
         spare = spares[number]
         centre, reach = _upright(model, data, spare, distractor.yaw)
         place = floor.nearest(distractor, reach)
