@@ -243,9 +243,16 @@ def test_noise_begins_at_none_and_meets_every_severity(simulator: LiberoSimulato
     assert (np.minimum(first, last) <= middle).all() or kind == "zoom blur"
 
 
-def test_an_unknown_texture_names_the_nearest(simulator: LiberoSimulator) -> None:
-    with pytest.raises(BadInputError, match=r"'cermic'.*Did you mean 'ceramic'"):
-        picture(simulator, Background(floor="cermic"))
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (Background(floor="cermic"), "'cermic'.*Did you mean 'ceramic'"),
+        (Robot(0.1, (1.0,) * 14), "LIBERO's robot has one arm, not 2; give Robot.direction 7 numbers"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(simulator: LiberoSimulator, extra: Perturbation, said: str) -> None:
+    with pytest.raises(BadInputError, match=said):
+        picture(simulator, extra)
 
 
 def test_the_benchmark_says_what_it_generates() -> None:
