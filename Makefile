@@ -6,8 +6,9 @@ ARGS ?=
 
 .PHONY: evaluate test check install perf conformance clean
 
-evaluate: install  ## Play the embedded default: a small audit of every dimension, about five minutes on two cores.
+evaluate: install  ## Play the embedded default: a small audit of every dimension, with one arm and with two; about five minutes on two cores.
 	$(RUN)pytest suites/libero_plus $(ARGS)
+	$(RUN)pytest suites/bimanual --robust-model=oracle -n 2
 
 test: install check  ## Everything that has to be green before a change lands.
 	$(RUN)pytest tests -n 2 --dist worksteal $(ARGS)
