@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pytest_robustplus.benchmarks.contract import Simulator
 from pytest_robustplus.benchmarks.maniskill.benchmark import ManiSkill, ManiSkillTwoArms
 from pytest_robustplus.benchmarks.maniskill.catalogue import wording
 from pytest_robustplus.benchmarks.maniskill.expert import SOLUTIONS
@@ -13,7 +14,6 @@ from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
 from pytest_robustplus.benchmarks.maniskill.scenes import ManiSkillScenes
 from pytest_robustplus.benchmarks.maniskill.tasks import DIMENSIONS, listed
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.models.profile import Profile
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.contract import Observation
 from pytest_robustplus.policies.zero import Zero
@@ -123,14 +123,14 @@ def refusals() -> None:
         (ManiSkill({"control": "pd_joint_pos"}), "PickCube-v1", "8 wide"),
     ):
         profile = replace(benchmark.profile, cameras=())
-        message = complaint(benchmark, profile, base)
+        message = complaint(benchmark.simulator(profile, benchmark.protocol(profile)), base)
         assert said in message, message
         print(message, flush=True)
 
 
-def complaint(benchmark: ManiSkill, profile: Profile, base: str) -> str:
+def complaint(simulator: Simulator, base: str) -> str:
     try:
-        benchmark.simulator(profile, benchmark.protocol(profile)).reset(listed(base, Dimension.ORIGINAL, 0))
+        simulator.reset(listed(base, Dimension.ORIGINAL, 0))
     except BadInputError as error:
         return str(error)
     return f"{base} was played"

@@ -35,7 +35,10 @@ class World:
         make = _registered(base)
         import requests  # of sapien
         import sapien
+        import torch
 
+        if protocol.physics == "cuda" and not torch.cuda.is_available():
+            raise BadInputError("physics=cuda needs a graphics card, and torch sees none. Leave physics=cuda out.")
         self.base, self.count, self._control = base, count, protocol.control
         self._rows: dict[str, dict[str, Array]] | None = None
         height, width = size
