@@ -7,15 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from pytest_robustplus.benchmarks import choices as named
-from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.models.profile import PromptSource
 
 Parameters = Literal["documented", "released"]
 Instructions = Literal["seen", "unseen"]
 Switch = Literal["off", "on"]
 DRAWING = ("parameters", "spherical_camera")  # the choices that change what a task is perturbed by
-
-_FIXED = {"prompt_source": "task_language", "env_seed": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,7 @@ class BimanualProtocol:
     parameters: Parameters = "documented"
     spherical_camera: Switch = "off"
     instructions: Instructions = "seen"
-    prompt_source: PromptSource = "task_language"
+    prompt_source: Literal["task_language"] = "task_language"
     env_seed: Literal["0"] = "0"
 
     @classmethod
@@ -45,12 +41,6 @@ class BimanualProtocol:
 
         Raises ``BadInputError`` with the nearest right key or value; ``where`` says in it who asked.
         """
-        for key, only in _FIXED.items():
-            if choices.get(key, only) != only:
-                raise BadInputError(
-                    f"{key} is {choices[key]!r}, but the bimanual benchmark's task list brings its own: leave it at"
-                    f" {only!r}."
-                )
         named.check(cls, choices, "the bimanual protocol", where)
         return cls(**choices)  # type: ignore[arg-type]  # every value is one of its literals
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Literal
 
-from pytest_robustplus.errors import BadInputError, unknown
-from pytest_robustplus.models.profile import PromptSource
+from pytest_robustplus.benchmarks import choices as named
 
 Physics = Literal["cpu", "cuda"]
-_FIXED = {"prompt_source": "task_language", "env_seed": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +25,13 @@ class ManiSkillProtocol:
     control: str = "pd_ee_delta_pose"
     tasks: str = ""
     physics: Physics = "cpu"
-    prompt_source: PromptSource = "task_language"
+    prompt_source: Literal["task_language"] = "task_language"
     env_seed: Literal["0"] = "0"
 
     @classmethod
     def parse(cls, choices: Mapping[str, str], *, where: str = "") -> ManiSkillProtocol:
         """Build a protocol from strings; what is absent stays at its default. Raises ``BadInputError``."""
-        known = [field.name for field in fields(cls)]
-        for key, value in choices.items():
-            if key not in known:
-                raise unknown("choice of the ManiSkill protocol", key, known, where=where)
-            if key in _FIXED and value != _FIXED[key]:
-                raise BadInputError(
-                    f"{key} is {value!r}, but ManiSkill's task list brings its own: leave it at {_FIXED[key]!r}."
-                )
-            if key == "physics" and value not in get_args(Physics):
-                raise unknown("physics of the ManiSkill protocol", value, get_args(Physics), where=where)
+        named.check(cls, choices, "the ManiSkill protocol", where)
         return cls(**choices)  # type: ignore[arg-type]  # every value is one of its literals
 
     @property
@@ -58,4 +45,4 @@ class ManiSkillProtocol:
 
     def digest(self) -> str:
         """Return 12 hexadecimal digits that differ between any two protocols."""
-        return hashlib.sha256(json.dumps(self.choices(), sort_keys=True).encode()).hexdigest()[:12]
+        return named.digest(self.choices())
