@@ -7,7 +7,7 @@ ARGS ?=
 .PHONY: evaluate test check install perf conformance clean
 
 evaluate: install  ## A small audit of every dimension: a checkpoint of our own with one arm, the expert with two; some five minutes.
-	$(RUN)pytest suites/libero_plus --robust-model=reference --robust-budget=40 -n 2 $(ARGS)
+	$(RUN)pytest suites/libero_plus --robust-model=reference --robust-budget=25 -n 2 $(ARGS)
 	$(RUN)pytest suites/bimanual --robust-model=oracle -n 2
 
 test: install check  ## Everything that has to be green before a change lands.

@@ -28,7 +28,8 @@ _WORDS = {
     "noise10": "by 10 %",
     "noise20": "by 20 %",
 }
-_DIMENSIONS = ("original", "camera", "robot", "language", "background", "noise", "layout")
+# Of the others the packaged policy solves too few tasks for a cell of so few episodes to be able to fail.
+_DIMENSIONS = ("robot", "language", "noise", "layout")
 
 
 def project(folder: Path) -> str:
@@ -61,6 +62,7 @@ def play(folder: Path, fault: str, budget: int, workers: int) -> str:
         str(workers),
     ]
     command += [f"--robust-model={fault}", f"--robust-budget={budget}", f"--robust-ledger={folder / 'gates.sqlite'}"]
+    command += ["--robust-perturbation", ",".join(_DIMENSIONS)]
     command += ["--robust-baseline", str(_ROOT / "baselines" / "reference.toml"), f"--robust-json={report}"]
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "PYTHONPATH": str(_ROOT)}, capture_output=True, text=True
