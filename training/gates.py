@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from training.faults import FILES, PACKAGED, write
@@ -48,7 +49,7 @@ def project(folder: Path) -> str:
     return "\n".join(tables)
 
 
-def play(folder: Path, fault: str, budget: int, workers: int) -> str:
+def play(folder: Path, fault: str, dimensions: Sequence[str], budget: int, workers: int) -> str:
     """Check and play one fault; returns its row: what the checks said, then each cell's verdict and episodes."""
     report = folder / f"{fault}.json"
     command = [
@@ -62,7 +63,7 @@ def play(folder: Path, fault: str, budget: int, workers: int) -> str:
         str(workers),
     ]
     command += [f"--robust-model={fault}", f"--robust-budget={budget}", f"--robust-ledger={folder / 'gates.sqlite'}"]
-    command += ["--robust-perturbation", ",".join(_DIMENSIONS)]
+    command += ["--robust-perturbation", ",".join(dimensions)]
     command += ["--robust-baseline", str(_ROOT / "baselines" / "reference.toml"), f"--robust-json={report}"]
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "PYTHONPATH": str(_ROOT)}, capture_output=True, text=True
@@ -74,12 +75,12 @@ def play(folder: Path, fault: str, budget: int, workers: int) -> str:
         if line.startswith("FAILED") and "preflight" in line
     ]
     cells = {cell["dimension"]: cell for cell in json.loads(report.read_text())["cells"]}
-    found = [_cell(cells[name]) if name in cells else "–" for name in _DIMENSIONS]
+    found = [_cell(cells[name]) if name in cells else "–" for name in dimensions]
     return f"| {_WORDS[fault]} | {', '.join(caught) or 'pass'} | {' | '.join(found)} |"
 
 
 def _cell(cell: dict[str, object]) -> str:
-    return f"{cell['state']} {cell['successes']}/{cell['played']}"
+    return f"{cell['state']} {cell['successes']}/{cell['played']}" if "played" in cell else "not played"
 
 
 def main() -> None:
@@ -87,6 +88,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--budget", type=int, default=12, help="episodes a cell at most")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--dimensions", nargs="+", default=list(_DIMENSIONS))
     parser.add_argument("--faults", nargs="+", choices=_WORDS, default=list(_WORDS))
     options = parser.parse_args()
     folder = options.folder.resolve()
@@ -95,9 +97,9 @@ def main() -> None:
     shutil.copy(PACKAGED, folder / "reference.onnx")
     write(folder, "reference")
     (folder / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n{project(folder)}")
-    print(f"| fault | checks | {' | '.join(_DIMENSIONS)} |\n|---|---|{'---|' * len(_DIMENSIONS)}")
+    print(f"| fault | checks | {' | '.join(options.dimensions)} |\n|---|---|{'---|' * len(options.dimensions)}")
     for fault in options.faults:
-        print(play(folder, fault, options.budget, options.workers), flush=True)
+        print(play(folder, fault, options.dimensions, options.budget, options.workers), flush=True)
 
 
 if __name__ == "__main__":
