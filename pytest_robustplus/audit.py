@@ -9,10 +9,10 @@ from contextlib import ExitStack, suppress
 
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.cells import Cell
-from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError, SimulatorError
+from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError
 from pytest_robustplus.gates import gates, watch
 from pytest_robustplus.ledger import AuditKey, Conclusion
-from pytest_robustplus.playing import POLL_S, STALE_S, TRIES, Recorder, now
+from pytest_robustplus.playing import POLL_S, STALE_S, TRIES, Recorder, errors, now, refuse_unplayable
 from pytest_robustplus.population import Population, digest
 from pytest_robustplus.report.cell import CellReport, FailedTask, Group, Outcome
 from pytest_robustplus.report.progress import Progress
@@ -108,7 +108,7 @@ class Audit:
                 if not waiting and ledger.conclusion(self._state.id) is not None:
                     return None
                 self._count_losses()
-                self._refuse_unplayable()
+                refuse_unplayable(self._session, self._state.id, len(ledger.prefix(self._state.id)))
                 self._hand_out(executor, waiting=waiting)
                 if self._playing or not executor.free:
                     pieces = executor.pieces
@@ -155,7 +155,7 @@ class Audit:
         if error is None:
             return
         # A policy that cannot answer this observation will not answer it the second time either.
-        if isinstance(error, PolicyError) or len(self._errors(position)) >= TRIES:
+        if isinstance(error, PolicyError) or len(errors(self._session, self._state.id, position)) >= TRIES:
             raise error
         self._again.append(position)
 
@@ -211,16 +211,6 @@ class Audit:
             return "measured"
         failed = any(g.decision and g.decision[0] <= played and g.decision[1] is Verdict.FAIL for g in self._gates)
         return "fail" if failed else "pass"
-
-    def _errors(self, position: int) -> list[str]:
-        tries = self._session.ledger.attempts(self._state.id, position)
-        return [a.record.error for a in tries if a.record.error and a.run == self._session.run]
-
-    def _refuse_unplayable(self) -> None:
-        """Raise when the next position of the prefix has used up its tries, on whichever worker."""
-        position = len(self._session.ledger.prefix(self._state.id))
-        if len(errors := self._errors(position)) >= TRIES:
-            raise SimulatorError(f"Episode {position} could not be played, {len(errors)} times: {errors[-1]}")
 
     def _unplayable(self, reason: str) -> Conclusion:
         outcomes = self._session.ledger.prefix(self._state.id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.cells import Cell
-from pytest_robustplus.errors import PolicyError
+from pytest_robustplus.errors import PolicyError, SimulatorError
 from pytest_robustplus.ledger import EpisodeRecord
 from pytest_robustplus.rollout.executor import Outcome
 from pytest_robustplus.rollout.replay import EXTRA, provenance
@@ -88,6 +88,18 @@ class Player:
                     return outcome
         finally:
             executor.abandon()
+
+
+def errors(session: Session, audit: int, position: int) -> list[str]:
+    """What went wrong with an episode in this run, on whichever worker, try by try."""
+    tries = session.ledger.attempts(audit, position)
+    return [one.record.error for one in tries if one.record.error and one.run == session.run]
+
+
+def refuse_unplayable(session: Session, audit: int, position: int) -> None:
+    """Raise ``SimulatorError`` for an episode that has used up its tries."""
+    if len(found := errors(session, audit, position)) >= TRIES:
+        raise SimulatorError(f"Episode {position} could not be played, {len(found)} times: {found[-1]}")
 
 
 def now() -> str:

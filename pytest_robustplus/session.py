@@ -62,6 +62,7 @@ class Session:
         self.questions = 1
         self._policies: dict[tuple[str, str], Checkpoint] = {}
         self._simulators: dict[tuple[str, object], Simulator] = {}
+        self._references: dict[str, References] = {}
         self._pool: tuple[tuple[str, str], Executor] | None = None
 
     def count_questions(self, cells: int) -> None:
@@ -121,15 +122,6 @@ class Session:
         return Path(cache.mkdir("robustplus")) / "ledger.sqlite"
 
     @cached_property
-    def _task_lists(self) -> Mapping[str, Sequence[Task]]:
-        """What each benchmark lists; one whose package is not installed says so when a cell of it is played."""
-        found = {}
-        for name, benchmark in self.benchmarks.items():
-            with suppress(BadInputError):
-                found[name] = benchmark.tasks()
-        return found
-
-    @cached_property
     def lease(self) -> Lease:
         """Who may compute: episodes beside each other, or a latency test alone."""
         # The ledger makes the folder that both lie in.
@@ -137,17 +129,24 @@ class Session:
 
     @cached_property
     def baselines(self) -> Baselines:
-        """Published and recorded numbers, those of the user after the package's own."""
-        return Baselines.load(self.settings.baselines, self._task_lists)
+        """Published and recorded numbers, those of the user after the package's own; without task lists."""
+        return Baselines.load(self.settings.baselines)
 
-    @cached_property
-    def references(self) -> References:
-        """The baselines as --robust-baseline names them."""
-        return References(self.baselines, self._task_lists, self.config.rootpath, self.config.invocation_params.dir)
+    def references(self, benchmark: Benchmark) -> References:
+        """The baselines as --robust-baseline names them, for cells of one benchmark."""
+        if benchmark.name not in self._references:
+            # Listing the tasks of every benchmark, played or not, would take a second.
+            tasks: dict[str, Sequence[Task]] = {}
+            with suppress(BadInputError):  # its package is not installed, which is said when a cell of it is played
+                tasks[benchmark.name] = benchmark.tasks()
+            known = Baselines.load(self.settings.baselines, tasks)
+            places = self.config.rootpath, self.config.invocation_params.dir
+            self._references[benchmark.name] = References(known, tasks, *places)
+        return self._references[benchmark.name]
 
     def baselines_of(self, cell: Cell) -> tuple[Baseline, ...]:
         """What a cell is held against, one for each that --robust-baseline asks for and that there is."""
-        found = (self.references.find(name, cell) for name in self.settings.against)
+        found = (self.references(cell.benchmark).find(name, cell) for name in self.settings.against)
         return tuple(baseline for baseline in found if baseline is not None)
 
     def accepted_latencies(self, name: str, cell: Cell) -> tuple[AcceptedLatency, ...]:
@@ -162,7 +161,8 @@ class Session:
     def lacking(self, cell: Cell) -> list[str]:
         """Say which baselines were asked for and do not exist: a missing gate must not look like a passed one."""
         names = [name for name in self.settings.against if name not in ("any", "none")]
-        return [self.references.absence(name, cell) for name in names if self.references.find(name, cell) is None]
+        references = self.references(cell.benchmark)
+        return [references.absence(name, cell) for name in names if references.find(name, cell) is None]
 
     def check_selection(self) -> None:
         """Refuse names that nothing offers; says nothing about which benchmark they belong to."""

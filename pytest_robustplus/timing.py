@@ -97,7 +97,7 @@ def _first_tasks(cell: Cell) -> list[Task]:
 
 def _invented(benchmark: Benchmark, profile: Profile) -> Observation:
     rng = np.random.default_rng(np.random.SeedSequence(0))
-    shape = (profile.image_size, profile.image_width or profile.image_size, 3)
+    shape = (*profile.frame_size, 3)
     images = {camera: rng.integers(0, 256, shape, dtype=np.uint8) for camera in profile.cameras}
     task = next((task for task in benchmark.tasks() if task.suite in profile.horizons), None)
     words = "pick up the bowl" if task is None else task.base.replace("_", " ")

@@ -8,11 +8,11 @@ from fnmatch import fnmatch
 
 from pytest_robustplus.benchmarks.contract import Generative, Task
 from pytest_robustplus.cells import Cell
-from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError
+from pytest_robustplus.errors import BadInputError, RobustnessError
 from pytest_robustplus.fuzz.points import Point
 from pytest_robustplus.ledger import AuditKey
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.playing import POLL_S, STALE_S, TRIES, Player
+from pytest_robustplus.playing import POLL_S, STALE_S, TRIES, Player, refuse_unplayable
 from pytest_robustplus.population import digest
 from pytest_robustplus.session import Session
 from pytest_robustplus.verdict.order import order, order_seed
@@ -63,7 +63,7 @@ class LedgerTrials:
                     played = self._played(audit, point, number)
                     known.update(self._session.ledger.outcomes(audit))
                     if not played and number not in known:
-                        self._refuse_unplayable(audit, number)
+                        refuse_unplayable(self._session, audit, number)
                         time.sleep(POLL_S)
             except RobustnessError as error:
                 self._broken[key] = error
@@ -83,12 +83,6 @@ class LedgerTrials:
                 ledger.release(claimant)
         self.played += 1
         return True
-
-    def _refuse_unplayable(self, audit: int, number: int) -> None:
-        tries = self._session.ledger.attempts(audit, number)
-        errors = [one.record.error for one in tries if one.record.error and one.run == self._session.run]
-        if len(errors) >= TRIES:
-            raise SimulatorError(f"Episode {number} could not be played, {len(errors)} times: {errors[-1]}")
 
     def episodes(self, point: Point) -> dict[int, int]:
         """The ledger's episode by number, for those of a point that were played."""

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_args, get_type_hints
 
-from pytest_robustplus.errors import unknown
+from pytest_robustplus.errors import BadInputError, unknown
+
+# What a list of tasks with seeds and sentences of its own leaves no choice of.
+_BROUGHT = {"prompt_source": "task_language", "env_seed": "0"}
 
 
 def check(kind: type[Any], choices: Mapping[str, str], title: str, where: str = "") -> None:
@@ -24,6 +27,15 @@ def check(kind: type[Any], choices: Mapping[str, str], title: str, where: str = 
         allowed = get_args(hints[key])
         if allowed and value not in allowed:
             raise unknown(f"{key} of {title}", value, allowed, where=where)
+
+
+def check_brought(choices: Mapping[str, str], owner: str) -> None:
+    """Raise ``BadInputError`` for another prompt source or seed than those that ``owner``'s task list brings."""
+    for key, only in _BROUGHT.items():
+        if choices.get(key, only) != only:
+            raise BadInputError(
+                f"{key} is {choices[key]!r}, but {owner}'s task list brings its own: leave it at {only!r}."
+            )
 
 
 def digest(choices: Mapping[str, str]) -> str:

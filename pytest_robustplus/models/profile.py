@@ -82,6 +82,11 @@ class Profile:
     request: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """Height and width at which the simulator renders, in pixels."""
+        return self.image_size, self.image_width or self.image_size
+
     def __post_init__(self) -> None:
         """Refuse values that no model can mean; raises ``BadInputError`` with the field's name."""
         for name in ("replan", "image_size", "history", "action_width"):

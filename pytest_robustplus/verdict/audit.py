@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
 
 Array = npt.NDArray[np.float64]
 
@@ -220,7 +219,8 @@ class _Likelihood(NamedTuple):
 @lru_cache(maxsize=64)
 def log_factorials(total: int) -> Array:
     """Return log(0!), log(1!), … log(total!), shared and read-only."""
-    table: Array = gammaln(np.arange(total + 1) + 1.0)
+    # Not by scipy, a second of import that --help and collecting would pay.
+    table = np.array([math.lgamma(number + 1) for number in range(total + 1)])
     table.flags.writeable = False
     return table
 

@@ -1,6 +1,8 @@
-# Imported here once: pytest-in-pytest forgets what only the inner run imported, and scipy takes a second.
+# Imported here once: pytest-in-pytest forgets what only the inner run imported. scipy takes a second, and of matplotlib
+# it forgets only a part.
 from __future__ import annotations
 
+import matplotlib.figure  # noqa: F401
 import pytest
 from toy import toy  # noqa: F401
 

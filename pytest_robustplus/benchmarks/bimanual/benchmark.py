@@ -50,8 +50,7 @@ class Bimanual:
     def simulator(self, profile: Profile, protocol: Mapping[str, str]) -> Simulator:
         from pytest_robustplus.benchmarks.bimanual.simulator import BimanualSimulator
 
-        size = (profile.image_size, profile.image_width or profile.image_size)
-        return BimanualSimulator(BimanualProtocol.parse(protocol), cameras=profile.cameras, size=size)
+        return BimanualSimulator(BimanualProtocol.parse(protocol), cameras=profile.cameras, size=profile.frame_size)
 
     def script(self, name: str) -> Policy:
         if name == "expert":

@@ -12,6 +12,7 @@ from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.bimanual.tasks import listed
 from pytest_robustplus.benchmarks.checks import check_renderer, check_shape
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
+from pytest_robustplus.benchmarks.rendering import BROKEN
 from pytest_robustplus.errors import CheckFailedError
 from pytest_robustplus.perturbations import Dimension
 
@@ -21,11 +22,7 @@ _DRIFT_M = 0.005
 
 
 def _renderer(context: CheckContext) -> str:
-    return check_renderer(
-        context,
-        _first(context),
-        "The Vulkan driver is broken here; set VK_ICD_FILENAMES to another one's manifest, or update Mesa.",
-    )
+    return check_renderer(context, _first(context), BROKEN)
 
 
 def _stable(context: CheckContext) -> str:

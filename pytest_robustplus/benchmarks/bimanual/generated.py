@@ -9,23 +9,21 @@ from typing import Any
 import numpy as np
 
 from pytest_robustplus.benchmarks.bimanual.draws import (
-    NOISES,
     WHITE,
     Draw,
     Lighting,
     Pattern,
-    SensorNoise,
     Start,
     Surfaces,
     View,
 )
 from pytest_robustplus.benchmarks.bimanual.goals import Triple
 from pytest_robustplus.benchmarks.bimanual.layouts import arranged
+from pytest_robustplus.benchmarks.bimanual.noise import disturbance
 from pytest_robustplus.benchmarks.lighting import tilted
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Background, Camera, Layout, Light, Noise, Perturbation, Robot, part
 from pytest_robustplus.perturbations.background import SURFACES
-from pytest_robustplus.perturbations.noise import NOISES as KINDS
 from pytest_robustplus.perturbations.robot import JOINTS
 
 _ARM_JOINTS = 6
@@ -39,13 +37,14 @@ def perturbed(drawn: Draw, extra: Perturbation | None, clear: Sequence[Triple], 
     """
     if extra is None:
         return drawn
+    noise = part(extra, Noise)
     moved = replace(drawn, view=_moved(drawn.view, part(extra, Camera)))
     return replace(
         arranged(moved, part(extra, Layout), clear),
         start=_offset(drawn.start, part(extra, Robot), where),
         lighting=_lit(drawn.lighting, part(extra, Light)),
         surfaces=_painted(drawn.surfaces, part(extra, Background), where),
-        noises=(*drawn.noises, *_disturbed(part(extra, Noise))),
+        noises=(*drawn.noises, *([disturbance(noise)] if noise.level else [])),
     )
 
 
@@ -102,13 +101,6 @@ def _painted(surfaces: Surfaces, background: Background, where: str) -> Surfaces
             changes[surface] = _times(WHITE, tint)
             changes[f"{surface}_texture"] = Pattern(texture, background.blend, colour)
     return surfaces._replace(**changes)
-
-
-def _disturbed(noise: Noise) -> list[SensorNoise]:
-    """RoboTwin's severities are 1 to 5; what is milder than the first shows through the clear picture."""
-    if not noise.level:
-        return []
-    return [SensorNoise(NOISES[KINDS.index(noise.kind)], max(noise.level - 1, 0) / 4, min(noise.level, 1.0))]
 
 
 def _times(colour: Triple, tint: Triple, intensity: float = 1.0) -> Triple:

@@ -9,13 +9,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_robustplus.benchmarks.bimanual.draws import SensorNoise
+from pytest_robustplus.benchmarks.bimanual.draws import NOISES, SensorNoise
 from pytest_robustplus.benchmarks.bimanual.protocol import Parameters
+from pytest_robustplus.perturbations import Noise
+from pytest_robustplus.perturbations.noise import NOISES as KINDS
 from pytest_robustplus.policies.contract import Image
 
 Kernel = NDArray[np.float32]
 _FOG_DEPTH = 3.0
 _WHITE = 255.0
+
+
+def disturbance(noise: Noise) -> SensorNoise:
+    """RoboTwin's severities are 1 to 5, strengths 0 to 1; what is milder shows through the clear picture."""
+    return SensorNoise(NOISES[KINDS.index(noise.kind)], max(noise.level - 1, 0) / 4, min(noise.level, 1.0))
 
 
 def disturb(frame: Image, noise: SensorNoise, parameters: Parameters, moment: tuple[int, int, int]) -> Image:

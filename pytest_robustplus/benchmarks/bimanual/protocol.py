@@ -41,6 +41,7 @@ class BimanualProtocol:
 
         Raises ``BadInputError`` with the nearest right key or value; ``where`` says in it who asked.
         """
+        named.check_brought(choices, "the bimanual benchmark")
         named.check(cls, choices, "the bimanual protocol", where)
         return cls(**choices)  # type: ignore[arg-type]  # every value is one of its literals
 

@@ -15,12 +15,13 @@ from pytest_robustplus.benchmarks.bimanual.draws import Draw, draw
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.instructions import instruction
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
-from pytest_robustplus.benchmarks.bimanual.rendering import Renderer, choose_renderer
 from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.rendering import Renderer, choose_renderer
 from pytest_robustplus.benchmarks.two_arms import CAMERAS
 from pytest_robustplus.errors import BadInputError, SimulatorError, unknown
 from pytest_robustplus.policies.contract import Actions, Observation
 
+SHADER = "bimanual 1"  # the folder shader/; count up when pictures change
 _VERSIONS = {"sapien": "sapien", "gym_aloha": "gym-aloha", "numpy": "numpy"}
 
 
@@ -47,7 +48,7 @@ class BimanualSimulator:
         for camera in cameras:
             if camera not in CAMERAS:
                 raise unknown("camera of the bimanual benchmark", camera, CAMERAS)
-        self._renderer: Renderer | None = choose_renderer() if cameras else None
+        self._renderer: Renderer | None = choose_renderer()._replace(shader=SHADER) if cameras else None
         _import_sapien()
         self.protocol = protocol
         self._cameras, self._size = cameras, size

@@ -52,8 +52,9 @@ class ManiSkill:
         from pytest_robustplus.benchmarks.maniskill.simulator import ManiSkillSimulator
 
         parsed = ManiSkillProtocol.parse(protocol)
-        size = (profile.image_size, profile.image_width or profile.image_size)
-        return ManiSkillSimulator(parsed, cameras=profile.cameras, size=size, action_width=profile.action_width)
+        return ManiSkillSimulator(
+            parsed, cameras=profile.cameras, size=profile.frame_size, action_width=profile.action_width
+        )
 
     def scenes(self, profile: Profile, protocol: Mapping[str, str], count: int) -> Scenes | None:
         parsed = ManiSkillProtocol.parse(protocol)
@@ -61,8 +62,7 @@ class ManiSkill:
             return None
         from pytest_robustplus.benchmarks.maniskill.scenes import ManiSkillScenes
 
-        size = (profile.image_size, profile.image_width or profile.image_size)
-        return ManiSkillScenes(parsed, count, profile.cameras, size, profile.action_width)
+        return ManiSkillScenes(parsed, count, profile.cameras, profile.frame_size, profile.action_width)
 
     def script(self, name: str) -> Policy:
         if name == "expert":

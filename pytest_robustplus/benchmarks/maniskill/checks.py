@@ -8,6 +8,7 @@ from pytest_robustplus.benchmarks.checks import check_renderer, check_shape
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.benchmarks.maniskill.catalogue import ONE_ARM
 from pytest_robustplus.benchmarks.maniskill.tasks import listed
+from pytest_robustplus.benchmarks.rendering import BROKEN
 from pytest_robustplus.errors import CheckFailedError
 from pytest_robustplus.perturbations import Dimension
 
@@ -26,11 +27,7 @@ def _placements(context: CheckContext) -> str:
 
 
 def _renderer(context: CheckContext) -> str:
-    return check_renderer(
-        context,
-        _first(context),
-        "The Vulkan driver is broken here; set VK_ICD_FILENAMES to another one's manifest, or update Mesa.",
-    )
+    return check_renderer(context, _first(context), BROKEN)
 
 
 def _shapes(context: CheckContext) -> str:

@@ -1,16 +1,37 @@
-"""What an episode's perturbation does beside the scene: its words, and noise in its pictures."""
+"""What an episode is beside its scene: its words, noise in its pictures, and what its result depends on."""
 
 from __future__ import annotations
 
-from pytest_robustplus.benchmarks.bimanual.draws import NOISES, SensorNoise
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.maniskill.catalogue import wording
+from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
+from pytest_robustplus.benchmarks.rendering import Renderer, choose_renderer
 from pytest_robustplus.perturbations import Language, Noise, Perturbation, part
-from pytest_robustplus.perturbations import noise as kinds
 from pytest_robustplus.perturbations.rewording import reword
 from pytest_robustplus.policies.contract import Image
 
-VERSIONS = {"mani_skill": "mani_skill", "sapien": "sapien", "torch": "torch", "numpy": "numpy"}
+_VERSIONS = ("mani_skill", "sapien", "torch", "numpy")
+_SHADER = "minimal"
+
+
+def renderer(cameras: Sequence[str]) -> Renderer | None:
+    """What draws with ManiSkill's shader; None without cameras."""
+    return choose_renderer()._replace(shader=_SHADER) if cameras else None
+
+
+def facts(protocol: ManiSkillProtocol, physics: str, drawing: Renderer | None) -> dict[str, str]:
+    """Versions, where physics runs, and what draws; ``none`` without rendering."""
+    return {
+        **{package: version(package) for package in _VERSIONS},
+        "python": platform.python_version(),
+        "physics": physics,
+        "renderer": drawing.name if drawing else "none",
+        "maniskill_protocol": protocol.digest(),
+    }
 
 
 def told(task: Task, perturbation: Perturbation | None) -> str:
@@ -23,12 +44,11 @@ def noisy(images: dict[str, Image], perturbation: Perturbation | None, moment: t
     noise = part(perturbation, Noise)
     if not noise.level or not images:
         return images
-    from pytest_robustplus.benchmarks.bimanual.noise import disturb
+    from pytest_robustplus.benchmarks.bimanual.noise import disturb, disturbance
 
     seed, step = moment
-    # Severities 1 to 5 are strengths from 0 to 1; between 0 and 1 the noise is that of severity 1.
-    disturbance = SensorNoise(NOISES[kinds.NOISES.index(noise.kind)], max(noise.level - 1, 0.0) / 4)
+    disturbed = disturbance(noise)
     return {
-        name: disturb(picture, disturbance, "documented", (seed, number, step))
+        name: disturb(picture, disturbed, "documented", (seed, number, step))
         for number, (name, picture) in enumerate(images.items())
     }

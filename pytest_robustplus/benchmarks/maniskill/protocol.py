@@ -31,6 +31,7 @@ class ManiSkillProtocol:
     @classmethod
     def parse(cls, choices: Mapping[str, str], *, where: str = "") -> ManiSkillProtocol:
         """Build a protocol from strings; what is absent stays at its default. Raises ``BadInputError``."""
+        named.check_brought(choices, "ManiSkill")
         named.check(cls, choices, "the ManiSkill protocol", where)
         return cls(**choices)  # type: ignore[arg-type]  # every value is one of its literals
 

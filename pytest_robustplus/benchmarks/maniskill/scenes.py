@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_robustplus.benchmarks.bimanual.rendering import Renderer, choose_renderer
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.maniskill.catalogue import TOGETHER
 from pytest_robustplus.benchmarks.maniskill.draws import draw
-from pytest_robustplus.benchmarks.maniskill.episodes import VERSIONS, noisy, told
+from pytest_robustplus.benchmarks.maniskill.episodes import facts, noisy, renderer, told
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension, Perturbation
@@ -63,7 +60,7 @@ class ManiSkillScenes:
         """Take ``size`` as (height, width); makes nothing yet."""
         self.protocol, self.count, self.action_width = protocol, count, action_width
         self._cameras, self._size = cameras, size
-        self._renderer: Renderer | None = choose_renderer() if cameras else None
+        self._renderer = renderer(cameras)
         self._world: World | None = None
         self._placer: World | None = None
         self._episodes: dict[int, _Episode] = {}
@@ -107,14 +104,7 @@ class ManiSkillScenes:
         return self._made_already().digest(scene)
 
     def provenance(self) -> Mapping[str, str]:
-        return {
-            **{name: version(package) for name, package in VERSIONS.items()},
-            "python": platform.python_version(),
-            "physics": self.protocol.physics,
-            "renderer": self._renderer._replace(shader="minimal").name if self._renderer else "none",
-            "maniskill_protocol": self.protocol.digest(),
-            "scenes": str(self.count),
-        }
+        return {**facts(self.protocol, self.protocol.physics, self._renderer), "scenes": str(self.count)}
 
     def close(self) -> None:
         """Free the scenes; the next reset makes new ones."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_robustplus.benchmarks.bimanual.rendering import Renderer, choose_renderer
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.maniskill.draws import draw
-from pytest_robustplus.benchmarks.maniskill.episodes import VERSIONS, noisy, told
+from pytest_robustplus.benchmarks.maniskill.episodes import facts, noisy, renderer, told
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
 from pytest_robustplus.errors import BadInputError, SimulatorError
 from pytest_robustplus.perturbations import Perturbation
@@ -36,7 +33,7 @@ class ManiSkillSimulator:
     ) -> None:
         """Take ``size`` as (height, width) and the width of the profile's actions; without cameras nothing is drawn."""
         self.protocol, self.action_width = protocol, action_width
-        self._renderer: Renderer | None = choose_renderer() if cameras else None
+        self._renderer = renderer(cameras)
         self._cameras, self._size = cameras, size
         self._world: World | None = None
         self._looks: tuple[Any, Looks] | None = None
@@ -104,13 +101,7 @@ class ManiSkillSimulator:
 
     def provenance(self) -> Mapping[str, str]:
         """Versions, physics, and what draws; ``none`` without rendering."""
-        return {
-            **{name: version(package) for name, package in VERSIONS.items()},
-            "python": platform.python_version(),
-            "physics": "cpu",
-            "renderer": self._renderer._replace(shader="minimal").name if self._renderer else "none",
-            "maniskill_protocol": self.protocol.digest(),
-        }
+        return facts(self.protocol, "cpu", self._renderer)
 
     def close(self) -> None:
         """Free the environment; idempotent."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_robustplus.benchmarks.bimanual import vulkan
+from pytest_robustplus.benchmarks import vulkan
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
 from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.perturbations import Perturbation, Robot, part

@@ -56,8 +56,7 @@ def _shapes(context: CheckContext) -> str:
     if hasattr(context.policy, "attach"):
         context.policy.attach(0, context.simulator)
     observation = context.simulator.observe()
-    profile = context.profile
-    size = (profile.image_size, profile.image_width or profile.image_size)
+    size = context.profile.frame_size
     for camera, image in observation.images.items():
         if image.shape[:2] != size:
             raise CheckFailedError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_robustplus.benchmarks.bimanual.rendering import install_line
+from pytest_robustplus.benchmarks.rendering import install_line
 from pytest_robustplus.benchmarks.robotwin_plus.checkout import DOWNLOAD, OPTION, PLUS, Checkout
 from pytest_robustplus.benchmarks.robotwin_plus.process import Faulty
 from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_robustplus.benchmarks.bimanual import vulkan
-from pytest_robustplus.benchmarks.bimanual.rendering import choose_renderer
+from pytest_robustplus.benchmarks import vulkan
+from pytest_robustplus.benchmarks.rendering import choose_renderer
 from pytest_robustplus.errors import BadInputError
 
 _SOFTWARE = "cpu"

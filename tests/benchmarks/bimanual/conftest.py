@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
-from pytest_robustplus.benchmarks.bimanual.rendering import choose_renderer
-from pytest_robustplus.benchmarks.bimanual.simulator import BimanualSimulator
+from pytest_robustplus.benchmarks.bimanual.simulator import SHADER, BimanualSimulator
+from pytest_robustplus.benchmarks.rendering import choose_renderer
 from pytest_robustplus.errors import BadInputError
 
 
@@ -24,7 +24,7 @@ def blind() -> Iterator[BimanualSimulator]:
 def renderer() -> str:
     """The driver; without one, the test says what to run."""
     try:
-        return choose_renderer().name
+        return choose_renderer()._replace(shader=SHADER).name
     except BadInputError as error:
         pytest.skip(str(error))
 

@@ -73,7 +73,7 @@ def test_demonstrations_are_of_what_the_expert_solves() -> None:
     [
         ({"physics": "gpu"}, "physics of the ManiSkill protocol"),
         ({"contrl": "pd_joint_pos"}, "contrl"),
-        ({"prompt_source": "bddl"}, "prompt_source of the ManiSkill protocol"),
+        ({"prompt_source": "bddl"}, "brings its own"),
     ],
 )
 def test_wrong_choices_are_told(choices: dict[str, str], said: str) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from fake_robotwin import Make, prepare
 
-from pytest_robustplus.benchmarks.bimanual import vulkan as loader
-from pytest_robustplus.benchmarks.bimanual.rendering import Renderer
+from pytest_robustplus.benchmarks import vulkan as loader
+from pytest_robustplus.benchmarks.rendering import Renderer
 from pytest_robustplus.benchmarks.robotwin_plus import vulkan
 from pytest_robustplus.benchmarks.robotwin_plus.benchmark import RoboTwinPlus
 from pytest_robustplus.benchmarks.robotwin_plus.checkout import examine, interpreter

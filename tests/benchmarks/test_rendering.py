@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_robustplus.benchmarks.bimanual import rendering, vulkan
-from pytest_robustplus.benchmarks.bimanual.vulkan import Device
+from pytest_robustplus.benchmarks import rendering, vulkan
+from pytest_robustplus.benchmarks.vulkan import Device
 from pytest_robustplus.errors import BadInputError
 
 OLD = Device("llvmpipe", "cpu", "llvmpipe Mesa 22.3.6 (LLVM 15.0.6)")

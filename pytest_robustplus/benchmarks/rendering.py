@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_robustplus import devices
-from pytest_robustplus.benchmarks.bimanual import vulkan
+from pytest_robustplus.benchmarks import vulkan
 from pytest_robustplus.errors import BadInputError
 
 # SAPIEN 3.0.3 finds no rendering device in lavapipe 22.3.6, Debian 12's own, and works with 25.0.7.
 OLDEST_LAVAPIPE = 23
-SHADER = "bimanual 1"  # the folder shader/; count up when pictures change
 _CARDS = ("discrete", "integrated", "virtual")
 _DEBIAN_12 = (
     "echo deb $(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | head -n 1) bookworm-backports main"
@@ -25,16 +24,19 @@ _ANY = "apt-get install -y --no-install-recommends libvulkan1 mesa-vulkan-driver
 
 
 class Renderer(NamedTuple):
-    """What draws: the driver's own name and version, the shader, and the device as SAPIEN names it, if it must."""
+    """What draws: the driver's own name and version, a benchmark's shader, and the device as SAPIEN must name it."""
 
     driver: str
-    shader: str = SHADER
+    shader: str = ""
     device: str | None = None
 
     @property
     def name(self) -> str:
         """What a result depends on, in one line."""
-        return f"{self.driver}, shader {self.shader}"
+        return f"{self.driver}, shader {self.shader}" if self.shader else self.driver
+
+
+BROKEN = "The Vulkan driver is broken here; set VK_ICD_FILENAMES to another one's manifest, or update Mesa."
 
 
 @cache
