@@ -3,6 +3,8 @@ PYTHON ?= $(shell for v in python3.11 python3.12 python3; do \
 	$$v -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$v && break; done)
 RUN := .venv/bin/
 ARGS ?=
+# Some machines forbid to keep bytecode; what pytest rewrites takes each worker a second to make anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: evaluate test check install perf conformance clean
 
