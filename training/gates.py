@@ -65,9 +65,8 @@ def play(folder: Path, fault: str, dimensions: Sequence[str], budget: int, worke
     command += [f"--robust-model={fault}", f"--robust-budget={budget}", f"--robust-ledger={folder / 'gates.sqlite'}"]
     command += ["--robust-perturbation", ",".join(dimensions)]
     command += ["--robust-baseline", str(_ROOT / "baselines" / "reference.toml"), f"--robust-json={report}"]
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(_ROOT)}, capture_output=True, text=True
-    )
+    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    done = subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     (folder / f"{fault}.log").write_text(done.stdout + done.stderr)
     caught = [
         line.split("[")[1].split("]")[0]
