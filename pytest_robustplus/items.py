@@ -53,7 +53,7 @@ class CellTest:
         Without a baseline the whole population is played and the test is skipped with the figures: measured, not
         passed. Raises ``SimulatorError`` or ``PolicyError`` when episodes could not be played.
         """
-        # Brings scipy, which collecting does not need.
+        # Collecting does not need them.
         from pytest_robustplus.audit import Audit, concluded
         from pytest_robustplus.controls import with_controls
 

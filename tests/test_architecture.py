@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +88,9 @@ def test_the_page_shows_these_floors() -> None:
 )
 def test_imports_are_seen_wherever_they_stand(source: str, rooms: list[str]) -> None:
     assert list(imports(source)) == rooms
+
+
+def test_playing_and_judging_imports_no_scipy() -> None:
+    """Its statistics take a second, which every worker would pay."""
+    code = "import sys, pytest_robustplus.audit, pytest_robustplus.gates; print('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

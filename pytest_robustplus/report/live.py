@@ -14,6 +14,7 @@ from pytest_robustplus.errors import LedgerError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.report import progress
 from pytest_robustplus.report.screen import Screen
+from pytest_robustplus.verdict.audit import Plan
 
 if TYPE_CHECKING:
     from pytest_robustplus.session import Session
@@ -93,9 +94,6 @@ class Live:
             ledger.close()
 
     def _lines(self, ledger: Ledger) -> list[str]:
-        # Brings scipy, for which the start of a run need not wait.
-        from pytest_robustplus.verdict.audit import Plan
-
         lines = []
         for audit in ledger.audits(self._session.run):
             if audit.conclusion is None:

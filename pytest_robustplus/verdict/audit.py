@@ -219,7 +219,7 @@ class _Likelihood(NamedTuple):
 @lru_cache(maxsize=64)
 def log_factorials(total: int) -> Array:
     """Return log(0!), log(1!), … log(total!), shared and read-only."""
-    # Not by scipy, a second of import that --help and collecting would pay.
+    # Not by scipy, a second of import that every worker would pay.
     table = np.array([math.lgamma(number + 1) for number in range(total + 1)])
     table.flags.writeable = False
     return table

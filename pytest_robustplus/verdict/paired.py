@@ -23,8 +23,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaln, softmax
-from scipy.stats import binom
 
 from pytest_robustplus.verdict.audit import Array, Evalues, Plan, Verdict, log_factorials
 
@@ -64,13 +62,17 @@ class Pairs(NamedTuple):
     def mcnemar_log_evalue(self) -> float:
         """Log e-value against "a changed task is as often gained as lost", anytime valid: uniform beta mixture."""
         changed = self.lost + self.gained
-        return float(betaln(self.lost + 1, self.gained + 1)) + changed * math.log(2)
+        log = log_factorials(changed + 1)
+        return float(log[self.lost] + log[self.gained] - log[changed + 1]) + changed * math.log(2)
 
     @property
     def mcnemar_p(self) -> float:
         """Exact two-sided McNemar p; valid for a number of tasks fixed beforehand, descriptive after a stop."""
         changed = self.lost + self.gained
-        return min(1.0, 2 * float(binom.cdf(min(self.lost, self.gained), changed, 0.5)))
+        rarer = np.arange(min(self.lost, self.gained) + 1)
+        log = log_factorials(changed)
+        log_probability = log[changed] - log[rarer] - log[changed - rarer] - changed * math.log(2)
+        return min(1.0, 2 * float(np.exp(log_probability).sum()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ def _predict(size: Counts, seen: Counts, won: Counts, design: int) -> Array:
         ],
         axis=-1,
     )
-    weight = softmax(log_weight, axis=-1)
+    weight = np.exp(log_weight - log_weight.max(axis=-1, keepdims=True))
+    weight /= weight.sum(axis=-1, keepdims=True)
     by_design = np.clip(missing / np.maximum(left, 1), 0.0, 1.0)
     by_uniform = (won + 1) / (seen + 2)
     predicted: Array = np.einsum("...d,...dg->...g", weight[..., :-1], by_design) + weight[..., -1:] * by_uniform
