@@ -1,10 +1,18 @@
-"""The package's own environment, played as naively as it can be: a fresh one per episode, rendered at every step."""
+"""The package's own environment, played as naively as it can be: a fresh one per episode, rendered at every step.
+
+It may be ``spared`` half of its time: MuJoCo then compiles equal XML once, the scene that the constructor makes and the
+first reset throws away is not drawn, and noise, seeded anew at every step, disturbs only what is looked at. One task of
+the tests is played with nothing spared.
+"""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import mujoco
@@ -46,15 +54,54 @@ def state_hash(environment: Any) -> str:
     return hashlib.sha256(state.tobytes() + model.body_pos.tobytes() + model.body_quat.tobytes()).hexdigest()
 
 
-def build(task: Task, size: int) -> Any:
-    environment = packages.import_environment().OffScreenRenderEnv(
-        bddl_file_name=str(packages.variant_file(task.suite, variant_name(task))),
-        camera_heights=size,
-        camera_widths=size,
-        camera_names=["agentview", "robot0_eye_in_hand"],
-    )
-    environment.seed(SEED)
-    environment.reset()
+class Undrawn:
+    """Stands in for a robosuite render context: uploads nothing, and its pictures are black."""
+
+    offscreen = True
+
+    def __init__(self, sim: Any, device_id: int) -> None:
+        self.vopt = mujoco.MjvOption()
+        sim.add_render_context(self)
+
+    def render(self, **_how: Any) -> None:
+        pass
+
+    def read_pixels(self, width: int, height: int, **_how: Any) -> NDArray[np.uint8]:
+        return np.zeros((height, width, 3), np.uint8)
+
+
+@contextmanager
+def replaced(where: Any, name: str, what: Any) -> Iterator[None]:
+    before = vars(where)[name]
+    setattr(where, name, what)
+    try:
+        yield
+    finally:
+        setattr(where, name, before)
+
+
+@lru_cache(maxsize=1)
+def compiled(xml: str) -> Any:
+    """A model that nobody may write to; its textures are most of 270 MB."""
+    return mujoco.MjModel.from_xml_string(xml)
+
+
+def build(task: Task, size: int, *, spared: bool = True) -> Any:
+    make = packages.import_environment().OffScreenRenderEnv
+    from robosuite.environments import base
+    from robosuite.utils.binding_utils import MjSim
+
+    once = classmethod(lambda cls, xml: cls(copy.copy(compiled(xml))))
+    with replaced(MjSim, "from_xml_string", once) if spared else nullcontext():
+        with replaced(base, "MjRenderContextOffscreen", Undrawn) if spared else nullcontext():
+            environment = make(
+                bddl_file_name=str(packages.variant_file(task.suite, variant_name(task))),
+                camera_heights=size,
+                camera_widths=size,
+                camera_names=["agentview", "robot0_eye_in_hand"],
+            )
+        environment.seed(SEED)
+        environment.reset()
     environment.set_init_state(init_state(task.suite, scene_name(task), task.trial))
     return environment
 
@@ -68,6 +115,7 @@ def play(
     begin: Callable[[Any], None] = lambda environment: None,
     picture: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda environment, observed: observed,
     poses_from: int | None = None,
+    spared: bool = True,
 ) -> Played:
     """Play ``moves``; ``begin`` may change the initial state, ``picture`` what is seen after a step.
 
@@ -76,15 +124,16 @@ def play(
     generator = np.random.get_state()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        environment = build(task, size)
+        environment = build(task, size, spared=spared)
         begin(environment)
         seen, success = {}, False
-        controller = environment.env.robots[0].controller
+        controller, kind = environment.env.robots[0].controller, environment.noise
         for step, move in enumerate(moves, 1):
             if step - 1 == poses_from:
                 controller.use_delta = False
             if task.dimension is Dimension.NOISE:
                 np.random.seed(noise.seed(task.name, SEED, step))
+                environment.noise = kind if step in looks or not spared else 0
             observed, _, success, _ = environment.step(move)
             if step in looks:
                 observed = picture(environment, observed)

@@ -37,6 +37,8 @@ TASKS = (
     "_view_0_0_100_0_0_initstate_0",
     "libero_object/pick_up_the_milk_and_place_it_in_the_basket_level5_sample4",
 )
+# Played by the package with nothing spared; the others cost it half of that.
+WHOLE = TASKS[11]
 STEPS, LOOKS = 8, (3, 8)
 
 
@@ -65,7 +67,7 @@ def test_bit_exact_after_other_tasks(simulator: LiberoSimulator, name: str) -> N
     task, moves = find_task(name), naive.actions(STEPS)
     ours = naive.play_with(simulator, task, moves, LOOKS)
     light_the_stove(simulator)
-    theirs = naive.play(task, moves, LOOKS)
+    theirs = naive.play(task, moves, LOOKS, spared=name != WHOLE)
     assert ours.state == theirs.state
     assert ours.success == theirs.success
     assert naive.largest_difference(ours, theirs) == 0
