@@ -13,6 +13,7 @@ from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, Ro
 from pytest_robustplus.gates import gates, watch
 from pytest_robustplus.ledger import AuditKey, Conclusion
 from pytest_robustplus.playing import POLL_S, STALE_S, TRIES, Recorder, errors, now, refuse_unplayable
+from pytest_robustplus.policies.control import control_name
 from pytest_robustplus.population import Population, digest
 from pytest_robustplus.report.cell import CellReport, FailedTask, Group, Outcome
 from pytest_robustplus.report.progress import Progress
@@ -77,7 +78,7 @@ class Audit:
         """Play until the verdict is known and record it; raises what made an episode unplayable."""
         start = time.monotonic()
         try:
-            played = self._work(waiting=True)
+            played = self._work(lead=True, patient=True)
         except RobustnessError as error:
             # Tells helpers to stop; a later run takes such an audit up again.
             with suppress(LedgerError):
@@ -92,31 +93,34 @@ class Audit:
         self._session.ledger.close_audit(self._state.id, _conclusion(report))
         return report
 
-    def help(self) -> None:
-        """Play what is free until the verdict is known, nothing is left to claim, or the cell's lead has given up."""
+    def help(self, *, patient: bool = False) -> int | None:
+        """Play what is free until the verdict is known, nothing is left to claim, or the cell's lead has given up.
+
+        Returns how many episodes the verdict needed, once it is known; who is ``patient`` stays for that.
+        """
         try:
-            self._work(waiting=False)
+            return self._work(lead=False, patient=patient)
         finally:
             self._session.ledger.release(self._session.claimant)
 
-    def _work(self, *, waiting: bool) -> int | None:
+    def _work(self, *, lead: bool, patient: bool) -> int | None:
         ledger = self._session.ledger
         executor = self._session.executor(self._cell)
         total = len(self._population.tasks)
         try:
             while (played := self._decided()) is None:
-                if not waiting and ledger.conclusion(self._state.id) is not None:
+                if not lead and ledger.conclusion(self._state.id) is not None:
                     return None
                 self._count_losses()
                 refuse_unplayable(self._session, self._state.id, len(ledger.prefix(self._state.id)))
-                self._hand_out(executor, waiting=waiting)
+                self._hand_out(executor, lead=lead)
                 if self._playing or not executor.free:
                     pieces = executor.pieces
                     for outcome in executor.wait(POLL_S):
                         self._take(outcome)
                     if executor.pieces > pieces:
                         ledger.heartbeat(self._session.claimant)
-                elif waiting or self._reach() < total:
+                elif patient or self._reach() < total:
                     time.sleep(POLL_S)
                 else:
                     return None
@@ -125,7 +129,7 @@ class Audit:
             self._seat.close()
         return played
 
-    def _hand_out(self, executor: Executor, *, waiting: bool) -> None:
+    def _hand_out(self, executor: Executor, *, lead: bool) -> None:
         """Give every idle simulator the next free episode, those to be retried first."""
         ledger, total = self._session.ledger, len(self._population.tasks)
         while executor.free:
@@ -135,7 +139,7 @@ class Audit:
                 position = self._again.pop()
             else:
                 # What is played beside the next episode is help, and as easily in vain.
-                reach = total if waiting and not self._playing else self._reach()
+                reach = total if lead and not self._playing else self._reach()
                 block = ledger.claim(
                     self._state.id, self._session.claimant, block=1, total=reach, stale_s=STALE_S, tries=TRIES
                 )
@@ -324,10 +328,12 @@ class Audit:
 
 
 def concluded(session: Session, cell: Cell) -> bool:
-    """Whether this run is done with a cell, asked without building its policy."""
-    wanted = (cell.card.name, cell.benchmark.name, str(cell.dimension))
+    """Whether this run is done with a cell and its control arms, asked without building its policy."""
+    names = {cell.card.name, *(control_name(cell.card.name, arm) for arm in session.settings.controls)}
+    place = (cell.benchmark.name, str(cell.dimension))
     audits = session.ledger.audits(session.run)
-    return any(a.conclusion and (a.key.model, a.key.benchmark, a.key.dimension) == wanted for a in audits)
+    done = {a.key.model for a in audits if a.conclusion and (a.key.benchmark, a.key.dimension) == place}
+    return names <= done
 
 
 def _conclusion(report: CellReport) -> Conclusion:

@@ -55,7 +55,7 @@ class CellTest:
         """
         # Collecting does not need them.
         from pytest_robustplus.audit import Audit, concluded
-        from pytest_robustplus.controls import with_controls
+        from pytest_robustplus.controls import help_with_controls, with_controls
 
         session = session_of(self.item.config)
         helps = is_helper(self.item)
@@ -65,7 +65,9 @@ class CellTest:
         _refuse_unfit(session, self.cell)
         baselines = [] if baseline is None else [baseline] if isinstance(baseline, Baseline) else baseline
         if helps:
-            Audit(session, self.cell, baselines, Silent()).help()
+            played = Audit(session, self.cell, baselines, Silent()).help(patient=bool(session.settings.controls))
+            if played is not None:
+                help_with_controls(session, self.cell, baselines, played)
             pytest.skip("helped")
         shown = progress(self.item.config, session.settings.progress)
         report = Audit(session, self.cell, baselines, shown).decide()

@@ -26,7 +26,7 @@ from pytest_robustplus.models.cards import Card, card_from_mapping, load_cards
 from pytest_robustplus.options import Settings, read_settings
 from pytest_robustplus.policies import specs
 from pytest_robustplus.policies.contract import Privileged
-from pytest_robustplus.policies.control import Controlled
+from pytest_robustplus.policies.control import Controlled, control_name
 from pytest_robustplus.policies.profiled import Profiled
 from pytest_robustplus.policies.request import PolicyFactory
 from pytest_robustplus.references import References
@@ -214,13 +214,12 @@ class Session:
     def control(self, cell: Cell, arm: str) -> Cell:
         """The same cell for the same policy with one sense taken away, under a name of its own.
 
-        The name keeps an arm's episodes, history and baselines apart from the model's. Raises ``BadInputError`` for a
-        script that reads the simulator.
+        Raises ``BadInputError`` for a script that reads the simulator.
         """
         own = self.checkpoint(cell)
         if isinstance(own.policy, Privileged):
             raise BadInputError(f"{cell.card.title} reads the simulator itself, so no control arm says anything of it.")
-        card = replace(cell.card, name=f"{cell.card.name}+{arm}", title=f"{cell.card.title}, {arm}")
+        card = replace(cell.card, name=control_name(cell.card.name, arm), title=f"{cell.card.title}, {arm}")
         policy = Profiled(Controlled(own.policy.policy, arm), cell.profile, card.title)
         self._policies[card.name, cell.benchmark.name] = Checkpoint(policy, f"{own.fingerprint}+{arm}")
         return replace(cell, card=card)

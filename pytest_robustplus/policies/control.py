@@ -16,6 +16,11 @@ GREY = 127
 NOTHING_TOLD = "do the task"
 
 
+def control_name(model: str, arm: str) -> str:
+    """What an arm of a model is called, so that its episodes, history and baselines are kept apart from the model's."""
+    return f"{model}+{arm}"
+
+
 class Controlled:
     """Stands between a profile and its policy, which it shares with the model itself.
 

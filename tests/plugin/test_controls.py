@@ -97,6 +97,38 @@ def test_says_of_each_cell_what_it_tests(toy: pytest.Pytester) -> None:
         assert [audit.key.model for audit in ledger.history("Reader", "toy", "camera")] == ["Reader"]
 
 
+@pytest.mark.own_spread
+def test_helpers_play_the_arms_too(toy: pytest.Pytester) -> None:
+    """Whoever plays the arm first waits for a second worker."""
+    toy.makepyfile(
+        meeting="""
+        import os, time
+        from pathlib import Path
+        import toy
+
+        class Reader(toy.Steady):
+            def __init__(self):
+                super().__init__(0.9)
+
+            def act(self, observations):
+                if not observations[0].instruction.startswith("push"):
+                    Path(f"{os.getpid()}.here").touch()
+                    deadline = time.monotonic() + 60
+                    while len(list(Path().glob("*.here"))) < 2:
+                        assert time.monotonic() < deadline, "nobody came"
+                        time.sleep(0.05)
+                return super().act(observations)
+        """
+    )
+    result = toy.runpytest(
+        "--robust-model=python:meeting:Reader", "--robust-control=deaf", "--robust-perturbation=camera",
+        "--robust-json=run.json", "-n2",
+    )  # fmt: skip
+    (cell,) = json.loads((toy.path / "run.json").read_text())["cells"]
+    assert [control["played"] for control in cell["controls"]] == [cell["played"]], cell["notes"]
+    assert result.parseoutcomes()["helped"] == 1
+
+
 def test_an_arm_plays_only_what_the_verdict_rests_on(toy: pytest.Pytester) -> None:
     toy.runpytest("--robust-model=strong", "--robust-control=numb", "--robust-json=run.json")
     for cell in json.loads((toy.path / "run.json").read_text())["cells"]:
