@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# More names than this are no help: RoboTwin and ManiSkill have dozens of tasks.
+_LISTED = 16
+
 
 class RobustnessError(Exception):
     """Base of every error that this package raises on purpose; its text is one readable paragraph."""
@@ -44,4 +47,9 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> B
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     origin = f" (from {where})" if where else ""
-    return BadInputError(f"Unknown {kind} {name!r}{origin}.{hint} Known: {', '.join(choices)}.")
+    if len(choices) <= _LISTED:
+        listed = f"Known: {', '.join(choices)}"
+    else:
+        nearest = sorted(difflib.get_close_matches(name, choices, n=_LISTED, cutoff=0.0))
+        listed = f"Of the {len(choices)} known, the nearest: {', '.join(nearest)}"
+    return BadInputError(f"Unknown {kind} {name!r}{origin}.{hint} {listed}.")

@@ -15,7 +15,7 @@ from pytest_robustplus import probes
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Check, CheckContext
 from pytest_robustplus.cells import Cell
-from pytest_robustplus.errors import BadInputError, CheckFailedError, CheckSkipped, RobustnessError
+from pytest_robustplus.errors import BadInputError, CheckFailedError, CheckSkipped, RobustnessError, SimulatorError
 from pytest_robustplus.outputs import cell_property
 from pytest_robustplus.report.figures import paragraph, percent
 from pytest_robustplus.report.latency import PROPERTY as LATENCY
@@ -212,18 +212,23 @@ def run_check(test: CheckTest, item: pytest.Item) -> str:
 
 
 def _check(session: Session, test: CheckTest) -> str:
-    cell = test.cell
+    cell, ledger = test.cell, session.ledger
+    which = session.run, *_model(cell), test.check.name
     try:
         with session.lease.shared():
             context = CheckContext(
                 session.simulator(cell), session.checkpoint(cell).policy, cell.profile, session.playable(cell)
             )
             seen = test.check.run(context)
-    except Exception as error:
-        passed = isinstance(error, CheckSkipped)
-        session.ledger.record_check(session.run, *_model(cell), test.check.name, passed, str(error))
+    except (BadInputError, SimulatorError) as error:
+        # What keeps one check from running keeps others, too; said once, it is not buried under itself.
+        if before := ledger.record_fault(*which, str(error)):
+            raise CheckSkipped(f"pre-flight check {before} has failed, and this one cannot be run: {error}") from None
         raise
-    session.ledger.record_check(session.run, *_model(cell), test.check.name, True, seen)
+    except Exception as error:
+        ledger.record_check(*which, isinstance(error, CheckSkipped), str(error))
+        raise
+    ledger.record_check(*which, True, seen)
     return seen
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import pytest_robustplus
 from pytest_robustplus.baselines import AcceptedLatency, Baseline, Baselines, load_timed
-from pytest_robustplus.benchmarks.contract import Benchmark, Parallel, Scenes, Simulator, Task
+from pytest_robustplus.benchmarks.contract import Benchmark, Configured, Parallel, Scenes, Simulator, Task
 from pytest_robustplus.cells import Cell, find_benchmark, select
 from pytest_robustplus.errors import BadInputError, RobustnessError, unknown
 from pytest_robustplus.latency.accepting import place
@@ -178,10 +178,18 @@ class Session:
             raise BadInputError("--robust-policy says how to reach one model; choose that one with --robust-model.")
 
     def cells(self, benchmark_name: str) -> list[Cell]:
-        """The cells that this run was asked for on one benchmark, or on the one that it was asked to play instead."""
+        """The cells that this run was asked for on one benchmark, or on the one that it was asked to play instead.
+
+        Raises ``BadInputError`` for names, options and protocols of the benchmark that cannot be.
+        """
         benchmark = self._other_benchmark() or find_benchmark(benchmark_name, self.benchmarks)
         names = [specs.model_name(name) if _is_spec(name) else name for name in self.settings.models]
-        return select(benchmark, self._reached(), names or DEFAULT_MODELS, self.settings)
+        cells = select(benchmark, self._reached(), names or DEFAULT_MODELS, self.settings)
+        if isinstance(benchmark, Configured):
+            benchmark.check_options()
+        for cell in cells:
+            benchmark.protocol(cell.profile)
+        return cells
 
     def _other_benchmark(self) -> Benchmark | None:
         name = self.settings.benchmark

@@ -136,6 +136,15 @@ class Benchmark(Protocol):
 
 
 @runtime_checkable
+class Configured(Protocol):
+    """A benchmark with options of its own, which may name what is not there."""
+
+    def check_options(self) -> None:
+        """Raise ``BadInputError`` for options by which nothing can be played; asked while collecting, so quickly."""
+        ...
+
+
+@runtime_checkable
 class Generative(Protocol):
     """A benchmark whose simulators play any playable task under the ``extra`` perturbation that it carries."""
 

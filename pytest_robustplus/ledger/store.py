@@ -274,6 +274,23 @@ class Ledger:
                 (run, model, benchmark, check, passed, detail),
             )
 
+    def record_fault(self, run: str, model: str, benchmark: str, check: str, detail: str) -> str:
+        """Record that a check could not be run; returns the name of another one that has failed before it, if any.
+
+        Then it counts as passed: of checks that one fault keeps from running, on however many workers, one fails.
+        """
+        with self._connection.writing("recording a pre-flight check") as database:
+            before: tuple[str] = database.execute(
+                """SELECT coalesce(min(name), '') FROM preflight
+                WHERE run = ? AND model = ? AND benchmark = ? AND name != ? AND NOT passed""",
+                (run, model, benchmark, check),
+            ).fetchone()
+            database.execute(
+                "INSERT OR REPLACE INTO preflight VALUES (?, ?, ?, ?, ?, ?)",
+                (run, model, benchmark, check, before[0] != "", detail),
+            )
+        return before[0]
+
     def checks(self, run: str, model: str, benchmark: str) -> list[Check]:
         """The pre-flight checks of this run on a model and a benchmark; one that failed stops the model's cells."""
         with self._connection.reading("reading pre-flight checks") as database:

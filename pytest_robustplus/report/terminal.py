@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pytest
@@ -18,13 +19,17 @@ from pytest_robustplus.report import fuzzing
 from pytest_robustplus.report.cell import CellReport
 from pytest_robustplus.report.figures import controls, count, footnotes, percent
 from pytest_robustplus.report.latency import LatencyReport, sentences
+from pytest_robustplus.report.run import PROPERTY, reason
 
 _HEADING = {Dimension.BACKGROUND: "backgr."}
 _STYLE = {"pass": "green", "fail": "bold red", "measured": "yellow"}
 
 
 def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mapping[str, Benchmark]]) -> None:
-    """Write one table per benchmark that was played, each with its notes, what fuzzing found out, and the latencies."""
+    """Write one table per benchmark that was played, each with its notes, what fuzzing found out, and the latencies.
+
+    A green run that played no cell at all says why.
+    """
     reported = (test for tests in terminal.stats.values() for test in tests if isinstance(test, pytest.TestReport))
     tests = [test for test in reported if test.when == "call"]
     found = (CellReport.from_properties(test.user_properties) for test in tests)
@@ -36,6 +41,9 @@ def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mappin
         terminal.write_line(_rendered(_table(own, benchmark), terminal))
         for line in _footnotes(own, benchmark):
             terminal.write_line(line)
+    if not reports and not any(test.failed for test in tests):
+        for line in _unplayed(tests):
+            terminal.write_line(line)
     fuzzing.summarize(terminal)
 
     timed = [report for test in tests if (report := LatencyReport.from_properties(test.user_properties)) is not None]
@@ -45,6 +53,12 @@ def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mappin
         for latency in timed:
             for line in sentences(latency):
                 terminal.write_line(f"{latency.model}, {latency.benchmark}: {line}.")
+
+
+def _unplayed(tests: Iterable[pytest.TestReport]) -> Iterable[str]:
+    cells = (test for test in tests if test.skipped and PROPERTY in dict(test.user_properties))
+    for why, times in Counter(reason(test) for test in cells).items():
+        yield f"{times} {'cell was' if times == 1 else 'cells were'} not played: {why.removeprefix('not played: ')}"
 
 
 def _latencies(reports: Sequence[LatencyReport]) -> Table:

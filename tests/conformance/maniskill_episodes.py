@@ -125,7 +125,7 @@ def refusals() -> None:
         profile = replace(benchmark.profile, cameras=())
         message = complaint(benchmark.simulator(profile, benchmark.protocol(profile)), base)
         assert said in message, message
-        print(message, flush=True)
+        print(f"refused, as it has to be: {message}", flush=True)
 
 
 def complaint(simulator: Simulator, base: str) -> str:

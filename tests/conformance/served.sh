@@ -16,8 +16,10 @@ environment() {
         place=$(mktemp -d)
         temporary=$place
     fi
-    [ -x "$place/bin/python" ] || .venv/bin/python -m venv "$place"
-    [ $# = 0 ] || "$place/bin/pip" install --quiet --disable-pip-version-check "$@"
+    [ -x "$place/bin/pip" ] || .venv/bin/python -m venv "$place"
+    [ $# = 0 ] && return
+    echo "Installing into $place, which takes minutes: $*"
+    "$place/bin/pip" install --quiet --disable-pip-version-check "$@"
 }
 
 serve() {

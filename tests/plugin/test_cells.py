@@ -161,6 +161,30 @@ def test_preflight_runs_first_and_stops_cells_with_its_reason(
     result.stdout.fnmatch_lines(["*not played: pre-flight check scales failed: The scales show 3 g*"])
 
 
+@pytest.mark.everywhere
+def test_a_fault_that_keeps_all_checks_from_running_is_one_error(toy: pytest.Pytester) -> None:
+    from toy import PREFLIGHT
+
+    toy.makeconftest(
+        """
+        from toy import Toy, pytest_robustplus_models
+        from pytest_robustplus.errors import SimulatorError
+
+        class Broken(Toy):
+            def simulator(self, profile, protocol):
+                raise SimulatorError("The toy shop is closed.")
+
+        def pytest_robustplus_benchmarks(settings):
+            return [Broken(settings.protocol)]
+        """
+    )
+    toy.makepyfile(test_zz_preflight=PREFLIGHT)
+    result = toy.runpytest("-rs", "--robust-model=steady", "--robust-perturbation=camera")
+    result.assert_outcomes(errors=1, skipped=2)
+    assert len([line for line in result.outlines if line == "The toy shop is closed."]) == 1
+    result.stdout.fnmatch_lines_random(["*check * has failed, and this one cannot be run: The toy shop is closed.*"])
+
+
 def test_a_rerun_plays_in_the_same_order(toy: pytest.Pytester) -> None:
     from pytest_robustplus.ledger import Ledger
 

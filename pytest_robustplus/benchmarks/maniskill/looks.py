@@ -10,6 +10,7 @@ import sapien
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from pytest_robustplus.benchmarks.bimanual.draws import Pattern
 from pytest_robustplus.benchmarks.bimanual.textures import texture
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Background, Camera, Light, Perturbation, part
@@ -89,17 +90,20 @@ class Looks:
     def _paint(self, background: Background, where: str) -> None:
         if background.severity and not any(self._surfaces.values()):
             raise BadInputError(f"{where}: this scene has neither table nor ground, so no background is changed.")
-        for name, paints in self._surfaces.items():
-            drawn = getattr(background, name)
-            tint = getattr(background, f"{name}_tint")
-            if isinstance(drawn, str):
+        # Spelled out, so that types are checked: what is got by name has no type.
+        wanted = {
+            "table": (background.table, background.table_tint),
+            "floor": (background.floor, background.floor_tint),
+        }
+        for name, (seed, tint) in wanted.items():
+            if isinstance(seed, str):
                 raise BadInputError(f"{where}: ManiSkill has no textures of its own by name; give a seed.")
-            for paint in paints:
-                if drawn is None:
+            for paint in self._surfaces[name]:
+                if seed is None:
                     paint.material.base_color_texture = paint.texture
                     paint.material.base_color = [*(np.array(paint.colour[:3]) * tint), paint.colour[3]]
                 else:
-                    picture = texture(drawn, tint)
+                    picture = texture(Pattern(seed), tint)
                     paint.material.base_color_texture = sapien.render.RenderTexture2D(picture, "R8G8B8A8Unorm")
 
 

@@ -57,6 +57,10 @@ class RoboTwinPlus:
     def task(self, name: str) -> Task:
         return find_task(name, self._checkout(), self._trials())
 
+    def check_options(self) -> None:
+        if (checkout := self._checkout()) is not None:
+            interpreter(self._python, checkout.folder)
+
     def protocol(self, profile: Profile) -> Mapping[str, str]:
         return RoboTwinProtocol.parse({"env_seed": str(profile.env_seed), **self._choices}).choices()
 

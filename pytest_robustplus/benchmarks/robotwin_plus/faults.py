@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytest_robustplus.benchmarks.rendering import install_line
 from pytest_robustplus.benchmarks.robotwin_plus.checkout import DOWNLOAD, OPTION, PLUS, Checkout
-from pytest_robustplus.benchmarks.robotwin_plus.process import Faulty
+from pytest_robustplus.benchmarks.robotwin_plus.process import KEPT, Faulty, RoboTwinProcess
 from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError
 
 
@@ -19,18 +19,18 @@ def check_sapien(version: str, python: Path) -> None:
         )
 
 
-def explained(fault: Faulty, checkout: Checkout, python: Path, printed: str) -> RobustnessError:
+def explained(fault: Faulty, checkout: Checkout, python: Path, child: RoboTwinProcess) -> RobustnessError:
     """Turn a fault that the child survived into what is to be done about it."""
     where, text = checkout.folder, fault.text
     if fault.kind == "missing":
         return BadInputError(
             f"{OPTION} {where}: a file that RoboTwin needs is not there ({text}). If it is an asset, run there:"
-            f" {DOWNLOAD}{printed}"
+            f" {DOWNLOAD}"
         )
     if fault.kind == "module":
         return BadInputError(
             f"RoboTwin does not run in {python}: {text}. Give {OPTION}-python the Python of the environment in which"
-            f" the checkout was installed.{printed}"
+            " the checkout was installed."
         )
     if fault.kind == "vulkan":
         return BadInputError(
@@ -47,4 +47,4 @@ def explained(fault: Faulty, checkout: Checkout, python: Path, printed: str) -> 
             f"{OPTION} {where}: the configuration collects the cameras {text} only. Set collect_head_camera and"
             " collect_wrist_camera in its task_config."
         )
-    return SimulatorError(f"RoboTwin failed: {text}.{printed}")
+    return SimulatorError(f"RoboTwin failed in {child.scene or 'loading'}: {text}. {KEPT}{child.tail()}")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_robustplus.errors import BadInputError, SimulatorError
+from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError
 
 _CHILD = Path(__file__).parent / "child.py"
 _LENGTH = struct.Struct(">I")
@@ -29,6 +29,7 @@ _PRINTED_BYTES = 1 << 20
 _TAIL_LINES = 6
 _LEAVE_S = 5.0
 _STACK_S = 2.0
+KEPT = "What is recorded is kept: run again once that is mended."
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # Variables that belong to the interpreter of this process, not to the checkout's.
 _OWN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
@@ -50,8 +51,10 @@ class RoboTwinProcess:
     """One child; whoever started it has to ``close`` it.
 
     A child that ends or is silent for ``patience`` seconds raises ``SimulatorError`` with the last lines that it
-    printed, and is gone by then, together with whatever it started.
+    printed, and is gone by then, together with whatever it started. ``scene`` is what it was last told to set up.
     """
+
+    scene = ""
 
     def __init__(self, python: Path, folder: Path, shader: str, patience: float) -> None:
         self._python, self._patience = python, patience
@@ -77,11 +80,10 @@ class RoboTwinProcess:
                 start_new_session=True,
             )
         except OSError as error:
-            self._link.close()
-            raise BadInputError(
-                f"RoboTwin's interpreter {python} does not start ({error.strerror}). Give --robust-robotwin-python the"
-                " Python of the environment in which the checkout was installed."
-            ) from error
+            unfit = self._unfit(f"does not start ({error.strerror})")
+            for held in (self._link, self._memory, self._printed):
+                held.close()
+            raise unfit from error
         finally:
             theirs.close()
             os.close(log)
@@ -90,6 +92,8 @@ class RoboTwinProcess:
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Send a request and return the answer; raises ``Faulty`` for a fault that the child survived."""
         message = json.dumps({"do": do, **request}).encode()
+        if "seed" in request:
+            self.scene = "{task}/{configuration}#{episode}, seed {seed}".format(**request)
         self._forget_prints()
         try:
             self._link.sendall(_LENGTH.pack(len(message)) + message)
@@ -98,6 +102,9 @@ class RoboTwinProcess:
             raise self._hung(do) from None
         except (EOFError, OSError):
             raise self._ended() from None
+        except SimulatorError as overdue:
+            # The episode's limit, which interrupts whatever is waited for.
+            raise SimulatorError(f"{overdue}{self._abort()}") from None
         if "fault" in answer:
             raise Faulty(answer["fault"], answer["text"])
         return answer
@@ -140,18 +147,21 @@ class RoboTwinProcess:
             self._printed.truncate(0)
 
     def _hung(self, do: str) -> SimulatorError:
-        # faulthandler prints where it hangs.
+        return ChildLostError(
+            f"RoboTwin did not answer {do!r} within {self._patience:.3g} s and was ended. Give it longer by"
+            f" --robust-episode-limit SECONDS, or find out why it hangs.{self._abort()}"
+        )
+
+    def _abort(self) -> str:
+        """End a child that hangs; returns its tail, in which faulthandler says where."""
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGABRT)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_STACK_S)
         self._kill()
-        return ChildLostError(
-            f"RoboTwin did not answer {do!r} within {self._patience:.3g} s and was ended. Give it longer by"
-            f" --robust-episode-limit SECONDS, or find out why it hangs.{self.tail()}"
-        )
+        return self.tail()
 
-    def _ended(self) -> SimulatorError:
+    def _ended(self) -> RobustnessError:
         kind: type[SimulatorError] = ChildLostError
         try:
             status = self._process.wait(_LEAVE_S)
@@ -162,7 +172,15 @@ class RoboTwinProcess:
             if status == -signal.SIGKILL:
                 kind, how = SimulatorError, f"{how}, as when memory runs out"
         self._kill()
-        return kind(f"The RoboTwin process ended: {how}.{self.tail()}")
+        if not self.scene and kind is ChildLostError:
+            return self._unfit(f"ended before RoboTwin was loaded: {how}")
+        return kind(f"The RoboTwin process ended in {self.scene or 'loading'}: {how}. {KEPT}{self.tail()}")
+
+    def _unfit(self, what: str) -> BadInputError:
+        return BadInputError(
+            f"The interpreter {self._python} {what}. Give --robust-robotwin-python the Python of the environment in"
+            f" which the checkout was installed.{self.tail()}"
+        )
 
     def _kill(self) -> None:
         # It leads a session of its own, to which the planners belong that it forked.

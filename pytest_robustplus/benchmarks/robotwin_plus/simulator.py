@@ -16,7 +16,7 @@ from pytest_robustplus.benchmarks.robotwin_plus.seeds import Scene, Seed, SeedBo
 from pytest_robustplus.benchmarks.robotwin_plus.tasks import CONFIGURATIONS
 from pytest_robustplus.benchmarks.robotwin_plus.verification import Verified, verify
 from pytest_robustplus.benchmarks.two_arms import CAMERAS
-from pytest_robustplus.errors import BadInputError, SimulatorError, unknown
+from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError, unknown
 from pytest_robustplus.policies.contract import Actions, Observation
 
 WIDTHS = {"joint": 14, "eef": 16}
@@ -154,9 +154,7 @@ class RoboTwinSimulator:
     def close(self) -> None:
         """End the child; idempotent."""
         self._verified = self._task = self._seen = None
-        if self._child is not None:
-            self._child.close()
-            self._child = None
+        self._end_child()
         if self._book is not None:
             self._book.close()
             self._book = None
@@ -167,8 +165,13 @@ class RoboTwinSimulator:
         if self._cameras:
             self._renderer = vulkan.settle(self.protocol.shader)
         self._child = RoboTwinProcess(self._python, self.checkout.folder, self.protocol.shader, self._patience)
-        self._hello = self._ask("hello")
-        faults.check_sapien(self._hello["versions"].get("sapien", ""), self._python)
+        try:
+            self._hello = self._ask("hello")
+            faults.check_sapien(self._hello["versions"].get("sapien", ""), self._python)
+        except RobustnessError:
+            # What has not been found fit must not pass for running when the next check asks.
+            self._end_child()
+            raise
         if self._book is None:
             versions = [f"{name} {version}" for name, version in sorted(self._hello["versions"].items())]
             self._assets = inventory(self.checkout.folder)
@@ -177,10 +180,13 @@ class RoboTwinSimulator:
 
     def _revive(self) -> None:
         """Replace a child that has died."""
+        self._end_child()
+        self._start()
+
+    def _end_child(self) -> None:
         if self._child is not None:
             self._child.close()
             self._child = None
-        self._start()
 
     def _expert(self, scene: Scene) -> Seed:
         answer = self._ask("expert", **scene._asdict())
@@ -198,7 +204,7 @@ class RoboTwinSimulator:
         try:
             return self._child.ask(do, **request)
         except Faulty as fault:
-            raise faults.explained(fault, self.checkout, self._python, self._child.tail()) from None
+            raise faults.explained(fault, self.checkout, self._python, self._child) from None
 
     def _arrays(self, table: Sequence[Sequence[Any]]) -> dict[str, Any]:
         assert self._child is not None

@@ -41,7 +41,7 @@ def test_a_crash_costs_one_try_of_one_episode(
     assert [t.record.success for t in tries if t.record.success is not None] == [True] * 3
     (fault,) = [t.record for t in tries if t.record.success is None]
     assert fault.error is not None
-    assert fault.error.startswith("The RoboTwin process ended: exit status 7.")
+    assert fault.error.startswith("The RoboTwin process ended in ")
     played = [t.record for t in tries if t.record.success]
     assert all(json.loads(record.provenance["scene"])["configuration"] == "demo_camera" for record in played)
     assert {record.prompt_source for record in played} == {"benchmark"}
@@ -101,12 +101,39 @@ def test_an_episode_is_replayed_from_its_actions(pytester: pytest.Pytester, chec
 def test_without_a_checkout_a_run_is_skipped_and_says_what_it_needs(pytester: pytest.Pytester) -> None:
     result = run(pytester, None)
     result.assert_outcomes(skipped=2)
-    result.stdout.fnmatch_lines(["*0 of 2,500 tasks can be played: needs a checkout*--robust-robotwin DIR names*"])
+    needed = "0 of 2,500 tasks can be played: needs a checkout of RoboTwin 2.0-Plus, which --robust-robotwin DIR names"
+    result.stdout.fnmatch_lines([f"1 cell was not played: {needed}"])
 
 
-def test_half_a_checkout_is_an_error_of_the_cell(pytester: pytest.Pytester, checkout: Path) -> None:
-    shutil.rmtree(checkout / "assets")
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("", "*the checkout has no assets yet;*bash script/_download_assets.sh"),
+        ("--robust-robotwin=nowhere", "--robust-robotwin *nowhere: there is no such folder. *"),
+        ("--robust-robotwin-python=nobody", "--robust-robotwin-python *nobody: there is no such program. *"),
+        (
+            "--robust-suite=clik_bell",
+            "Unknown suite 'clik_bell'*Did you mean 'click_bell'? Of the * known, the nearest: *",
+        ),
+        ("--robust-protocol=shader=fast", "Unknown shader of the RoboTwin protocol 'fast'*"),
+    ],
+)
+def test_options_that_cannot_be_end_a_run_with_one_paragraph(
+    pytester: pytest.Pytester, checkout: Path, option: str, said: str
+) -> None:
+    if not option:
+        shutil.rmtree(checkout / "assets")
+    result = run(pytester, checkout, "--robust-model=oracle", *filter(None, [option]))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert len([line for line in result.errlines if line]) == 1
+    result.stderr.fnmatch_lines([f"ERROR: {said}"])
+
+
+def test_the_wrong_sapien_is_said_once(pytester: pytest.Pytester, checkout: Path) -> None:
+    fake_robotwin.sapien(checkout, "2.2.2")
     result = run(pytester, checkout, "--robust-model=oracle")
-    assert result.ret == 1
-    result.stdout.fnmatch_lines(["*the checkout has no assets yet;*bash script/_download_assets.sh*"])
+    result.assert_outcomes(errors=1, skipped=5)
+    paragraphs = [line for line in result.outlines if line.startswith("RoboTwin needs SAPIEN 3")]
+    assert len(paragraphs) == 1
+    result.stdout.fnmatch_lines(["*pre-flight check checkout has failed, and this one cannot be run: RoboTwin needs*"])
     assert "Traceback" not in result.stdout.str()

@@ -43,7 +43,8 @@ def test_a_crash_in_an_episode_says_how_and_what_was_printed(
     with pytest.raises(SimulatorError) as caught:
         simulator.step(HOLD, look=True)
     assert one_paragraph(caught.value) == (
-        "The RoboTwin process ended: exit status 7. It printed last: setting up 100000 | setting up 100000 |"
+        "The RoboTwin process ended in adjust_bottle/demo_clean#0, seed 100000: exit status 7. What is recorded is"
+        " kept: run again once that is mended. It printed last: setting up 100000 | setting up 100000 |"
         " making up words | about to go | Traceback of a kind"
     )
 
@@ -52,7 +53,7 @@ def test_a_segfault_shows_where(make: Make, benchmark: RoboTwinPlus, checkout: P
     simulator = make()
     simulator.reset(benchmark.task(FIRST))
     fake_robotwin.faults(checkout, step="segfault")
-    with pytest.raises(SimulatorError, match=r"ended: SIGSEGV\. .*in take_action"):
+    with pytest.raises(SimulatorError, match=r"ended in .*: SIGSEGV\. .*in take_action"):
         simulator.step(HOLD, look=True)
 
 
@@ -71,8 +72,11 @@ def test_an_episodes_limit_interrupts_a_child(make: Make, benchmark: RoboTwinPlu
     simulator = make()
     simulator.reset(benchmark.task(FIRST))
     fake_robotwin.faults(checkout, step="hang")
-    with pytest.raises(SimulatorError, match=r"still running after 0\.2 s"), limited(0.2, FIRST, expendable=False):
+    with pytest.raises(SimulatorError) as caught, limited(0.2, FIRST, expendable=False):
         simulator.step(HOLD, look=True)
+    text = one_paragraph(caught.value)
+    assert text.startswith(f"{FIRST} was still running after 0.2 s. ")
+    assert "in come_to_grief" in text
 
 
 def test_garbage_on_standard_output_does_no_harm(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
@@ -161,14 +165,37 @@ def test_what_no_other_seed_would_mend_is_bad_input(
 @pytest.mark.parametrize(("version", "said"), [("2.2.2", "has 2.2.2."), ("4.0", "has 4.0.")])
 def test_the_wrong_sapien(make: Make, benchmark: RoboTwinPlus, checkout: Path, version: str, said: str) -> None:
     fake_robotwin.sapien(checkout, version)
-    with pytest.raises(BadInputError, match=f"RoboTwin needs SAPIEN 3, and .* {said}.*pip install sapien==3.0.0b1"):
-        prepare(make(), benchmark.task(FIRST))
+    simulator = make()
+    for _ in range(2):
+        with pytest.raises(BadInputError, match=f"RoboTwin needs SAPIEN 3, and .* {said}.*pip install sapien==3.0.0b1"):
+            prepare(simulator, benchmark.task(FIRST))
 
 
 def test_an_interpreter_without_sapien(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
     (checkout / "sapien.py").write_text("raise ModuleNotFoundError(\"No module named 'sapien'\")\n")
     with pytest.raises(BadInputError, match=r"does not run in .* No module named 'sapien'"):
         prepare(make(), benchmark.task(FIRST))
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("#!/bin/sh\necho no Python here >&2\nexit 2\n", "ended before RoboTwin was loaded: exit status 2. "),
+        ("no script either", "does not start (Exec format error). "),
+    ],
+)
+def test_an_interpreter_that_is_none(tmp_path: Path, checkout: Path, program: str, said: str) -> None:
+    python = tmp_path / "python"
+    python.write_text(program)
+    python.chmod(0o755)
+    benchmark = RoboTwinPlus({}, checkout, python)
+    simulator = benchmark.simulator(benchmark.profile, benchmark.protocol(benchmark.profile))
+    for _ in range(2):  # what the first check found out the second one finds, too
+        with pytest.raises(BadInputError) as caught:
+            simulator.reset(benchmark.task(FIRST))
+        text = one_paragraph(caught.value)
+        assert text.startswith(f"The interpreter {python} {said}Give --robust-robotwin-python the Python of")
+    simulator.close()
 
 
 def test_a_robot_whose_files_are_not_there(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
@@ -210,7 +237,7 @@ def test_nothing_outlives_its_simulator(make: Make, benchmark: RoboTwinPlus, che
     planner, child = int((checkout / "planner").read_text()), simulator._child
     assert child is not None
     os.kill(child._process.pid, signal.SIGKILL)
-    with pytest.raises(SimulatorError, match="ended: SIGKILL"):
+    with pytest.raises(SimulatorError, match=r"ended in .*: SIGKILL"):
         simulator.step(HOLD, look=True)
     deadline = time.monotonic() + 10
     while Path(f"/proc/{planner}/stat").exists() and time.monotonic() < deadline:
