@@ -45,16 +45,17 @@ def choose_renderer() -> Renderer:
 
     Raises ``BadInputError`` with the one line to run when no driver is there that SAPIEN can use.
     """
-    if any(os.environ.get(name) for name in vulkan.VARIABLES):
-        for name in vulkan.VARIABLES:  # a loader may know the one, SAPIEN looks at the other
-            os.environ.setdefault(name, next(filter(None, map(os.environ.get, vulkan.VARIABLES))))
-        found = vulkan.devices()
-        if not found:
-            raise BadInputError(
-                f"VK_ICD_FILENAMES={os.environ['VK_ICD_FILENAMES']} shows no Vulkan device. Correct it, or unset it to"
-                " let this package choose."
-            )
-        return _named(found[0])
+    if given := [name for name in vulkan.VARIABLES if os.environ.get(name)]:
+        manifests = os.environ[given[0]]
+        other = dict.fromkeys(set(vulkan.VARIABLES) - set(given), manifests)
+        os.environ.update(other)  # a loader may know the one, SAPIEN looks at the other
+        if found := vulkan.devices():
+            return _named(found[0])
+        for name in other:
+            del os.environ[name]
+        raise BadInputError(
+            f"{given[0]}={manifests} shows no Vulkan device. Correct it, or unset it to let this package choose."
+        )
     card = next((device for device in vulkan.devices() if device.kind in _CARDS), None)
     if card is not None:
         return _named(card, devices.vulkan())

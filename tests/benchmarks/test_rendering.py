@@ -67,6 +67,9 @@ def test_without_a_driver_one_line_to_run(monkeypatch: pytest.MonkeyPatch, lavap
 
 def test_the_callers_choice_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, lavapipe=NEW, swift=True)
-    monkeypatch.setenv("VK_ICD_FILENAMES", "/own.json")
-    with pytest.raises(BadInputError, match=r"VK_ICD_FILENAMES=/own\.json shows no Vulkan device"):
-        rendering.choose_renderer()
+    for given, other in (vulkan.VARIABLES, vulkan.VARIABLES[::-1]):
+        monkeypatch.setenv(given, "/own.json")
+        monkeypatch.delenv(other, raising=False)
+        for _ in range(2):
+            with pytest.raises(BadInputError, match=rf"^{given}=/own\.json shows no Vulkan device"):
+                rendering.choose_renderer()

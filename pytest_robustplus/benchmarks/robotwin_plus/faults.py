@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_robustplus.benchmarks.rendering import install_line
+from pytest_robustplus.benchmarks.robotwin_plus import vulkan
 from pytest_robustplus.benchmarks.robotwin_plus.checkout import DOWNLOAD, OPTION, PLUS, Checkout
 from pytest_robustplus.benchmarks.robotwin_plus.process import KEPT, Faulty, RoboTwinProcess
 from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError
@@ -34,9 +34,7 @@ def explained(fault: Faulty, checkout: Checkout, python: Path, child: RoboTwinPr
         )
     if fault.kind == "vulkan":
         return BadInputError(
-            f"RoboTwin draws with Vulkan, and SAPIEN found no driver that it can use ({text}). With a graphics card,"
-            " install its driver's Vulkan part (libnvidia-gl); without one, play with --robust-protocol=shader=default"
-            f" after: {install_line()}"
+            f"RoboTwin draws with Vulkan, and SAPIEN found no driver that it can use ({text}). {vulkan.advice()}"
         )
     if fault.kind == "task":
         return BadInputError(f"{OPTION} {where}: {text}. Choose other tasks by --robust-suite, or update the checkout.")

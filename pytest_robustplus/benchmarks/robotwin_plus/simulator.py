@@ -162,8 +162,9 @@ class RoboTwinSimulator:
     def _start(self) -> None:
         if self._child is not None:
             return
-        if self._cameras:
-            self._renderer = vulkan.settle(self.protocol.shader)
+        # RoboTwin makes its cameras for policies without eyes, too, which takes a driver but no picture.
+        driver = vulkan.settle(self.protocol.shader if self._cameras else "default")
+        self._renderer = driver if self._cameras else "none"
         self._child = RoboTwinProcess(self._python, self.checkout.folder, self.protocol.shader, self._patience)
         try:
             self._hello = self._ask("hello")

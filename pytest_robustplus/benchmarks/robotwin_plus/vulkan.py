@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_robustplus.benchmarks import vulkan
-from pytest_robustplus.benchmarks.rendering import choose_renderer
+from pytest_robustplus.benchmarks.rendering import choose_renderer, install_line
 from pytest_robustplus.errors import BadInputError
 
 _SOFTWARE = "cpu"
@@ -27,3 +27,15 @@ def settle(shader: str) -> str:
             " measured."
         )
     return renderer.driver
+
+
+def advice() -> str:
+    """What to do where SAPIEN finds no driver."""
+    try:
+        choose_renderer()
+    except BadInputError as error:
+        return f"{error} Without a graphics card, play with --robust-protocol=shader=default."
+    return (
+        "With a graphics card, install its driver's Vulkan part (libnvidia-gl); without one, play with"
+        f" --robust-protocol=shader=default after: {install_line()}"
+    )

@@ -281,6 +281,17 @@ def test_the_interpreter_is_the_one_given_or_the_checkouts_own(tmp_path: Path) -
     assert interpreter(None, tmp_path) == own
 
 
+def test_without_a_driver_the_advice_is_about_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vulkan, "choose_renderer", lambda: Renderer("llvmpipe"))
+    assert vulkan.advice().startswith("With a graphics card, install its driver's Vulkan part (libnvidia-gl); without")
+
+    def refuse() -> Renderer:
+        raise BadInputError("VK_DRIVER_FILES=/dev/null shows no Vulkan device.")
+
+    monkeypatch.setattr(vulkan, "choose_renderer", refuse)
+    assert vulkan.advice().startswith("VK_DRIVER_FILES=/dev/null shows no Vulkan device. Without a graphics card, ")
+
+
 def test_rays_are_not_traced_by_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     def machine(name: str, kind: str) -> None:
         monkeypatch.setattr(vulkan, "choose_renderer", lambda: Renderer(name))
