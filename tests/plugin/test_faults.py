@@ -196,7 +196,7 @@ def test_a_full_disk_is_an_error_and_loses_nothing(toy: pytest.Pytester, monkeyp
     assert [(e.id, e.position) for e in episodes(toy)][: len(before)] == before
 
 
-@pytest.mark.parametrize(("how", "said"), [("SIGSEGV", "SIGSEGV"), ("hang", "was still running after 5")])
+@pytest.mark.parametrize(("how", "said"), [("SIGSEGV", "SIGSEGV"), ("hang", "was still running after 2")])
 def test_in_a_pool_an_episode_that_ruins_its_simulator_is_retried_once(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str, said: str
 ) -> None:
@@ -204,7 +204,7 @@ def test_in_a_pool_an_episode_that_ruins_its_simulator_is_retried_once(
     monkeypatch.setenv("TOY_DEATHS", str(deaths))
     monkeypatch.setenv("PYTHONFAULTHANDLER", "")
     first = "left/camera_0"
-    pool = ["--robust-simulators=2", "--robust-episode-limit=5", "--robust-baseline=none", "--robust-budget=60"]
+    pool = ["--robust-simulators=2", "--robust-episode-limit=2", "--robust-baseline=none", "--robust-budget=60"]
     deaths.write_text(f"1 {first} {how}")
     toy.runpytest(*ARGUMENTS, *pool).assert_outcomes(skipped=1)
     (faulty,) = [e.record for e in episodes(toy) if e.record.success is None]

@@ -150,7 +150,7 @@ def test_what_befalls_a_simulator_costs_its_episode_alone(
 ) -> None:
     grief(how)
     before = children().keys()
-    pool = pools(Steady(0.5), limit=5.0 if how == "hang" else None)
+    pool = pools(Steady(0.5), limit=2.0 if how == "hang" else None)
     found = finish(pool, range(8))
     error = found[FATAL].error
     assert isinstance(error, SimulatorError)
