@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pytest_robustplus.benchmarks.contract import CheckContext, Task
 from pytest_robustplus.errors import CheckFailedError, CheckSkipped
+from pytest_robustplus.policies.contract import Observation, Privileged
 
 
 def need_cameras(context: CheckContext) -> None:
@@ -24,8 +27,27 @@ def check_renderer(context: CheckContext, task: Task, advice: str) -> str:
     return context.simulator.provenance()["renderer"]
 
 
-def check_shape(context: CheckContext, chunk: Any, advice: str) -> str:
-    """Hold that an answer is long and wide enough; ``advice`` follows the width that is asked for."""
+def begun(context: CheckContext, task: Task) -> Observation:
+    """Bring scene and policy to where an episode of ``task`` begins; returns what is seen there."""
+    simulator, policy, profile = context.simulator, context.policy, context.profile
+    instruction = simulator.reset(task)
+    action = np.asarray(profile.settle_action)
+    for step in range(profile.settle_steps):
+        simulator.step(action, look=step == profile.settle_steps - 1)
+    policy.reset(0, instruction)
+    if isinstance(policy, Privileged):
+        policy.attach(0, simulator)
+    return simulator.observe()
+
+
+def answer(context: CheckContext, observation: Observation) -> Any:
+    """What the policy answers, of shape (actions, width) if it is as it should be."""
+    return np.asarray(context.policy.act([observation])[0])
+
+
+def check_shape(context: CheckContext, observation: Observation, advice: str) -> str:
+    """Hold that the policy's answer is long and wide enough; ``advice`` follows the width that is asked for."""
+    chunk = answer(context, observation)
     needed = min(context.profile.replan, context.profile.chunk or 1)
     if chunk.shape[1] != context.simulator.action_width or len(chunk) < needed:
         raise CheckFailedError(

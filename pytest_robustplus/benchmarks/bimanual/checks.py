@@ -10,7 +10,7 @@ from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.bimanual.tasks import listed
-from pytest_robustplus.benchmarks.checks import check_renderer, check_shape
+from pytest_robustplus.benchmarks.checks import begun, check_renderer, check_shape
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.benchmarks.rendering import BROKEN
 from pytest_robustplus.errors import CheckFailedError
@@ -47,10 +47,7 @@ def _stable(context: CheckContext) -> str:
 
 
 def _shapes(context: CheckContext) -> str:
-    instruction = context.simulator.reset(_first(context))
-    context.policy.reset(0, instruction)
-    chunk = np.asarray(context.policy.act([context.simulator.observe()])[0])
-    return check_shape(context, chunk, " (left arm 6, gripper, right arm 6, gripper).")
+    return check_shape(context, begun(context, _first(context)), " (left arm 6, gripper, right arm 6, gripper).")
 
 
 def _gripper(context: CheckContext) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pytest_robustplus.benchmarks.checks import check_renderer, check_shape, need_cameras
+from pytest_robustplus.benchmarks.checks import answer, begun, check_renderer, check_shape, need_cameras
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
@@ -78,14 +78,15 @@ def _cameras(context: CheckContext) -> str:
 
 
 def _shapes(context: CheckContext) -> str:
-    chunk = _answer(context, _settled(context, _first(context)))
-    return check_shape(context, chunk, ". Check replan, chunk and action in the model's profile.")
+    return check_shape(
+        context, begun(context, _first(context)), ". Check replan, chunk and action in the model's profile."
+    )
 
 
 def _gripper(context: CheckContext) -> str:
     simulator = context.simulator
-    observation = _settled(context, _first(context))
-    asked = float(_answer(context, observation)[0, -1])
+    observation = begun(context, _first(context))
+    asked = float(answer(context, observation)[0, -1])
     still = _still(context, observation)
     before = float(np.abs(observation.state["gripper_qpos"]).sum())
     for step in range(GRIPPER_STEPS):
@@ -168,28 +169,11 @@ def _hidden_hand(model: Any) -> Iterator[None]:
         model.geom_group[hand] = groups
 
 
-def _settled(context: CheckContext, task: Task) -> Observation:
-    simulator, profile = context.simulator, context.profile
-    instruction = simulator.reset(task)
-    action = np.asarray(profile.settle_action)
-    for step in range(profile.settle_steps):
-        simulator.step(action, look=step == profile.settle_steps - 1)
-    context.policy.reset(0, instruction)
-    attach = getattr(context.policy, "attach", None)
-    if attach:
-        attach(0, simulator)
-    return simulator.observe()
-
-
 def _still(context: CheckContext, observation: Observation) -> Actions:
     """The arm's part of an action that leaves it where it is."""
     if context.profile.control == "delta":
         return np.asarray(context.profile.settle_action[:-1])
     return assembler(("controller_pos", "controller_axis_angle"))(observation.state)
-
-
-def _answer(context: CheckContext, observation: Observation) -> Any:
-    return np.asarray(context.policy.act([observation])[0])
 
 
 def _first(context: CheckContext) -> Task:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from pytest_robustplus.benchmarks.checks import check_renderer, check_shape
+from pytest_robustplus.benchmarks.checks import begun, check_renderer, check_shape
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.benchmarks.maniskill.catalogue import ONE_ARM
 from pytest_robustplus.benchmarks.maniskill.tasks import listed
@@ -31,13 +29,7 @@ def _renderer(context: CheckContext) -> str:
 
 
 def _shapes(context: CheckContext) -> str:
-    instruction = context.simulator.reset(_first(context))
-    context.policy.reset(0, instruction)
-    attach = getattr(context.policy, "attach", None)
-    if attach is not None:
-        attach(0, context.simulator)
-    chunk = np.asarray(context.policy.act([context.simulator.observe()])[0])
-    return check_shape(context, chunk, " (arm after arm, gripper last).")
+    return check_shape(context, begun(context, _first(context)), " (arm after arm, gripper last).")
 
 
 CHECKS = (Check("placements", _placements), Check("renderer", _renderer), Check("shapes", _shapes))

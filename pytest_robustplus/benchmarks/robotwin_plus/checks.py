@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from pytest_robustplus.benchmarks.checks import check_renderer, check_shape
+from pytest_robustplus.benchmarks.checks import begun, check_renderer, check_shape
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.errors import CheckFailedError, CheckSkipped
 from pytest_robustplus.perturbations import Dimension
@@ -51,11 +49,7 @@ def _renderer(context: CheckContext) -> str:
 
 
 def _shapes(context: CheckContext) -> str:
-    instruction = context.simulator.reset(_first(context))
-    context.policy.reset(0, instruction)
-    if hasattr(context.policy, "attach"):
-        context.policy.attach(0, context.simulator)
-    observation = context.simulator.observe()
+    observation = begun(context, _first(context))
     size = context.profile.frame_size
     for camera, image in observation.images.items():
         if image.shape[:2] != size:
@@ -63,8 +57,7 @@ def _shapes(context: CheckContext) -> str:
                 f"RoboTwin's {camera} draws {image.shape[0]} × {image.shape[1]} pixels, the profile says {size[0]} ×"
                 f" {size[1]}. Set its camera's type in task_config, or image_size and image_width of the profile."
             )
-    chunk = np.asarray(context.policy.act([observation])[0])
-    return check_shape(context, chunk, ", left arm first, each arm's gripper behind it.")
+    return check_shape(context, observation, ", left arm first, each arm's gripper behind it.")
 
 
 CHECKS = (
