@@ -86,25 +86,26 @@ def question(gate: GateReport, total: int, *, several: bool) -> list[str]:
 
 
 def controls(cell: CellReport) -> list[str]:
-    """Say of each control arm what the cell does and does not test, given this policy."""
-    return [_control(cell, control) for control in cell.controls]
+    """Say of each control arm how it fared, and what the cell does and does not test, given this policy."""
+    return [
+        f"{arm.arm} {arm.successes} of {arm.played} against {cell.successes}: {meaning(cell, arm)}"
+        for arm in cell.controls
+    ]
 
 
-def _control(cell: CellReport, control: ControlReport) -> str:
+def meaning(cell: CellReport, control: ControlReport) -> str:
+    """Say what an arm tells of its cell."""
     sense = SENSES[control.arm]
     both, alone, _, _ = control.pairs
-    figures = f"{control.arm} {control.successes} of {control.played} against {cell.successes}"
     needed = max((cell.rate if cell.baseline is None else cell.baseline) - cell.margin, 0)
     if not cell.successes:
-        said = f"the model fails everywhere, so nothing is learnt about {sense}"
-    elif control.successes / control.played >= needed and control.successes:
-        said = f"passed without {sense} too, so this cell proves nothing about {sense}"
-    elif alone > control.pairs[2] and control.p < CONTROL_P:
-        said = f"{alone} of the {cell.successes} successes need {sense}"
-        said += f", the other {both} say nothing about it" if both else ""
-    else:
-        said = f"too few episodes to tell whether {sense} is needed"
-    return f"{figures}: {said}"
+        return f"the model fails everywhere, so nothing is learnt about {sense}"
+    if control.successes / control.played >= needed and control.successes:
+        return f"passed without {sense} too, so this cell proves nothing about {sense}"
+    if alone > control.pairs[2] and control.p < CONTROL_P:
+        rest = f", the other {both} say nothing about it" if both else ""
+        return f"{alone} of the {cell.successes} successes need {sense}{rest}"
+    return f"too few episodes to tell whether {sense} is needed"
 
 
 def denominators(cell: CellReport) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_robustplus.report.markup import NO_PLOTS, figure
 from pytest_robustplus.report.probe import FrontierReport, FuzzReport, Probe, in_order, probes
 
 
@@ -55,7 +56,7 @@ def _drawn(frontiers: Sequence[FrontierReport]) -> Iterator[str]:
 
         from pytest_robustplus.report import frontier_plots
     except ImportError:
-        yield "<p class='note'>The plots need matplotlib: pip install 'pytest-robustplus[report]'.</p>"
+        yield NO_PLOTS
         return
     yield "<div class='grid'>"
     for model in dict.fromkeys(report.model for report in frontiers):
@@ -63,20 +64,11 @@ def _drawn(frontiers: Sequence[FrontierReport]) -> Iterator[str]:
         least = frontier_plots.nearest(own)
         if len(least) > 2:
             said = "; ".join(f"{dimension} {severity:.2f}" for dimension, severity in least.items())
-            yield _figure(frontier_plots.radar(least), f"{model}: nearest frontier of each dimension", said)
+            yield figure(frontier_plots.radar(least), f"{model}: nearest frontier of each dimension", said)
         for report in own:
             said = "; ".join(f"{value:g}: {s} of {n}" for value, s, n in report.points)
-            yield _figure(frontier_plots.axis_plot(report), f"{model}, {report.axis}", said)
+            yield figure(frontier_plots.axis_plot(report), f"{model}, {report.axis}", said)
     yield "</div>"
-
-
-def _figure(svg: str, caption: str, said: str) -> str:
-    source = base64.b64encode(svg.encode()).decode()
-    return (
-        f"<figure><img loading='lazy' alt='{escape(caption + ': ' + said)}' src='data:image/svg+xml;base64,{source}'>"
-        f"<figcaption>{escape(caption)}<details><summary class='dim'>numbers</summary>{escape(said)}</details>"
-        "</figcaption></figure>"
-    )
 
 
 def _hunt(report: FuzzReport) -> Iterator[str]:

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Run, StoredEpisode
-from pytest_robustplus.report.cell import CellReport
+from pytest_robustplus.report import cell_table
+from pytest_robustplus.report.cell_table import WORDS
 from pytest_robustplus.report.document import CellStory, totals
-from pytest_robustplus.report.figures import controls, count, evalue, interval, percent
+from pytest_robustplus.report.figures import count, evalue, interval, percent
 from pytest_robustplus.report.fuzzing import sections
 from pytest_robustplus.report.latency import LatencyReport, LatencyResult, control, held, remarks
+from pytest_robustplus.report.markup import NO_PLOTS, data, figure, header, listed, row
 from pytest_robustplus.report.probe import Probe
 
 _STATIC = Path(__file__).parent / "static"
-_WORDS = {
-    "pass": "pass", "fail": "FAIL", "measured": "measured", "error": "ERROR", "skipped": "not measured",
-    "unfinished": "not measured",
-}  # fmt: skip
 _LATENCY = ("model", "verdict", "median", "95th percentile", "by the server", "sent", "received", "control rate")
 _FAILURE = ("task", "part", "parameters", "steps", "see it")
 _TIMES = ("cell", "policy, ms a call", "s an episode", "of it policy", "of it simulator")
-_RAISED = "<br><span class='dim'>raised by run-to-run noise</span>"
-_NO_PLOTS = "The plots need matplotlib: pip install 'pytest-robustplus[report]'."
 
 
 def page(
@@ -45,7 +41,7 @@ def page(
     title = "Robustness: " + ", ".join(dict.fromkeys(benchmarks[name].title for name in names))
     body = [*_head(title, told, run), *(_filters(told) if told else ()), "<main id='main'>"]
     if told:
-        body += [*_table(told), *_totals(told, benchmarks)]
+        body += [*cell_table.cells(told), *cell_table.controls(told), *_totals(told, benchmarks)]
     body += sections(probes)
     if told:
         body += [*_plots(told), *_changes(told), *_failures(told, videos or {})]
@@ -64,8 +60,8 @@ def page(
 def _head(title: str, told: Sequence[CellStory], run: Run | None) -> Iterator[str]:
     yield "<a class='skip' href='#main'>Skip to the table</a>"
     yield f"<h1>{escape(title)}</h1>"
-    states = [_WORDS[story.result.state] for story in told]
-    counts = [f"{states.count(word)} {word}" for word in dict.fromkeys(_WORDS.values()) if word in states]
+    states = [WORDS[story.result.state] for story in told]
+    counts = [f"{states.count(word)} {word}" for word in dict.fromkeys(WORDS.values()) if word in states]
     if above := sum(bool(story.result.figures and story.result.figures.above) for story in told):
         counts.insert(1, f"{above} of them above")
     yield f"<p>{', '.join(counts)}</p>"
@@ -79,76 +75,14 @@ def _filters(told: Sequence[CellStory]) -> Iterator[str]:
     for key, values in (
         ("model", [(story.result.name.model, story.result.name.model) for story in told]),
         ("dimension", [(story.result.name.dimension, story.result.name.dimension) for story in told]),
-        ("verdict", [(story.result.state, _WORDS[story.result.state]) for story in told]),
+        ("verdict", [(story.result.state, WORDS[story.result.state]) for story in told]),
     ):
-        listed = dict.fromkeys(values)
-        options = "".join(f"<option value='{escape(value)}'>{escape(word)}</option>" for value, word in listed)
+        options = "".join(
+            f"<option value='{escape(value)}'>{escape(word)}</option>" for value, word in dict.fromkeys(values)
+        )
         yield f"<label>{key} <select name='{key}'><option value=''>all</option>{options}</select></label>"
     yield "<label>text <input name='text' type='search' placeholder='task, parameter, note'></label>"
     yield "<button type='reset'>show all</button> <output class='dim'></output></form>"
-
-
-def _table(told: Sequence[CellStory]) -> Iterator[str]:
-    heads = ("model", "dimension", "verdict", "rate", "", "baseline", "margin", "episodes", "notes")
-    yield "<h2>Cells</h2><div class='scroll' tabindex='0' role='region' aria-label='Cells'>"
-    yield f"<table class='cells cards'>{_header(heads)}<tbody>"
-    for story in told:
-        name, report = story.result.name, story.result.figures
-        state = _WORDS[story.result.state] + (", ABOVE" if report and report.above else "")
-        values = [
-            escape(name.model),
-            escape(name.dimension),
-            f"<span class='verdict {story.result.state}'>{state}</span>",
-            *(_figures(report) if report else ["–", "", "–", "–", "–"]),
-            "<br>".join(map(escape, [*controls(report), *report.notes])) if report else escape(story.result.reason),
-        ]
-        yield _row(story, heads, values)
-    yield "</tbody></table></div>"
-    yield (
-        "<p class='note'>Below each rate, and as a bar: its 95 % confidence sequence. The line across the bar is the"
-        " baseline, the dotted one the least rate that passes. Margins are in points.</p>"
-    )
-
-
-def _header(heads: Iterable[str]) -> str:
-    return "<thead><tr>" + "".join(f"<th scope='col'>{head}</th>" for head in heads) + "</tr></thead>"
-
-
-def _row(story: CellStory, heads: Sequence[str], values: Sequence[str]) -> str:
-    """One row, whose cells name their columns: on a phone they stand below each other."""
-    cells = "".join(f"<td data-label='{h}'><span>{v}</span></td>" for h, v in zip(heads, values, strict=True))
-    return f"<tr {_data(story)}>{cells}</tr>"
-
-
-def _figures(report: CellReport) -> list[str]:
-    held = report.baseline is not None
-    return [
-        f"<b>{percent(report.rate)}</b><br><span class='dim'>{interval(report.low, report.high)}</span>",
-        _bar(report),
-        f"{percent(report.baseline)}<br><span class='dim'>{escape(report.source)}</span>"
-        if report.baseline is not None
-        else "none",
-        f"{100 * report.margin:.1f}{_RAISED if report.margin_raised else ''}" if held else "–",
-        f"{count(report.played)} of {count(report.total)}<br><span class='dim'>{count(report.playable)} playable of"
-        f" {count(report.listed)}</span>",
-    ]
-
-
-def _bar(report: CellReport) -> str:
-    """Draw the interval as a small SVG; a screen reader gets it from the column beside."""
-    shapes = [f"<line x1='{100 * report.low:.1f}' x2='{100 * report.high:.1f}' y1='6' y2='6' stroke-width='4'/>"]
-    shapes.append(f"<circle cx='{100 * report.rate:.1f}' cy='6' r='3' fill='currentColor'/>")
-    if report.baseline is not None:
-        floor = 100 * max(report.baseline - report.margin, 0)
-        at = 100 * report.baseline
-        shapes.append(f"<line x1='{at:.1f}' x2='{at:.1f}' y1='0' y2='12' stroke='#1f2328' stroke-width='1'/>")
-        shapes.append(
-            f"<line x1='{floor:.1f}' x2='{floor:.1f}' y1='0' y2='12' stroke='#1f2328' stroke-dasharray='2 2'/>"
-        )
-    return (
-        f"<svg class='bar {report.outcome}' viewBox='-3 0 106 12' aria-hidden='true' stroke='currentColor'>"
-        f"<line x1='0' x2='100' y1='6' y2='6' stroke='#d0d7de'/>{''.join(shapes)}</svg>"
-    )
 
 
 def _totals(told: Sequence[CellStory], benchmarks: Mapping[str, Benchmark]) -> Iterator[str]:
@@ -168,7 +102,7 @@ def _plots(told: Sequence[CellStory]) -> Iterator[str]:
 
         from pytest_robustplus.report import plots
     except ImportError:
-        yield f"<p class='note'>{_NO_PLOTS}</p>"
+        yield NO_PLOTS
         return
     decided = [story for story in told if story.result.figures is not None]
     yield "<h2>Profile over the dimensions</h2><p class='note'>Each rate with its 95 % confidence sequence; the line"
@@ -179,9 +113,7 @@ def _plots(told: Sequence[CellStory]) -> Iterator[str]:
             f"{dimension} {percent(r.rate)} {interval(r.low, r.high)}" if r else f"{dimension} not measured"
             for dimension, r in cells.items()
         )
-        yield _figure(
-            plots.profile_plot(cells), f"{key[0]} on {key[1]}", said, f"data-model='{escape(key[0])}'", "wide"
-        )
+        yield figure(plots.profile_plot(cells), f"{key[0]} on {key[1]}", said, f"data-model='{escape(key[0])}'", "wide")
     yield "<h2>Success against severity</h2><p class='note'>Counted episodes only, with Wilson's 95 % interval and the"
     yield "number of episodes below; descriptive where an early verdict ended the cell. Cells whose perturbation has no"
     yield "size are not here.</p><div class='grid'>"
@@ -190,7 +122,7 @@ def _plots(told: Sequence[CellStory]) -> Iterator[str]:
             name = story.result.name
             said = "; ".join(f"{p.severity:g}: {p.successes} of {p.played}" for p in points)
             caption = f"{name.model}, {name.dimension}: {part or 'all'}, {parameter.replace('_', ' ')}"
-            yield _figure(plots.severity_plot(parameter, points), caption, said, _data(story))
+            yield figure(plots.severity_plot(parameter, points), caption, said, data(story))
     yield "</div><h2>History</h2><p class='note'>The last verdicts in this ledger, oldest first; this run is the last."
     yield "</p><div class='grid'>"
     for story in decided:
@@ -201,17 +133,8 @@ def _plots(told: Sequence[CellStory]) -> Iterator[str]:
             for audit, end in ends
             if end is not None and end.played
         )
-        yield _figure(plots.history_plot(story.history[-30:]), f"{name.model}, {name.dimension}", said, _data(story))
+        yield figure(plots.history_plot(story.history[-30:]), f"{name.model}, {name.dimension}", said, data(story))
     yield "</div>"
-
-
-def _figure(svg: str, caption: str, said: str, data: str, kind: str = "") -> str:
-    source = base64.b64encode(svg.encode()).decode()
-    return (
-        f"<figure class='{kind}' {data}><img loading='lazy' alt='{escape(caption + ': ' + said)}'"
-        f" src='data:image/svg+xml;base64,{source}'><figcaption>{escape(caption)}"
-        f"<details><summary class='dim'>numbers</summary>{escape(said)}</details></figcaption></figure>"
-    )
 
 
 def _changes(told: Sequence[CellStory]) -> Iterator[str]:
@@ -222,7 +145,7 @@ def _changes(told: Sequence[CellStory]) -> Iterator[str]:
     for story, gate in gates:
         kept, lost, gained, neither = gate.pairs
         name = story.result.name
-        yield f"<details {_data(story)}><summary>{escape(name.model)}, {escape(name.dimension)}: {lost} lost,"
+        yield f"<details {data(story)}><summary>{escape(name.model)}, {escape(name.dimension)}: {lost} lost,"
         yield f"{gained} gained, {kept} kept, {neither} failed twice; McNemar p {gate.mcnemar_p:.2g}, sequential"
         yield f"e-value {evalue(gate.mcnemar_log)}</summary><p class='note'>{escape(gate.source)}</p><ul>"
         yield from (
@@ -242,7 +165,7 @@ def _failures(told: Sequence[CellStory], videos: Mapping[int, bytes]) -> Iterato
         opened = " open" if any(episode.id in videos for episode in failed) else ""
         yield f"<details data-model='{escape(name.model)}' data-dimension='{escape(name.dimension)}'{opened}>"
         yield f"<summary>{escape(name.model)}, {escape(name.dimension)}: {count(len(failed))} failed</summary>"
-        yield f"<table class='failures cards'>{_header(_FAILURE)}<tbody>"
+        yield f"<table class='failures cards'>{header(_FAILURE)}<tbody>"
         yield from (_failure(story, episode, videos.get(episode.id)) for episode in failed)
         yield "</tbody></table></details>"
 
@@ -259,7 +182,7 @@ def _failure(story: CellStory, episode: StoredEpisode, video: bytes | None) -> s
         )
     replay = f"<code>pytest --robust-replay {episode.id}</code>"
     values = [escape(record.task), escape(record.subdimension), escape(parameters), str(record.steps), replay + film]
-    return _row(story, _FAILURE, values)
+    return row(_FAILURE, values, data(story))
 
 
 def _latencies(results: Sequence[LatencyResult]) -> Iterator[str]:
@@ -268,10 +191,10 @@ def _latencies(results: Sequence[LatencyResult]) -> Iterator[str]:
     yield "<h2>Latency</h2><p class='note'>Round trips of the calls that infer, after warm-up, with the machine to"
     yield " themselves. Gated are ratios to a reference workload timed between the calls, never milliseconds."
     yield " The control rate is what the policy sustains, of what the benchmark plays.</p>"
-    yield f"<table class='latencies cards'>{_header(_LATENCY)}"
+    yield f"<table class='latencies cards'>{header(_LATENCY)}"
     for result in results:
         report = result.figures
-        verdict = f"<span class='verdict {result.state}'>{_WORDS[result.state]}</span>"
+        verdict = f"<span class='verdict {result.state}'>{WORDS[result.state]}</span>"
         values = [escape(f"{result.model}, {result.benchmark}"), verdict, *_timed(report)]
         cells = "".join(f"<td data-label='{h}'><span>{v}</span></td>" for h, v in zip(_LATENCY, values, strict=True))
         said = [escape(result.reason)]
@@ -304,7 +227,7 @@ def _timed(report: LatencyReport | None) -> list[str]:
 
 def _time(told: Sequence[CellStory]) -> Iterator[str]:
     yield "<h2>Time</h2><p class='note'>On this machine, while it played; compare ratios, not machines.</p>"
-    yield f"<table class='times cards'>{_header(_TIMES)}<tbody>"
+    yield f"<table class='times cards'>{header(_TIMES)}<tbody>"
     for story in (story for story in told if story.episodes):
         records = [episode.record for episode in story.episodes]
         calls, n = sum(r.inferences for r in records), len(records)
@@ -312,7 +235,7 @@ def _time(told: Sequence[CellStory]) -> Iterator[str]:
         per_call = f"{1000 * policy / calls:.2f}" if calls else "–"
         seconds = (sum(r.wall_s for r in records), policy, simulator)
         values = [escape(str(story.result.name)), per_call, *(f"{total / n:.3f}" for total in seconds)]
-        yield _row(story, _TIMES, values)
+        yield row(_TIMES, values, data(story))
     yield "</tbody></table>"
 
 
@@ -322,17 +245,5 @@ def _provenance(told: Sequence[CellStory]) -> Iterator[str]:
         report = story.result.figures
         assert report is not None
         facts = {"checkpoint": story.checkpoint, "order seed": report.order_seed, **story.versions}
-        yield f"<details {_data(story)}><summary>{escape(str(story.result.name))}</summary>"
-        yield _list(facts.items()) + "</details>"
-
-
-def _list(facts: Iterable[tuple[str, str]]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(key)}: <code>{escape(value)}</code></li>" for key, value in facts) + "</ul>"
-
-
-def _data(story: CellStory) -> str:
-    name = story.result.name
-    return (
-        f"data-model='{escape(name.model)}' data-dimension='{escape(name.dimension)}'"
-        f" data-verdict='{escape(story.result.state)}'"
-    )
+        yield f"<details {data(story)}><summary>{escape(str(story.result.name))}</summary>"
+        yield listed(facts.items()) + "</details>"

@@ -84,8 +84,9 @@ def test_says_of_each_cell_what_it_tests(toy: pytest.Pytester) -> None:
         " ".join(result.stdout.str().split())
     )
     said = "deaf 12 of 60 against 54: 42 of the 54 successes need the instruction, the other 12 say nothing about it"
-    for text in (" ".join(result.stdout.str().split()), page.read_text(), table.read_text()):
+    for text in (" ".join(result.stdout.str().split()), table.read_text()):
         assert said in text
+    assert f"<b>12 of 60</b><br><span class='dim'>{said.partition(': ')[2]}</span>" in page.read_text()
     (cell,) = json.loads((toy.path / "run.json").read_text())["cells"]
     deaf = cell["controls"][1]
     assert (deaf["arm"], deaf["pairs"]) == ("deaf", {"both": 12, "model": 42, "arm": 0, "neither": 6})
