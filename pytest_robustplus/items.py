@@ -120,7 +120,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     if marker is None or not (wanted or asked >= {"model", "latency"}):
         return
     try:
-        cells = session_of(metafunc.config).cells(*marker.args)
+        cells = session_of(metafunc.config).cells(_benchmark_name(marker))
     except BadInputError as error:
         # Raised here it would be one more collection error; the run as a whole was asked for something impossible.
         metafunc.config.stash[_REFUSED] = error
@@ -140,6 +140,17 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     checks = [CheckTest(cell, check) for cell in models.values() for check in cell.benchmark.checks()]
     names = [f"{test.cell.card.name}-{test.cell.benchmark.name}-{test.check.name}" for test in checks]
     metafunc.parametrize("check", checks, ids=names)
+
+
+def _benchmark_name(marker: pytest.Mark) -> str:
+    match marker.args:
+        case (str(name),) if not marker.kwargs:
+            return name
+    given = ", ".join([*map(repr, marker.args), *(f"{name}={value!r}" for name, value in marker.kwargs.items())])
+    raise BadInputError(
+        f"@pytest.mark.robustness({given}): the mark takes the name of one benchmark, as in"
+        " @pytest.mark.robustness('libero_plus')."
+    )
 
 
 def _parametrize_probes(metafunc: pytest.Metafunc, cells: list[Cell]) -> bool:

@@ -69,6 +69,8 @@ def test_a_benchmark_that_is_not_installed_does_not_stop_the_others(toy: pytest.
     ("suite", "argument", "message"),
     [
         (SUITE.replace("toy", "toi"), "-v", "Unknown benchmark 'toi'*Did you mean 'toy'?*"),
+        (SUITE.replace('("toy")', ""), "-v", "@pytest.mark.robustness(): the mark takes the name of one benchmark*"),
+        (SUITE.replace('"toy"', "'toy', 7"), "-v", "@pytest.mark.robustness('toy', 7): the mark takes the name of *"),
         (SUITE, "--robust-perturbation=robot", "Toy Table has none of the dimensions robot. Choose others by *"),
         (LATENCY, "--robust-baselines=broken.toml", "*broken.toml is not valid TOML: *Mend it."),
     ],
