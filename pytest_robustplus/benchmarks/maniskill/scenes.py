@@ -124,9 +124,10 @@ class ManiSkillScenes:
                 )
             self.close()
             # PhysX has to be told of the card before it simulates anything, so the placing scene comes second.
-            self._world = World(base, self.count, self.protocol, self._cameras, self._size)
+            world = World(base, self.count, self.protocol, self._cameras, self._size)
+            world.check_width(self.action_width)
+            self._world = world
             self._placer = World(base, 1, replace(self.protocol, physics="cpu"), (), self._size)
-            self._world.check_width(self.action_width)
         return self._world, self._placer
 
     def _made_already(self) -> World:

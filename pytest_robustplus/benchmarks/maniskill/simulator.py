@@ -116,8 +116,9 @@ class ManiSkillSimulator:
             self.close()
             # One scene is played on a processor, also beside scenes on a card: a check, say, or a replay to video.
             own = replace(self.protocol, physics="cpu")
-            self._world = World(task.base, 1, own, self._cameras, self._size)
-            self._world.check_width(self.action_width)
+            world = World(task.base, 1, own, self._cameras, self._size)
+            world.check_width(self.action_width)
+            self._world = world
         return self._world
 
     def _shown(self, world: World) -> Looks:

@@ -67,6 +67,13 @@ class World:
                     f"{base} cannot be played with control={protocol.control}: {error}. ManiSkill's controllers are"
                     " pd_joint_pos, pd_joint_delta_pos, pd_ee_delta_pos, pd_ee_delta_pose, pd_ee_pose."
                 ) from error
+            except AttributeError as error:
+                if cameras:
+                    raise
+                raise BadInputError(
+                    f"{base} paints its scene while it builds it, so it cannot be built undrawn ({error}). Play it by a"
+                    " policy that looks at a camera, or leave the task out."
+                ) from error
         self.env: Any = wrapped.unwrapped
         for camera in cameras:
             if camera not in self.env._sensors:
@@ -82,8 +89,9 @@ class World:
         return sum(self.widths)
 
     def check_width(self, wanted: int) -> None:
-        """Raise ``BadInputError`` unless actions are ``wanted`` wide."""
+        """Raise ``BadInputError`` unless actions are ``wanted`` wide; the environment is closed then."""
         if self.action_width != wanted:
+            self.close()
             raise BadInputError(
                 f"{self.base} takes actions {self.action_width} wide under control={self._control}, the profile says"
                 f" {wanted}. Correct action_width in the model's card, or leave the task out."
