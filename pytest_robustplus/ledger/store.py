@@ -244,6 +244,12 @@ class Ledger:
                 database, audit, run, worker, after=after, block=block, total=total, stale_s=stale_s, tries=tries
             )
 
+    def claimed(self, audit: int) -> int:
+        """How many positions are at play now, by whomever."""
+        with self._connection.reading("reading claims") as database:
+            (count,) = database.execute("SELECT count(*) FROM claim WHERE audit = ?", (audit,)).fetchone()
+        return int(count)
+
     def bury(self, audit: int, *, stale_s: float) -> list[tuple[int, str]]:
         """Free the claims of workers that are dead or silent for ``stale_s`` seconds, and say which ones they were."""
         with self._connection.writing("releasing claims") as database:

@@ -13,6 +13,7 @@ import pytest
 from pytest_robustplus.errors import LedgerError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.report import progress
+from pytest_robustplus.report.figures import count, percent
 from pytest_robustplus.report.screen import Screen
 from pytest_robustplus.verdict.audit import Plan
 
@@ -101,5 +102,9 @@ class Live:
                 played, successes = len(outcomes), sum(outcomes)
                 bounds = Plan(audit.total, 0, 0).interval(played, successes)
                 cell = f"{audit.key.model}-{audit.key.benchmark}-{audit.key.dimension}"
-                lines.append(self._pace.line(cell, played, successes, audit.total, bounds, time.monotonic()))
+                if played and not ledger.claimed(audit.id):
+                    # Its lead waits behind another cell on its worker, and helpers need to play no further.
+                    lines.append(f"{cell}: {percent(successes / played)} after {count(played)}, nobody plays it now")
+                else:
+                    lines.append(self._pace.line(cell, played, successes, audit.total, bounds, time.monotonic()))
         return lines

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from _pytest._io import TerminalWriter
 
+from pytest_robustplus.ledger import AuditKey, EpisodeRecord, Ledger
+from pytest_robustplus.report.live import Live
 from pytest_robustplus.report.progress import Pace
 from pytest_robustplus.report.screen import KEPT, Screen
+from pytest_robustplus.session import Session
 
 
 @pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n0"], ["-n2"]], ids=" ".join)
@@ -31,6 +35,26 @@ def test_time_left_counts_from_what_was_resumed() -> None:
     assert pace.line("noise", 110, 85, 300, (0.7, 0.8), 10.0) == (
         "noise: 77.3 % [70.0, 80.0] after 110, ≤190 episodes left, ≤3 min 10 s"
     )
+
+
+def test_a_cell_that_waits_for_its_lead_says_so(tmp_path: Path) -> None:
+    key = AuditKey("steady", "toy", "camera", "checkpoint", "protocol", "population")
+    with Ledger.open(tmp_path / "l.sqlite") as ledger:
+        ledger.begin_run("run", command="pytest", versions={})
+        audit = ledger.open_audit(key, run="run", total=20, order_seed="seed").id
+        live = Live(cast("Session", SimpleNamespace(run="run")))
+        ledger.claim(audit, "gw1", block=2, total=20, stale_s=60)
+        ledger.record(audit, 0, played())
+        assert live._lines(ledger)[0].endswith("after 1, ≤19 episodes left")
+        ledger.record(audit, 1, played())
+        assert live._lines(ledger) == ["steady-toy-camera: 100.0 % after 2, nobody plays it now"]
+
+
+def played() -> EpisodeRecord:
+    return EpisodeRecord(
+        task="task", suite="toy", base="task", trial=0, seed=0, instruction="", prompt_source="", success=True,
+        worker="gw1", started="2025-01-01T00:00:00+00:00",
+    )  # fmt: skip
 
 
 def test_lines_vanish_without_a_trace_and_pytest_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
