@@ -92,8 +92,8 @@ def main() -> int:
     episodes = sum(result.figures.played for result in results if result.figures)
     shown = "no chromium here" if ready is None else f"{ready:.2f} s"
     print(f"{episodes} episodes: {seconds:.2f} s of processor ({wall:.2f} s wall), {size / 1e6:.2f} MB, ready {shown}")
-    # The wall clock counts what others compute, the processor's time a BLAS thread that spins for 3 × 3 matrices: of both
-    # the lesser is still more than the page's own.
+    # The wall clock counts what others compute, the processor's time a BLAS thread that spins for 3 × 3 matrices: the
+    # lesser of both is still more than the page's own.
     return int(min(seconds, wall) > SECONDS or size > BYTES or (ready or 0) > READY_S)
 
 
