@@ -196,7 +196,6 @@ def _latencies(results: Sequence[LatencyResult]) -> Iterator[str]:
         report = result.figures
         verdict = f"<span class='verdict {result.state}'>{WORDS[result.state]}</span>"
         values = [escape(f"{result.model}, {result.benchmark}"), verdict, *_timed(report)]
-        cells = "".join(f"<td data-label='{h}'><span>{v}</span></td>" for h, v in zip(_LATENCY, values, strict=True))
         said = [escape(result.reason)]
         if report is not None:
             said = [
@@ -205,7 +204,7 @@ def _latencies(results: Sequence[LatencyResult]) -> Iterator[str]:
             said += [f"<span class='dim'>{escape(remark)}</span>" for remark in remarks(report)]
         lines = "".join(f"<li>{line}</li>" for line in said).replace(" %", "&nbsp;%")
         # A body each, so that a filter hides what is said with the figures that it is about.
-        yield f"<tbody data-model='{escape(result.model)}' data-verdict='{result.state}'><tr>{cells}</tr>"
+        yield f"<tbody data-model='{escape(result.model)}' data-verdict='{result.state}'>{row(_LATENCY, values)}"
         yield f"<tr class='said'><td colspan='{len(_LATENCY)}'><ul>{lines}</ul></td></tr></tbody>"
     yield "</table>"
 
