@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
-from pytest_robustplus.ledger import AuditKey, Conclusion, EpisodeRecord, Ledger
+from pytest_robustplus.ledger import AuditKey, EpisodeRecord, Ledger
 from pytest_robustplus.reporting.html import page
 from pytest_robustplus.reporting.json import stories
 from pytest_robustplus.results.cell import CellReport
@@ -48,15 +48,12 @@ def fill(ledger: Ledger, benchmark: LiberoPlus) -> list[CellResult]:
             ledger.record(audit, position, record)
         successes, n = int(outcomes.sum()), len(tasks)
         rate = successes / n
-        ledger.close_audit(
-            audit,
-            Conclusion("pass", n, successes, rate - 0.02, rate + 0.02, 9.0, -3.0, 0.05, False, 0.75, "paper", ""),
-        )
         report = CellReport(
-            model="pi05", benchmark=benchmark.name, dimension=str(dimension), outcome="pass", successes=successes,
-            played=n, total=n, playable=n, listed=n, low=rate - 0.02, high=rate + 0.02, seconds=1.0, baseline=0.75,
-            source="paper", margin=0.05, audit=audit,
+            model="pi05", benchmark=benchmark.name, dimension=str(dimension), outcome="pass",
+            successes=successes, played=n, total=n, playable=n, listed=n, low=rate - 0.02, high=rate + 0.02,
+            seconds=1.0, baseline=0.75, source="paper", margin=0.05, log_pass=9.0, log_fail=-3.0, audit=audit,
         )  # fmt: skip
+        ledger.close_audit(audit, report)
         name = CellName("pi05", benchmark.name, str(dimension))
         results.append(CellResult(f"test_success_rate[{name}]", name, "pass", "", report))
     return results

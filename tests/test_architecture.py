@@ -16,8 +16,8 @@ PAGE = PACKAGE.parent / "docs" / "explanation" / "architecture.md"
 
 FLOORS = (
     {"errors", "perturbations", "statistics"},
-    {"policies", "fuzz", "ledger", "options", "results"},
-    {"baselines", "distributed"},
+    {"policies", "fuzz", "options", "results"},
+    {"baselines", "distributed", "ledger"},
     {"benchmarks"},
     {"interchange", "rollout", "session"},
     {"evaluation", "reporting"},

@@ -64,6 +64,6 @@ def earlier(ledger: Ledger, key: AuditKey, audit: int) -> list[tuple[int, str]]:
         # A run with --robust-fresh has a protocol of its own, of the same beginning.
         played = stored.key.protocol.partition("-")[0] == key.protocol.partition("-")[0]
         conclusion = stored.conclusion
-        if same and played and stored.id < audit and conclusion is not None and conclusion.verdict in ("pass", "fail"):
-            found.setdefault(stored.id, conclusion.verdict)
+        if same and played and stored.id < audit and conclusion is not None and conclusion.outcome in ("pass", "fail"):
+            found.setdefault(stored.id, conclusion.outcome)
     return list(found.items())

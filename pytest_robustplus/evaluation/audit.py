@@ -26,8 +26,17 @@ from pytest_robustplus.evaluation.recorder import (
     refuse_unplayable,
 )
 from pytest_robustplus.evaluation.resources import Resources
-from pytest_robustplus.ledger import AuditState, Conclusion
-from pytest_robustplus.results.cell import CellReport, Drifting, FailedTask, GateReport, Group, Outcome, Rerun
+from pytest_robustplus.ledger import AuditState
+from pytest_robustplus.results.cell import (
+    CellReport,
+    Conclusion,
+    Drifting,
+    FailedTask,
+    GateReport,
+    Group,
+    Outcome,
+    Rerun,
+)
 from pytest_robustplus.results.progress import Progress
 from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.session.cells import TableCell
@@ -113,7 +122,7 @@ class Audit:
             # A worker that gives up on an episode must not keep others waiting for it.
             self._session.ledger.release(self._session.claimant)
         report = self._report(played, spots, runs, time.monotonic() - start)
-        self._session.ledger.close_audit(self._state.id, _conclusion(report))
+        self._session.ledger.close_audit(self._state.id, report)
         return report
 
     def decided(self) -> int | None:
@@ -274,12 +283,12 @@ class Audit:
         played, successes = len(outcomes), sum(outcomes)
         low, high = self._interval(played, successes)
         return Conclusion(
-            verdict="error",
+            outcome="error",
             played=played,
             successes=successes,
             low=low,
             high=high,
-            reason=reason,
+            notes=(reason,),
         )
 
     def _report(self, played: int, spots: list[bool], runs: Rerun, seconds: float) -> CellReport:
@@ -399,20 +408,3 @@ def _least(shown: GateReport, total: int) -> float:
     """The least rate that passes; of a question from above the greatest."""
     needed = max(shown.baseline_tasks - shown.margin_tasks, 0)
     return (total - needed if shown.side == "above" else needed) / total
-
-
-def _conclusion(report: CellReport) -> Conclusion:
-    return Conclusion(
-        verdict=report.outcome,
-        played=report.played,
-        successes=report.successes,
-        low=report.low,
-        high=report.high,
-        log_pass=report.log_pass,
-        log_fail=report.log_fail,
-        margin=report.margin,
-        margin_raised=report.margin_raised,
-        baseline_rate=report.baseline,
-        baseline_source=report.source,
-        reason="; ".join(report.notes),
-    )

@@ -14,9 +14,9 @@ from pytest_robustplus.evaluation.campaign import campaign_of
 from pytest_robustplus.evaluation.population import audit_key, digest
 from pytest_robustplus.evaluation.recorder import POLL_S, STALE_S, TRIES, Recorder, errors, now, refuse_unplayable
 from pytest_robustplus.evaluation.resources import Resources
-from pytest_robustplus.ledger import Conclusion
 from pytest_robustplus.ledger.records import COMPARISON
 from pytest_robustplus.results import comparison as results
+from pytest_robustplus.results.cell import Conclusion
 from pytest_robustplus.results.comparison import Asked, ComparisonReport, Difference, Discordant, Split
 from pytest_robustplus.results.progress import Progress
 from pytest_robustplus.rollout.executor import EpisodeResult, Executor
@@ -372,12 +372,12 @@ class Contest:
             self._session.ledger.close_audit(
                 side.audit,
                 Conclusion(
-                    verdict="error" if verdict == "error" else "measured",
+                    outcome="error" if verdict == "error" else "measured",
                     played=len(played),
                     successes=sum(played),
                     low=0.0,
                     high=1.0,
-                    reason=reason,
+                    notes=(reason,),
                 ),
             )
 

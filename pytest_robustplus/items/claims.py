@@ -60,7 +60,7 @@ class Claim:
         return Claims(session_of(self._item.config), self._benchmark)
 
     def _judged(self, report: ClaimReport) -> bool:
-        self._item.user_properties.append(report.property())
+        self._item.user_properties.extend(report.properties())
         if report.verdict == "undecided":
             pytest.skip(f"undecided: {report.sentence}")
         if report.verdict == "refuted":

@@ -97,7 +97,7 @@ class Comparison:
         figures = (0, 0, 0, 0, 0, 1.0) if best is None else best[1:]
         models = (self.models[0], self.models[1])
         report = ContrastReport(models, self.benchmark.name, str(self.dimension), text, words, *figures)
-        self._item.user_properties.append(report.property())
+        self._item.user_properties.extend(report.properties())
         return report.p <= session.settings.alpha_pass
 
     def _of_two(self, asked: str) -> None:
@@ -125,7 +125,7 @@ class Comparison:
         points = session.settings.margin if margin is None else margin
         shown = progress(config, session.settings.progress)
         report = Contest(resources, self._cells, asked, points, shown).decide()
-        self._item.user_properties.append(report.property())
+        self._item.user_properties.extend(report.properties())
         if report.answer == "undecided":
             pytest.skip(f"undecided after {report.pairs} of {report.total:,} pairs; --robust-budget ends it there")
         return report

@@ -25,6 +25,7 @@ from pytest_robustplus.fuzz.space import SPACES, Spaces
 from pytest_robustplus.items.reports import STORY
 from pytest_robustplus.perturbations import Camera, Dimension, Layout, Perturbation, part
 from pytest_robustplus.reporting.accept_frontiers import frontiers_path
+from pytest_robustplus.reporting.fuzzing import line, paragraph
 from pytest_robustplus.results.fuzzing import NONE, FrontierReport, FuzzReport, Interval, Tally
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.text import percent
@@ -78,9 +79,9 @@ class Frontier:
         self._item.user_properties.extend(report.properties())
         if report.outcome == "measured":
             why = "success comes back" if report.rises else "there is no accepted frontier to hold it against"
-            pytest.skip(f"measured {report.line()}; {why}")
+            pytest.skip(f"measured {line(report)}; {why}")
         if report.outcome == "fail":
-            self._item.stash[STORY] = report.paragraph(subject.benchmark.title)
+            self._item.stash[STORY] = paragraph(report, subject.benchmark.title)
         return report.outcome == "pass"
 
 
@@ -113,7 +114,7 @@ class Fuzz:
         report = _fuzz_report(resources, subject, self._identity, result, trials)
         self._item.user_properties.extend(report.properties())
         if result.shown:
-            self._item.stash[STORY] = report.paragraph(subject.benchmark.title)
+            self._item.stash[STORY] = paragraph(report, subject.benchmark.title)
         return not result.shown
 
 

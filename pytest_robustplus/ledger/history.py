@@ -9,10 +9,14 @@ from dataclasses import fields
 from typing import Any
 
 from pytest_robustplus.ledger.packing import PackedActions, unpack_actions
-from pytest_robustplus.ledger.records import AuditKey, Check, Conclusion, EpisodeRecord, Run, StoredAudit, StoredEpisode
+from pytest_robustplus.ledger.records import AuditKey, Check, EpisodeRecord, Run, StoredAudit, StoredEpisode
+from pytest_robustplus.results.cell import Conclusion
 
 KEY = tuple(field.name for field in fields(AuditKey))
-CONCLUSION = tuple(field.name for field in fields(Conclusion))
+# Where a column of the table part is not named as the field that it holds.
+_COLUMNS = {"outcome": "verdict", "baseline": "baseline_rate", "source": "baseline_source", "notes": "reason"}
+_CONCLUSION = {_COLUMNS.get(field.name, field.name): field.name for field in fields(Conclusion)}
+"""The columns of a conclusion, each with its field."""
 _RECORD = tuple(field.name for field in fields(EpisodeRecord) if field.name not in ("actions", "provenance"))
 
 
@@ -47,7 +51,7 @@ def audits(database: sqlite3.Connection, where: str, values: Sequence[Any]) -> l
     """Read every run's view of the audits that ``where`` chooses, oldest first."""
     rows = database.execute(
         f"""SELECT audit.id, part.run, audit.total, audit.order_seed, part.joined,
-        {", ".join(f"audit.{name}" for name in KEY)}, {", ".join(f"part.{name}" for name in CONCLUSION)}
+        {", ".join(f"audit.{name}" for name in KEY)}, {", ".join(f"part.{name}" for name in _CONCLUSION)}
         FROM part JOIN audit ON audit.id = part.audit WHERE {where} ORDER BY part.joined, audit.id""",
         values,
     )
@@ -68,7 +72,7 @@ def audits(database: sqlite3.Connection, where: str, values: Sequence[Any]) -> l
 def conclusion(database: sqlite3.Connection, audit: int, run: str | None) -> Conclusion | None:
     """Read how ``run`` ended the audit, or without a run how it was ended last."""
     row = database.execute(
-        f"""SELECT {", ".join(CONCLUSION)} FROM part WHERE audit = ? AND verdict IS NOT NULL AND (? IS NULL OR run = ?)
+        f"""SELECT {", ".join(_CONCLUSION)} FROM part WHERE audit = ? AND verdict IS NOT NULL AND (? IS NULL OR run = ?)
         ORDER BY concluded DESC LIMIT 1""",
         (audit, run, run),
     ).fetchone()
@@ -76,10 +80,23 @@ def conclusion(database: sqlite3.Connection, audit: int, run: str | None) -> Con
 
 
 def _conclusion(row: tuple[Any, ...]) -> Conclusion | None:
-    values = dict(zip(CONCLUSION, row, strict=True))
-    if values["verdict"] is None:
+    values = dict(zip(_CONCLUSION.values(), row, strict=True))
+    if values["outcome"] is None:
         return None
-    return Conclusion(**{**values, "margin_raised": bool(values["margin_raised"])})
+    return Conclusion(
+        **{
+            **values,
+            "margin": values["margin"] or 0.0,
+            "margin_raised": bool(values["margin_raised"]),
+            "notes": (values["notes"],) if values["notes"] else (),
+        }
+    )
+
+
+def columns(conclusion: Conclusion) -> dict[str, Any]:
+    """A conclusion as the columns hold it."""
+    values = {column: getattr(conclusion, name) for column, name in _CONCLUSION.items()}
+    return {**values, "reason": "; ".join(conclusion.notes)}
 
 
 def interrupted(database: sqlite3.Connection, run: str) -> str:

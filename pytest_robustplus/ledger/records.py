@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_robustplus.results.cell import Conclusion
+
 Parameter = str | int | float | bool
-ConcludedAs = Literal["pass", "fail", "measured", "error"]
 
 
 # What the population of a comparison's audits begins with.
@@ -102,28 +103,6 @@ class StoredEpisode:
     position: int
     attempt: int
     record: EpisodeRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """How a run ended an audit: rates and margin as fractions, ``low``/``high`` the confidence sequence.
-
-    ``log_pass`` and ``log_fail`` are natural logarithms of the e-values; ``measured`` is a cell without a baseline,
-    played to its end.
-    """
-
-    verdict: ConcludedAs
-    played: int
-    successes: int
-    low: float
-    high: float
-    log_pass: float = 0.0
-    log_fail: float = 0.0
-    margin: float | None = None
-    margin_raised: bool = False
-    baseline_rate: float | None = None
-    baseline_source: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from pytest_robustplus.ledger.records import (
     AuditKey,
     AuditState,
     Check,
-    Conclusion,
     EpisodeRecord,
     Run,
     StoredAudit,
     StoredEpisode,
 )
+from pytest_robustplus.results.cell import Conclusion
 
 
 class Ledger:
@@ -132,7 +132,7 @@ class Ledger:
 
     def close_audit(self, audit: int, conclusion: Conclusion) -> Conclusion:
         """Record how this run ends the audit; the first conclusion of a run stands and is returned."""
-        values = {name: getattr(conclusion, name) for name in history.CONCLUSION}
+        values = history.columns(conclusion)
         with self._connection.writing("recording a verdict") as database:
             run = self._run(audit)
             database.execute(

@@ -1,4 +1,4 @@
-"""Frontiers and found perturbations at the end of the terminal's report, and in the corpus."""
+"""Frontiers and what fuzzing found in words, at the end of the terminal's report, and in the corpus."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from pytest_robustplus.results.fuzzing import FuzzReport, Probe, in_order, probes
+from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Interval, Probe, in_order, probes
+from pytest_robustplus.results.text import percent
 
 
 def summarize(terminal: pytest.TerminalReporter) -> None:
@@ -17,7 +18,7 @@ def summarize(terminal: pytest.TerminalReporter) -> None:
     if found:
         terminal.section("fuzzing", sep="-")
         for probe in in_order(found):
-            terminal.write_line(probe.line(), red=probe.outcome == "fail")
+            terminal.write_line(line(probe), red=probe.outcome == "fail")
 
 
 def corpus_cases(found: Iterable[Probe]) -> list[dict[str, object]]:
@@ -33,3 +34,90 @@ def corpus_cases(found: Iterable[Probe]) -> list[dict[str, object]]:
         for probe in found
         if isinstance(probe, FuzzReport) and probe.perturbation and not probe.known
     ]
+
+
+def line(probe: Probe) -> str:
+    """What was found, in one line."""
+    return _frontier(probe) if isinstance(probe, FrontierReport) else _hunt(probe)
+
+
+def paragraph(probe: Probe, title: str) -> str:
+    """What a person needs to know of a frontier that has come nearer, or of a perturbation that was found."""
+    return _nearer(probe, title) if isinstance(probe, FrontierReport) else _found(probe, title)
+
+
+def _frontier(report: FrontierReport) -> str:
+    held = "" if report.accepted is None else f", accepted {_place(report, report.accepted)}"
+    found = f"no frontier, {report.rises}" if report.rises else _place(report, report.found)
+    return (
+        f"{report.axis} of {report.model}: {found}, unperturbed {percent(report.rate)},"
+        f" {report.episodes} episodes{held}: {report.outcome.upper()}{f' ({report.note})' if report.note else ''}"
+    )
+
+
+def _place(report: FrontierReport, interval: Interval) -> str:
+    if interval.beyond:
+        return f"beyond {report.end:g}{report.unit}"
+    high = "beyond" if interval.open else f"{interval.high:.3g}"
+    return f"{interval.estimate:.3g}{report.unit} [{interval.low:.3g}, {high}]"
+
+
+def _nearer(report: FrontierReport, title: str) -> str:
+    assert report.accepted is not None
+    return "\n".join(
+        [
+            f"{report.axis} of {report.model} on {title}: the frontier has come nearer.",
+            f"  now       {_place(report, report.found)}, {report.episodes} episodes",
+            f"  accepted  {_place(report, report.accepted)}",
+            f"  question  where success has fallen to {percent(report.share)} of its unperturbed"
+            f" {percent(report.rate)}; 95 % intervals that do not overlap fail",
+            *([f"  note      {report.note}"] if report.note else []),
+        ]
+    )
+
+
+def _hunt(report: FuzzReport) -> str:
+    tried = f"{report.candidates} perturbations, {report.episodes} episodes"
+    if report.hidden:
+        tried += f"; {report.hidden} that fail hide what the task is about, no fault of the policy"
+    if not report.mildest and report.first:
+        return (
+            f"{report.what} of {report.model}: the budget ended the search, {tried}; {report.first} seemed to fail and"
+            f" is not shown to ({report.at_it} fresh episodes succeed)"
+        )
+    if not report.mildest:
+        return f"{report.what} of {report.model}: nothing found in {tried}, where the budget ended the search"
+    return f"{report.what} of {report.model}: falls short under {report.mildest} ({report.at_it}), {tried}"
+
+
+def _found(report: FuzzReport, title: str) -> str:
+    how = "in the corpus" if report.known else f"found by candidate {report.candidates}"
+    lines = [
+        f"{report.what} of {report.model} on {title}: success falls below {percent(report.threshold)} under",
+        f"  {report.mildest}",
+        f"  at it        {report.at_it} fresh episodes succeed, severity {report.severity:.2f};"
+        f" {100 * report.confidence:.0f} % confidence that it falls short",
+        *_around(report),
+        f"  unperturbed  {report.unperturbed}",
+        f"  {how} as {report.first}; {report.episodes} episodes in all",
+        f"  as a test    @example(p={report.mildest})",
+    ]
+    if report.stands:
+        lines.insert(2, f"  in the scene {report.stands}: there was no room for more")
+    if report.hidden:
+        lines.append(f"  passed over  {report.hidden} that fail hide what the task is about, no fault of the policy")
+    if report.episode is not None:
+        lines.append(f"  play it      pytest --robust-replay {report.episode}")
+    files = (("before", report.before), ("after", report.after), ("video", report.video))
+    lines += [f"  {name:<12} {path}" for name, path in files if path]
+    if report.unseen:
+        lines.append(f"  pictures     {report.unseen}")
+    return "\n".join(lines)
+
+
+def _around(report: FuzzReport) -> Iterable[str]:
+    if report.begins:
+        place, low, high = report.begins
+        yield f"  begins       near severity {place:.2f} [{low:.2f}, {high:.2f}]"
+    if report.below_it.played:
+        yield f"  milder       {report.below_it} under {report.below}"

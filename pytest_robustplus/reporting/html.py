@@ -242,7 +242,7 @@ def _severities(plots: ModuleType, story: CellStory) -> Iterator[Figure]:
 def _history(plots: ModuleType, story: CellStory) -> Figure:
     ends = [(audit, audit.conclusion) for audit in story.history[-_KEPT:]]
     said = "; ".join(
-        f"{audit.opened[:10]} {end.verdict} {figures.percent(end.successes / end.played)} of {end.played}"
+        f"{audit.opened[:10]} {end.outcome} {figures.percent(end.successes / end.played)} of {end.played}"
         for audit, end in ends
         if end is not None and end.played
     )

@@ -12,6 +12,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Ledger, Run, StoredAudit, StoredEpisode
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.reporting.comparison import answer
+from pytest_robustplus.reporting.fuzzing import line
 from pytest_robustplus.reporting.text import ablations
 from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.comparison import ComparisonReport
@@ -105,7 +106,7 @@ def _probe(probe: Probe) -> dict[str, Any]:
     kind = "frontier" if isinstance(probe, FrontierReport) else "fuzz"
     # Tuples with names are objects, and JSON has neither infinity nor NaN.
     values = {key: value._asdict() if hasattr(value, "_asdict") else value for key, value in _fields(probe).items()}
-    finite: dict[str, Any] = _writable({"kind": kind, **values, "says": probe.line()})
+    finite: dict[str, Any] = _writable({"kind": kind, **values, "says": line(probe)})
     return finite
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.reporting.comparison import answer, by_group, difference, errors, noise
+from pytest_robustplus.reporting.fuzzing import line
 from pytest_robustplus.reporting.json import RowTotal, totals
 from pytest_robustplus.reporting.latency import control, sentences
 from pytest_robustplus.reporting.text import ablations, assumptions, footnotes, legend, paragraph, rate, summed
@@ -54,7 +55,7 @@ def markdown(
     if latencies:
         parts += ["### Latency", "", *_latencies(latencies), ""]
     if found:
-        parts += ["### Fuzzing", "", *(f"- {_escape(probe.line())}" for probe in found), ""]
+        parts += ["### Fuzzing", "", *(f"- {_escape(line(probe))}" for probe in found), ""]
     return "\n".join(parts)
 
 

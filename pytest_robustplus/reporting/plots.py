@@ -100,11 +100,11 @@ def history_plot(past: Sequence[StoredAudit]) -> str:
             ended = audit.conclusion
             if ended is None or not ended.played:
                 continue
-            colour = _COLOURS.get(ended.verdict, _BASELINE)
+            colour = _COLOURS.get(ended.outcome, _BASELINE)
             axes.plot([place, place], [100 * ended.low, 100 * ended.high], color=colour, lw=2)
-            axes.plot(place, 100 * ended.successes / ended.played, _MARKS.get(ended.verdict, "o"), color=colour, ms=4)
-            if ended.baseline_rate is not None:
-                axes.hlines(100 * ended.baseline_rate, place - 0.4, place + 0.4, color=_BASELINE, lw=1.2)
+            axes.plot(place, 100 * ended.successes / ended.played, _MARKS.get(ended.outcome, "o"), color=colour, ms=4)
+            if ended.baseline is not None:
+                axes.hlines(100 * ended.baseline, place - 0.4, place + 0.4, color=_BASELINE, lw=1.2)
         for place, (before, after) in enumerate(pairwise(past), start=1):
             if before.key.checkpoint != after.key.checkpoint:
                 axes.axvline(place + 0.5, color=_BASELINE, lw=0.8, ls=":")

@@ -67,7 +67,7 @@ def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mappin
             terminal.write_line(line)
     fuzzing.summarize(terminal)
 
-    timed = [report for test in tests if (report := LatencyReport.from_properties(test.user_properties)) is not None]
+    timed = [report for test in tests if (report := LatencyReport.read(test.user_properties)) is not None]
     if timed:
         terminal.section("latency", sep="-")
         terminal.write_line(_rendered(_latencies(timed), terminal))
@@ -87,7 +87,7 @@ def _cells(tests: Iterable[pytest.TestReport]) -> list[CellReport]:
     """One report a cell that a test asks about, however often some plugin repeats the test: the worst."""
     found: dict[object, CellReport] = {}
     for test in tests:
-        report = CellReport.from_properties(test.user_properties)
+        report = CellReport.read(test.user_properties)
         if report is None:
             continue
         key = Identity.read(test.user_properties), report.model, report.benchmark, report.dimension

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
-_PREFIX = "robustness_"
+from pytest_robustplus.results.carried import CarriedByField
 
 Outcome = Literal["pass", "fail", "measured"]
 
@@ -147,41 +145,53 @@ class Rerun(NamedTuple):
 NO_RERUN = Rerun()
 
 
-@dataclass(frozen=True, slots=True)
-class CellReport:
-    """Figures of a decided cell; rates, margins and intervals are fractions.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """How an audit ended, which is what the ledger keeps of it; rates, margin and interval are fractions.
 
-    ``total`` is the audited population, ``listed`` what the benchmark's list holds for this cell and ``playable`` what
-    of it this installation can play; ``audit`` is the ledger's id of the attempt.
-    ``log_pass`` and ``log_fail`` are natural logarithms of the two e-values. Of several questions the figures are those
-    of the one that failed, or else of the strictest; ``needed`` is the least rate that passes it, the greatest where
-    its ``side`` is above. A false FAIL in any of ``questions`` cells was to be had at one error rate.
-    ``estimate`` is None where the verdict stopped the cell early and no unbiased one is known.
+    ``low`` and ``high`` are the confidence sequence, ``log_pass`` and ``log_fail`` natural logarithms of the two
+    e-values; ``measured`` is a cell without a baseline, played to its end, and ``error`` one that could not be played.
     """
 
-    model: str
-    benchmark: str
-    dimension: str
-    outcome: Outcome
+    outcome: Outcome | Literal["error"]
     successes: int
     played: int
-    total: int
-    playable: int
-    listed: int
     low: float
     high: float
-    seconds: float
-    resumed: int = 0
     baseline: float | None = None
     source: str = ""
     margin: float = 0.0
     margin_raised: bool = False
     log_pass: float = 0.0
     log_fail: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellReport(Conclusion, CarriedByField):
+    """The conclusion of a decided cell, with what a report shows beside it.
+
+    ``total`` is the audited population, ``listed`` what the benchmark's list holds for this cell and ``playable`` what
+    of it this installation can play; ``audit`` is the ledger's id of the attempt. Of several questions the figures are
+    those of the one that failed, or else of the strictest; ``needed`` is the least rate that passes it, the greatest
+    where its ``side`` is above. A false FAIL in any of ``questions`` cells was to be had at one error rate.
+    ``estimate`` is None where the verdict stopped the cell early and no unbiased one is known.
+    """
+
+    PROPERTY: ClassVar[str] = "robustness_"
+
+    outcome: Outcome
+    model: str
+    benchmark: str
+    dimension: str
+    total: int
+    playable: int
+    listed: int
+    seconds: float
+    resumed: int = 0
     above: bool = False
     order_seed: str = ""
     audit: int = 0
-    notes: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     failed: tuple[FailedTask, ...] = ()
     gates: tuple[GateReport, ...] = ()
@@ -217,48 +227,3 @@ class CellReport:
     def saved(self) -> int:
         """Episodes of the audited population that the early verdict made unnecessary."""
         return self.total - self.played
-
-    def properties(self) -> list[tuple[str, object]]:
-        """Flatten into test-report properties; what is no scalar becomes JSON text."""
-        return [
-            (_PREFIX + name, json.dumps(value) if isinstance(value, (tuple, list)) else value)
-            for name, value in asdict(self).items()
-        ]
-
-    @classmethod
-    def from_properties(cls, properties: Iterable[tuple[str, object]]) -> CellReport | None:
-        """Read back what ``properties`` wrote; None when the test was no cell, or never got a result."""
-        found: dict[str, Any] = {
-            name.removeprefix(_PREFIX): value for name, value in properties if name.startswith(_PREFIX)
-        }
-        if not found:
-            return None
-        known = {field.name for field in fields(cls)}
-        values = {name: value for name, value in found.items() if name in known}
-        values["notes"] = tuple(json.loads(values["notes"]))
-        values["groups"] = tuple(Group(*entry) for entry in json.loads(values["groups"]))
-        values["failed"] = tuple(FailedTask(*entry) for entry in json.loads(values["failed"]))
-        values["gates"] = tuple(_gate(entry) for entry in json.loads(values["gates"]))
-        values["repeat"] = tuple(RepeatReport(*entry) for entry in json.loads(values.get("repeat", "[]")))
-        values["ablations"] = tuple(_ablation(entry) for entry in json.loads(values["ablations"]))
-        for name, kind in (("estimate", Estimated), ("drift", Drifting)):
-            if values.get(name) is not None:
-                values[name] = kind(*json.loads(values[name]))
-        if "reruns" in values:
-            verdicts, *rest = json.loads(values["reruns"])
-            values["reruns"] = Rerun(tuple(verdicts), *rest)
-        return cls(**values)
-
-
-def _gate(entry: list[Any]) -> GateReport:
-    gate = GateReport(*entry)
-    return gate._replace(
-        pairs=tuple(gate.pairs),
-        changed=tuple(Changed(*change) for change in gate.changed),
-        elsewhere=tuple(Elsewhere(*other) for other in gate.elsewhere),
-    )
-
-
-def _ablation(entry: list[Any]) -> AblationResult:
-    ablation = AblationResult(*entry)
-    return ablation._replace(pairs=tuple(ablation.pairs))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
-PROPERTY = "comparison"
+from pytest_robustplus.results.carried import Carried
 
 Answer = Literal["first", "second", "equal", "pass", "fail", "unbeaten", "undecided"]
 Asked = Literal["which", "better", "not_worse", "equivalent", "best", "rerun"]
@@ -61,12 +59,14 @@ class Split(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ComparisonReport:
+class ComparisonReport(Carried):
     """Figures of a comparison; ``within``, ``noise`` and the bounds of differences are tasks of ``total``.
 
     ``answer`` names who is better of two, whether a gate passed, or that ``unbeaten`` policies were found. ``alpha`` is
     the error rate of each side, its share among the ``family`` comparisons of the run.
     """
+
+    PROPERTY: ClassVar[str] = "comparison"
 
     models: tuple[str, ...]
     benchmark: str
@@ -102,34 +102,15 @@ class ComparisonReport:
         found = self.differences[0]
         return found.lower > self.noise or found.upper < -self.noise
 
-    def property(self) -> tuple[str, str]:
-        """As a property of a test report."""
-        return PROPERTY, json.dumps(asdict(self))
-
-    @classmethod
-    def read(cls, properties: Iterable[tuple[str, object]]) -> ComparisonReport | None:
-        """Read back what ``property`` wrote; None for a test that compared nothing."""
-        text = next((value for name, value in properties if name == PROPERTY), None)
-        if text is None:
-            return None
-        found: dict[str, Any] = json.loads(str(text))
-        kinds: dict[str, Any] = {"sides": Side, "differences": Difference, "splits": Split}
-        for name, kind in kinds.items():
-            found[name] = tuple(kind(*entry) for entry in found[name])
-        found["discordant"] = tuple(Discordant(task, who, tuple(ids)) for task, who, ids in found["discordant"])
-        found["models"], found["notes"] = tuple(found["models"]), tuple(found["notes"])
-        return cls(**found)
-
-
-CONTRAST = "contrast"
-
 
 @dataclass(frozen=True, slots=True)
-class ContrastReport:
+class ContrastReport(Carried):
     """The generated perturbation under which two policies were found to differ most, on ``played`` fresh episodes.
 
     ``perturbation`` is its JSON, ``words`` its value; empty where none was found at which they differed at all.
     """
+
+    PROPERTY: ClassVar[str] = "contrast"
 
     models: tuple[str, str]
     benchmark: str
@@ -142,16 +123,3 @@ class ContrastReport:
     second_only: int
     played: int
     p: float
-
-    def property(self) -> tuple[str, str]:
-        """As a property of a test report."""
-        return CONTRAST, json.dumps(asdict(self))
-
-    @classmethod
-    def read(cls, properties: Iterable[tuple[str, object]]) -> ContrastReport | None:
-        """Read back what ``property`` wrote; None for a test that looked for none."""
-        text = next((value for name, value in properties if name == CONTRAST), None)
-        if text is None:
-            return None
-        found = json.loads(str(text))
-        return cls(**{**found, "models": tuple(found["models"])})

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, Self
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
-from pytest_robustplus.results.text import percent
+from pytest_robustplus.results.carried import Carried
 
-FRONTIER, FUZZED = "frontier", "fuzzed"
 Outcome = Literal["pass", "fail", "measured"]
 
 
@@ -40,11 +38,13 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class FrontierReport:
+class FrontierReport(Carried):
     """One axis, measured; ``start`` and ``end`` are its ends, ``points`` are (value, successes, played).
 
     Where success falls and ``rises`` again, which it says in words, there is no frontier, and nothing is held.
     """
+
+    PROPERTY: ClassVar[str] = "frontier"
 
     model: str
     benchmark: str
@@ -70,51 +70,9 @@ class FrontierReport:
         way = abs(self.found.estimate - self.start) / abs(self.end - self.start)
         return 1.0 if self.found.beyond else min(way, 1.0)
 
-    def properties(self) -> list[tuple[str, str]]:
-        """Properties of a test report."""
-        return [(FRONTIER, json.dumps(asdict(self)))]
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what ``properties`` wrote."""
-        values: dict[str, Any] = json.loads(text)
-        found, accepted = Interval(*values.pop("found")), values.pop("accepted")
-        points = tuple((value, successes, played) for value, successes, played in values.pop("points"))
-        return cls(**values, found=found, accepted=accepted and Interval(*accepted), points=points)
-
-    def line(self) -> str:
-        """The frontier in one line."""
-        held = "" if self.accepted is None else f", accepted {self.place(self.accepted)}"
-        found = f"no frontier, {self.rises}" if self.rises else self.place(self.found)
-        return (
-            f"{self.axis} of {self.model}: {found}, unperturbed {percent(self.rate)},"
-            f" {self.episodes} episodes{held}: {self.outcome.upper()}{f' ({self.note})' if self.note else ''}"
-        )
-
-    def place(self, interval: Interval) -> str:
-        """An interval in words."""
-        if interval.beyond:
-            return f"beyond {self.end:g}{self.unit}"
-        high = "beyond" if interval.open else f"{interval.high:.3g}"
-        return f"{interval.estimate:.3g}{self.unit} [{interval.low:.3g}, {high}]"
-
-    def paragraph(self, title: str) -> str:
-        """What a person needs to know of a frontier that has come nearer."""
-        assert self.accepted is not None
-        return "\n".join(
-            [
-                f"{self.axis} of {self.model} on {title}: the frontier has come nearer.",
-                f"  now       {self.place(self.found)}, {self.episodes} episodes",
-                f"  accepted  {self.place(self.accepted)}",
-                f"  question  where success has fallen to {percent(self.share)} of its unperturbed"
-                f" {percent(self.rate)}; 95 % intervals that do not overlap fail",
-                *([f"  note      {self.note}"] if self.note else []),
-            ]
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class FuzzReport:
+class FuzzReport(Carried):
     """One hunt; without ``mildest`` nothing was shown to fail. ``perturbation`` is a clear failure in its direction.
 
     ``at_it`` are fresh episodes, none of which chose ``mildest``; that they fall short of the threshold has the
@@ -125,6 +83,8 @@ class FuzzReport:
     ``hidden`` counts failing perturbations passed over: they take what the task is about out of the picture.
     ``unseen`` says why there are no pictures, or what is wrong with them.
     """
+
+    PROPERTY: ClassVar[str] = "fuzzed"
 
     model: str
     benchmark: str
@@ -154,79 +114,14 @@ class FuzzReport:
     stands: str = ""
     hidden: int = 0
 
-    def properties(self) -> list[tuple[str, str]]:
-        """Properties of a test report."""
-        return [(FUZZED, json.dumps(asdict(self)))]
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what ``properties`` wrote."""
-        values: dict[str, Any] = json.loads(text)
-        values["begins"] = tuple(values.get("begins", ()))
-        return cls(**values | {key: Tally(*values[key]) for key in ("at_it", "below_it", "unperturbed")})
-
-    def line(self) -> str:
-        """The hunt in one line."""
-        tried = f"{self.candidates} perturbations, {self.episodes} episodes"
-        if self.hidden:
-            tried += f"; {self.hidden} that fail hide what the task is about, no fault of the policy"
-        if not self.mildest and self.first:
-            return (
-                f"{self.what} of {self.model}: the budget ended the search, {tried}; {self.first} seemed to fail and is"
-                f" not shown to ({self.at_it} fresh episodes succeed)"
-            )
-        if not self.mildest:
-            return f"{self.what} of {self.model}: nothing found in {tried}, where the budget ended the search"
-        return f"{self.what} of {self.model}: falls short under {self.mildest} ({self.at_it}), {tried}"
-
-    def paragraph(self, title: str) -> str:
-        """What a person needs to know of a perturbation that was found."""
-        how = "in the corpus" if self.known else f"found by candidate {self.candidates}"
-        lines = [
-            f"{self.what} of {self.model} on {title}: success falls below {percent(self.threshold)} under",
-            f"  {self.mildest}",
-            f"  at it        {self.at_it} fresh episodes succeed, severity {self.severity:.2f};"
-            f" {100 * self.confidence:.0f} % confidence that it falls short",
-            *self._around(),
-            f"  unperturbed  {self.unperturbed}",
-            f"  {how} as {self.first}; {self.episodes} episodes in all",
-            f"  as a test    @example(p={self.mildest})",
-        ]
-        if self.stands:
-            lines.insert(2, f"  in the scene {self.stands}: there was no room for more")
-        if self.hidden:
-            lines.append(f"  passed over  {self.hidden} that fail hide what the task is about, no fault of the policy")
-        if self.episode is not None:
-            lines.append(f"  play it      pytest --robust-replay {self.episode}")
-        lines += [f"  {name:<12} {path}" for name, path in self._files()]
-        if self.unseen:
-            lines.append(f"  pictures     {self.unseen}")
-        return "\n".join(lines)
-
-    def _around(self) -> Iterable[str]:
-        if self.begins:
-            place, low, high = self.begins
-            yield f"  begins       near severity {place:.2f} [{low:.2f}, {high:.2f}]"
-        if self.below_it.played:
-            yield f"  milder       {self.below_it} under {self.below}"
-
-    def _files(self) -> Iterable[tuple[str, str]]:
-        files = (("before", self.before), ("after", self.after), ("video", self.video))
-        return [(name, path) for name, path in files if path]
-
 
 Probe = FrontierReport | FuzzReport
 
 
 def probes(properties: Iterable[tuple[str, object]]) -> list[Probe]:
     """What fuzzing found out, among the properties of a test report."""
-    found: list[Probe] = []
-    for name, value in properties:
-        if name == FRONTIER:
-            found.append(FrontierReport.from_json(str(value)))
-        elif name == FUZZED:
-            found.append(FuzzReport.from_json(str(value)))
-    return found
+    kinds: dict[str, type[Probe]] = {kind.PROPERTY: kind for kind in (FrontierReport, FuzzReport)}
+    return [kinds[name].parse(text) for name, text in properties if name in kinds]
 
 
 def in_order(found: Iterable[Probe]) -> list[Probe]:

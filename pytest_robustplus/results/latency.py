@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
 import pytest
 
+from pytest_robustplus.results.carried import CarriedByField
 from pytest_robustplus.results.identity import Identity
 
-_PREFIX = "latency_"
 SERIES = ("policy_ms", "reference_ms")
 LatencyState = Literal["pass", "fail", "undecided", "measured", "error", "skipped"]
 ELSEWHERE = "server at "
@@ -41,12 +40,14 @@ class LatencyGate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class LatencyReport:
+class LatencyReport(CarriedByField):
     """Figures of one model's inference over one transport; durations in milliseconds, sizes in bytes.
 
     ``p50_ms`` to ``p99_ms`` are round trips of calls that inferred. ``control_hz`` is what the policy sustains,
     ``executed`` actions an inference, ``needed_hz`` what the benchmark plays. The series stand call by call.
     """
+
+    PROPERTY: ClassVar[str] = "latency_"
 
     model: str
     benchmark: str
@@ -85,26 +86,6 @@ class LatencyReport:
         """Whether the policy answers as fast as the benchmark's robot moves."""
         return self.control_hz >= self.needed_hz
 
-    def properties(self) -> list[tuple[str, object]]:
-        """Flatten into test-report properties; what is no scalar becomes JSON text."""
-        return [
-            (_PREFIX + name, json.dumps(value) if isinstance(value, (tuple, list)) else value)
-            for name, value in asdict(self).items()
-        ]
-
-    @classmethod
-    def from_properties(cls, properties: Iterable[tuple[str, object]]) -> LatencyReport | None:
-        """Read back what ``properties`` wrote; None when the test timed nothing."""
-        values: dict[str, Any] = {
-            name.removeprefix(_PREFIX): value for name, value in properties if name.startswith(_PREFIX)
-        }
-        if not values:
-            return None
-        for name in ("published", "notes", *SERIES):
-            values[name] = tuple(json.loads(values[name]))
-        values["gates"] = tuple(LatencyGate(*entry) for entry in json.loads(values["gates"]))
-        return cls(**values)
-
 
 @dataclass(frozen=True, slots=True)
 class LatencyResult:
@@ -123,7 +104,7 @@ def result_of(report: pytest.TestReport, item: Identity | None, reason: str) -> 
     if item is None or item.kind != "latency" or (report.when != "call" and report.passed):
         return None
     model, benchmark = item.model, item.benchmark
-    figures = LatencyReport.from_properties(report.user_properties) if report.when == "call" else None
+    figures = LatencyReport.read(report.user_properties) if report.when == "call" else None
     if figures is not None:
         return LatencyResult(report.nodeid, model, benchmark, "fail" if report.failed else figures.outcome, "", figures)
     return LatencyResult(report.nodeid, model, benchmark, "error" if report.failed else "skipped", reason)

@@ -67,7 +67,7 @@ class Results:
         if item is None or name is None:
             return
         known = self._found.of(item, report.nodeid)
-        figures = CellReport.from_properties(report.user_properties) if report.when == "call" else None
+        figures = CellReport.read(report.user_properties) if report.when == "call" else None
         if figures is not None:
             # The audit decided; a test that failed otherwise, say by an assertion of its own, is no passed cell.
             state: State = "fail" if report.failed else figures.outcome

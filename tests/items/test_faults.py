@@ -102,7 +102,7 @@ def test_a_killed_worker_costs_its_episode_and_nothing_else(slow: pytest.Pyteste
     with Ledger.open(slow.path / "l.sqlite", create=False) as ledger:
         stored = ledger.audit(audit)
         assert stored.conclusion is not None
-        assert stored.conclusion.verdict == "pass"
+        assert stored.conclusion.outcome == "pass"
         assert len(ledger.prefix(audit)) >= stored.conclusion.played
 
 
@@ -154,7 +154,7 @@ def test_two_runs_share_a_ledger(slow: pytest.Pytester) -> None:
         assert process.returncode == pytest.ExitCode.OK, said
     found = episodes(slow)
     with Ledger.open(slow.path / "l.sqlite", create=False) as ledger:
-        verdicts = {(a.id, a.conclusion and a.conclusion.verdict, a.conclusion and a.conclusion.played) for a in
+        verdicts = {(a.id, a.conclusion and a.conclusion.outcome, a.conclusion and a.conclusion.played) for a in
                     ledger.audits()}  # fmt: skip
         assert len(ledger.runs()) == 2
     assert len(verdicts) == len({e.audit for e in found})

@@ -37,7 +37,7 @@ def test_who_plays_changes_nothing(toy: pytest.Pytester) -> None:
                 assert audit.conclusion is not None
                 episodes = [e for e in ledger.episodes(audit.id) if e.position < audit.conclusion.played]
                 counts = [(e.position, e.record.task, e.record.success, e.record.state_hash) for e in episodes]
-                cells[audit.key.model] = (audit.conclusion.verdict, audit.conclusion.log_pass, counts)
+                cells[audit.key.model] = (audit.conclusion.outcome, audit.conclusion.log_pass, counts)
             assert [run.exitstatus for run in ledger.runs()] == [1]
         if pool in spread:
             # A pool has one check more a model, which says whether the policy keeps its episodes apart.

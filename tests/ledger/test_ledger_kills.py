@@ -103,6 +103,6 @@ def test_a_kill_around_the_verdict_leaves_one_verdict_or_none(path: Path) -> Non
             for stored in audits:
                 if stored.conclusion is not None:
                     assert len(ledger.prefix(stored.id)) == TOTAL
-                    assert stored.conclusion == make_conclusion(reason=stored.run)
+                    assert stored.conclusion == make_conclusion(notes=(stored.run,))
             undecided = {stored.id for stored in audits} - {stored.id for stored in audits if stored.conclusion}
             assert len(undecided) <= 1, "a new audit began although one was undecided"

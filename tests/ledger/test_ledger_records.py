@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from ledger_samples import KEY, TOTAL, join, make_conclusion, make_episode
 from pytest_robustplus.errors import LedgerError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.ledger.packing import pack_actions, unpack_actions
+from pytest_robustplus.ledger.schema import CHECKSUM, checksum
 
 Play = Callable[..., list[int]]
 
@@ -168,13 +172,13 @@ def test_a_conclusion_comes_back_and_the_first_one_stands(ledger: Ledger, audit:
     assert ledger.conclusion(audit) is None
     conclusion = make_conclusion(log_pass=float("inf"))
     assert ledger.close_audit(audit, conclusion) == conclusion
-    assert ledger.close_audit(audit, make_conclusion(verdict="fail")) == conclusion
+    assert ledger.close_audit(audit, make_conclusion(outcome="fail")) == conclusion
     assert ledger.conclusion(audit) == conclusion
     assert [stored.conclusion for stored in ledger.audits("run-1")] == [conclusion]
 
 
 def test_a_conclusion_without_baseline_is_recorded(ledger: Ledger, audit: int) -> None:
-    conclusion = make_conclusion(verdict="error", margin=None, baseline_rate=None, reason="the simulator crashed")
+    conclusion = make_conclusion(outcome="error", baseline=None, notes=("the simulator crashed",))
     assert ledger.close_audit(audit, conclusion) == conclusion
 
 
@@ -217,3 +221,18 @@ def test_the_latest_outcome_of_a_check_counts_in_its_run(ledger: Ledger, audit: 
     assert (renderer.check, renderer.passed, renderer.detail) == ("renderer", False, "no EGL")
     assert ledger.checks("run-2", "pi05", "libero_plus") == []
     assert ledger.checks("run-1", "oft", "libero_plus") == []
+
+
+def test_a_conclusion_of_an_earlier_release_that_names_no_margin_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with Ledger.open(path) as ledger:
+        audit = join(ledger, "run")
+        ledger.close_audit(audit, make_conclusion(outcome="error", baseline=None, margin=0.0, notes=("crashed",)))
+        (stored,) = ledger.audits()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.create_function(CHECKSUM, -1, checksum, deterministic=True)
+        database.execute("UPDATE part SET margin = NULL, reason = '', baseline_source = ''")
+    with Ledger.open(path) as ledger:
+        (again,) = ledger.audits()
+    assert stored.conclusion is not None
+    assert again.conclusion == replace(stored.conclusion, notes=(), source="")

@@ -30,7 +30,7 @@ def test_an_unfinished_audit_is_resumed_by_the_next_run(ledger: Ledger, audit: i
 @pytest.mark.parametrize("verdict", ["pass", "fail", "measured"])
 def test_a_decided_audit_is_history(ledger: Ledger, audit: int, play: Play, verdict: str) -> None:
     play(0)
-    ledger.close_audit(audit, make_conclusion(verdict=verdict))
+    ledger.close_audit(audit, make_conclusion(outcome=verdict))
     ledger.end_run("run-1", 1)
     assert join(ledger, "run-2") != audit
 
@@ -56,7 +56,7 @@ def test_what_an_interrupted_run_of_the_same_command_decided_stands(
 
 def test_an_audit_that_ended_in_error_is_resumed(ledger: Ledger, audit: int, play: Play) -> None:
     play(0)
-    ledger.close_audit(audit, make_conclusion(verdict="error"))
+    ledger.close_audit(audit, make_conclusion(outcome="error"))
     assert join(ledger, "run-2") == audit
     assert ledger.conclusion(audit) is None
     ledger.close_audit(audit, make_conclusion())
@@ -82,8 +82,8 @@ def test_two_runs_at_once_share_episodes_and_decide_for_themselves(
         ledger.close_audit(audit, make_conclusion(margin=0.10))
         assert other.conclusion(audit) is None
         other.record(audit, 3, make_episode(3))
-        other.close_audit(audit, make_conclusion(verdict="fail", margin=0.02))
-        assert [(stored.run, stored.conclusion and stored.conclusion.verdict) for stored in other.audits()] == [
+        other.close_audit(audit, make_conclusion(outcome="fail", margin=0.02))
+        assert [(stored.run, stored.conclusion and stored.conclusion.outcome) for stored in other.audits()] == [
             ("run-1", "pass"),
             ("run-2", "fail"),
         ]

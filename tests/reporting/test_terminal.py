@@ -40,7 +40,15 @@ def test_no_cell_of_a_full_table_is_folded_at_eighty_columns(count: int) -> None
     figures: dict[str, Any] = {**counts, "low": 0.9, "high": 1.0}
     reports = [
         CellReport(
-            "reference", "toy", str(d), "measured", **figures, seconds=1.0, baseline=0.9, needed=0.9, margin_raised=True
+            model="reference",
+            benchmark="toy",
+            dimension=str(d),
+            outcome="measured",
+            seconds=1.0,
+            baseline=0.9,
+            needed=0.9,
+            margin_raised=True,
+            **figures,
         )
         for d in PERTURBATIONS[:count]
     ]

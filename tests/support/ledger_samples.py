@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_robustplus.ledger import AuditKey, Conclusion, EpisodeRecord, Ledger
+from pytest_robustplus.ledger import AuditKey, EpisodeRecord, Ledger
+from pytest_robustplus.results.cell import Conclusion
 
 KEY = AuditKey("pi05", "libero_plus", "camera", "checkpoint-hash", "protocol-hash", "population-hash")
 TOTAL = 40
@@ -31,7 +32,7 @@ def make_episode(position: int = 0, **changes: Any) -> EpisodeRecord:
 def make_conclusion(**changes: Any) -> Conclusion:
     """Build a passing conclusion."""
     values: dict[str, Any] = {
-        "verdict": "pass",
+        "outcome": "pass",
         "played": 20,
         "successes": 19,
         "low": 0.9,
@@ -40,9 +41,9 @@ def make_conclusion(**changes: Any) -> Conclusion:
         "log_fail": -2.0,
         "margin": 0.05,
         "margin_raised": True,
-        "baseline_rate": 0.95,
-        "baseline_source": "a paper, table 1",
-        "reason": "e-value reached 1/0.05",
+        "baseline": 0.95,
+        "source": "a paper, table 1",
+        "notes": ("e-value reached 1/0.05",),
     }
     return Conclusion(**{**values, **changes})
 

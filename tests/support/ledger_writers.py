@@ -70,4 +70,4 @@ def conclude(path: Path, run: str, news: multiprocessing.connection.Connection) 
         news.send("joined")
         for position in range(TOTAL):
             ledger.record(audit, position, make_episode(position, worker=run))
-        ledger.close_audit(audit, make_conclusion(reason=run))
+        ledger.close_audit(audit, make_conclusion(notes=(run,)))

@@ -239,4 +239,4 @@ def _partner(
     key = (models[0], subject.benchmark.name)
     session.wait_until(lambda: key in session.ledger.latencies(session.run), PARTNER_S)
     figures = session.ledger.latencies(session.run).get(key)
-    return None if figures is None else LatencyReport.from_properties(figures.items())
+    return None if figures is None else LatencyReport.read(figures.items())
