@@ -125,7 +125,8 @@ class Run:
 
     def __init__(self, config: pytest.Config) -> None:
         from pytest_robustplus.distributed import process, workers
-        from pytest_robustplus.reporting.live import Live
+        from pytest_robustplus.distributed.board import board_of
+        from pytest_robustplus.reporting.live import Live, Turns, Watch
         from pytest_robustplus.reporting.outputs import Outputs
         from pytest_robustplus.session.session import session_of
 
@@ -135,10 +136,14 @@ class Run:
         controls = process.is_controller(config)
         self._controller = workers.Controller(config, began=session.begin, lost=session.lose) if controls else None
         self._live: Live | None = None
-        if self._controller is not None:
-            controller = self._controller
-            self._live = Live(session, lambda: controller.items, controller.over)
+        if (controller := self._controller) is not None:
+            self._live = Watch(session, lambda: controller.items, controller.over, lambda: controller.workers)
+        elif not process.is_worker(config):
+            board = board_of(config)
+            self._live = Turns(session, board.items, board.over)
 
+    # Before pytest's terminal reporter, which asks what else there is to say.
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         from pytest_robustplus.distributed.board import board_of
         from pytest_robustplus.items.collection import identities
@@ -146,6 +151,9 @@ class Run:
         items = identities(session.items)
         self._outputs.expect(items)
         board_of(self._config).post(items)
+
+    def pytest_report_collectionfinish(self) -> str:
+        return "" if self._live is None or self._config.option.collectonly else self._live.forecast()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -187,6 +195,8 @@ class Run:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logstart(self) -> Generator[None, object, object]:
         with self._aside():
+            if self._controller is not None and self._live is not None:
+                self._live.announce()
             return (yield)
 
     @pytest.hookimpl(wrapper=True)

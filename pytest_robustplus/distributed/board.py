@@ -25,22 +25,24 @@ class Board:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._over: set[str] = set()
+        self._own: Mapping[str, Identity] = {}
         self._read = 0
 
     def post(self, items: Mapping[str, Identity]) -> None:
         """Tell which items a worker collected; all of them collect alike."""
+        self._own = items
         if self._folder is not None:
             partial = self._folder / f"items.{os.getpid()}"
             partial.write_text(json.dumps(items), encoding="utf-8")
             partial.replace(self._folder / "items.json")
 
-    def items(self) -> dict[str, Identity]:
-        """What workers collected, by node id; empty before the first has."""
+    def items(self) -> Mapping[str, Identity]:
+        """What workers collected, or the only process, by node id; empty before the first has."""
         with suppress(FileNotFoundError):
             if self._folder is not None:
                 text = (self._folder / "items.json").read_text(encoding="utf-8")
                 return {node: Identity(*item) for node, item in json.loads(text).items()}
-        return {}
+        return self._own
 
     def end(self, node: str) -> None:
         """Note that an item has run, whatever became of it: nobody needs to play for it any more."""

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -94,9 +94,14 @@ class Controller:
         self._board.stop()
 
     @property
-    def items(self) -> dict[str, Identity]:
+    def items(self) -> Mapping[str, Identity]:
         """What the workers collected, by node id."""
         return self._board.items()
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are now."""
+        return len(self._seats)
 
     def over(self) -> set[str]:
         """The node ids of what has run."""

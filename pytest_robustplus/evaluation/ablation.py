@@ -11,13 +11,12 @@ from pytest_robustplus.evaluation.audit import Audit
 from pytest_robustplus.evaluation.population import Population
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.results.cell import AblationResult, CellReport
-from pytest_robustplus.results.progress import Progress
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.statistics.paired import Pairs
 
 
 def with_ablations(
-    resources: Resources, cell: TableCell, baselines: Sequence[Baseline], progress: Progress, report: CellReport
+    resources: Resources, cell: TableCell, baselines: Sequence[Baseline], report: CellReport
 ) -> CellReport:
     """Add what each ablation that was asked for did on the episodes that the cell's verdict rests on.
 
@@ -27,7 +26,7 @@ def with_ablations(
     notes = list(report.notes)
     for modality in resources.session.settings.ablations:
         try:
-            found.append(_played(resources, cell, modality, baselines, progress, report))
+            found.append(_played(resources, cell, modality, baselines, report))
         except RobustnessError as error:
             notes.append(f"the ablation of {modality} was not played: {error}")
     return replace(report, ablations=tuple(found), notes=tuple(notes))
@@ -38,10 +37,9 @@ def _played(
     cell: TableCell,
     modality: str,
     baselines: Sequence[Baseline],
-    progress: Progress,
     report: CellReport,
 ) -> AblationResult:
-    figures = _audit(resources, cell, modality, baselines, progress, report.played).decide()
+    figures = _audit(resources, cell, modality, baselines, report.played).decide()
     pairs = Pairs.of(
         resources.session.ledger.prefix(report.audit)[: report.played],
         resources.session.ledger.prefix(figures.audit)[: report.played],
@@ -49,11 +47,9 @@ def _played(
     return AblationResult(modality, figures.successes, figures.played, tuple(pairs), pairs.mcnemar_p, figures.audit)
 
 
-def _audit(
-    resources: Resources, cell: TableCell, modality: str, baselines: Sequence[Baseline], progress: Progress, played: int
-) -> Audit:
+def _audit(resources: Resources, cell: TableCell, modality: str, baselines: Sequence[Baseline], played: int) -> Audit:
     own = resources.checkpoint(cell).fingerprint
     budget = resources.session.settings.budget
     population = Population.of(cell, own, baselines, budget and budget.of(cell.dimension))
     same = replace(population, tasks=population.tasks[:played])
-    return Audit(resources, resources.ablate(cell, modality), (), progress, population=same)
+    return Audit(resources, resources.ablate(cell, modality), (), population=same)

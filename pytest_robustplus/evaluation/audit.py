@@ -37,7 +37,6 @@ from pytest_robustplus.results.cell import (
     Outcome,
     Rerun,
 )
-from pytest_robustplus.results.progress import Progress
 from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.statistics.evalues import Plan, Verdict
@@ -61,13 +60,12 @@ class Audit:
         resources: Resources,
         cell: TableCell,
         baselines: Sequence[Baseline],
-        progress: Progress,
         *,
         population: Population | None = None,
     ) -> None:
         session = resources.session
         self._resources, self._session = resources, session
-        self._cell, self._baselines, self._progress = cell, baselines, progress
+        self._cell, self._baselines = cell, baselines
         with nullcontext() if resources.loaded(cell) else session.lease.shared():
             self._checkpoint = resources.checkpoint(cell)
         budget = session.settings.budget and session.settings.budget.of(cell.dimension)
@@ -118,7 +116,7 @@ class Audit:
                 self._session.ledger.close_audit(self._state.id, self._unplayable(str(error)))
             raise
         finally:
-            self._progress.end()
+            self._session.progress.end()
             # A worker that gives up on an episode must not keep others waiting for it.
             self._session.ledger.release(self._session.claimant)
         report = self._report(played, spots, runs, time.monotonic() - start)
@@ -205,12 +203,7 @@ class Audit:
             stop = self._watch.stop(outcomes, max(decision.played for decision in decided))
             if stop is not None:
                 return stop
-        if len(outcomes) == total:
-            return total
-        if outcomes:
-            bounds = self._interval(len(outcomes), sum(outcomes))
-            self._progress.show(self._cell.id, len(outcomes), sum(outcomes), total, bounds)
-        return None
+        return total if len(outcomes) == total else None
 
     def _reach(self) -> int:
         """How far into the order helpers play: to where the verdict will fall if the rate so far holds.

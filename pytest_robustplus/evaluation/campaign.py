@@ -118,6 +118,7 @@ class Campaign:
     def _turn(self, own: Question | None, idle: Callable[[], None]) -> None:
         """Give every idle simulator something to play, and take what came of what was played."""
         self._hand_out(own)
+        self._session.progress.look()
         if not self._playing or self._executor is None:
             idle()
             return

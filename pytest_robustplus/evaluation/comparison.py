@@ -18,7 +18,6 @@ from pytest_robustplus.ledger.records import COMPARISON
 from pytest_robustplus.results import comparison as results
 from pytest_robustplus.results.cell import Conclusion
 from pytest_robustplus.results.comparison import Asked, ComparisonReport, Difference, Discordant, Split
-from pytest_robustplus.results.progress import Progress
 from pytest_robustplus.rollout.executor import EpisodeResult, Executor
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.statistics import comparison as statistics
@@ -132,7 +131,6 @@ class Contest:
         cells: Sequence[TableCell],
         asked: Asked,
         margin: float,
-        progress: Progress,
         *,
         budget: int | None = None,
     ) -> None:
@@ -142,7 +140,7 @@ class Contest:
         # What is asked of two policies is answered for the whole list, from as many pairs as there are.
         open_ended = budget is None and asked not in ("best", "rerun")
         self._budget = None if open_ended else usual if budget is None else budget
-        self._resources, self._session, self._progress = resources, session, progress
+        self._resources, self._session = resources, session
         self._asked, self._margin = asked, margin
         with session.lease.shared():
             self._sides = [_Side(resources, cell) for cell in cells]
@@ -223,7 +221,7 @@ class Contest:
                 self._conclude("error", str(error))
             raise
         finally:
-            self._progress.end()
+            self._session.progress.end()
             self._session.ledger.release(self._session.claimant)
         report = self._report(time.monotonic() - start)
         self._conclude("measured", f"compared: {self._id}")
@@ -318,13 +316,8 @@ class Contest:
         """Look after each further task that all policies in play have been tried on, in the order."""
         for side in self._sides:
             side.refresh()
-        done = self._looked_at_pairs() if self._duel is not None else self._looked_at_standings()
-        first = self._sides[0].outcomes
-        solved = sum(first.get(position, False) for position in range(self._looked))
-        if self._looked and not done:
-            bounds = max(solved - self._total, 0) / self._total, 1.0
-            self._progress.show(self._id, self._looked, solved, self._total, bounds)
-        return done
+        self._session.progress.look()
+        return self._looked_at_pairs() if self._duel is not None else self._looked_at_standings()
 
     def _looked_at_pairs(self) -> bool:
         duel, (first, second) = self._duel, self._sides

@@ -16,7 +16,6 @@ from pytest_robustplus.evaluation.rerun import repeat
 from pytest_robustplus.evaluation.resources import Resources, again
 from pytest_robustplus.ledger import StoredAudit
 from pytest_robustplus.policies.ablation import ablation_name
-from pytest_robustplus.results.progress import Silent
 from pytest_robustplus.session.cells import TableCell
 
 Key = tuple[str, str]
@@ -78,10 +77,10 @@ class Helping:
         """Play a comparison of these cells, or of the only one with itself, until it has ended."""
         try:
             if len(cells) == 1:
-                repeat(self._resources, cells[0], Silent()).help()
+                repeat(self._resources, cells[0]).help()
             else:
                 asked = self._session.settings.margin
-                Contest(self._resources, cells, "which" if len(cells) == 2 else "best", asked, Silent()).help()
+                Contest(self._resources, cells, "which" if len(cells) == 2 else "best", asked).help()
         except RobustnessError as error:
             self._campaign.unable[str(error)] += 1
 
@@ -155,11 +154,11 @@ class Helping:
     def _built(self, cell: TableCell, modality: str | None, total: int | None) -> Audit:
         baselines = self._session.baselines_of(cell)
         if modality is None:
-            return Audit(self._resources, cell, baselines, Silent())
+            return Audit(self._resources, cell, baselines)
         own = self._resources.checkpoint(cell).fingerprint
         population = Population.of(cell, own, baselines, self._session.settings.budget)
         same = replace(population, tasks=population.tasks[:total])
-        return Audit(self._resources, self._resources.ablate(cell, modality), (), Silent(), population=same)
+        return Audit(self._resources, self._resources.ablate(cell, modality), (), population=same)
 
 
 def _names(cell: TableCell) -> Names:

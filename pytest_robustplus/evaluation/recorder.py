@@ -75,6 +75,7 @@ class Player:
 
     def __init__(self, resources: Resources, subject: Subject) -> None:
         self._resources, self._subject = resources, subject
+        self._progress = resources.session.progress
         self._recorder = Recorder(resources.session, subject)
         self.protocol = self._recorder.protocol
 
@@ -95,6 +96,7 @@ class Player:
         try:
             executor.start(ticket, task)
             while True:
+                self._progress.look()
                 for outcome in executor.wait(POLL_S):
                     return outcome
         finally:

@@ -8,18 +8,17 @@ from pytest_robustplus.errors import RobustnessError
 from pytest_robustplus.evaluation.comparison import Contest
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.results.cell import CellReport, RepeatReport
-from pytest_robustplus.results.progress import Progress
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.statistics.discordance import FEWEST, rerun_margin
 from pytest_robustplus.statistics.evalues import Plan
 
 
-def with_repeat(resources: Resources, cell: TableCell, progress: Progress, report: CellReport) -> CellReport:
+def with_repeat(resources: Resources, cell: TableCell, report: CellReport) -> CellReport:
     """Add on how many of the first tasks a second run differs; one that cannot be played leaves a note."""
     if resources.session.settings.repeat is None:
         return report
     try:
-        found = repeat(resources, cell, progress).decide()
+        found = repeat(resources, cell).decide()
     except RobustnessError as error:
         return replace(report, notes=(*report.notes, f"the repeat was not played: {error}"))
     counted = found.differences[0]
@@ -34,7 +33,7 @@ def with_repeat(resources: Resources, cell: TableCell, progress: Progress, repor
     return replace(report, repeat=(RepeatReport(found.pairs, discordant, low, high, margin),))
 
 
-def repeat(resources: Resources, cell: TableCell, progress: Progress) -> Contest:
+def repeat(resources: Resources, cell: TableCell) -> Contest:
     """The comparison of a cell's checkpoint with itself."""
     repeats = resources.session.settings.repeat
-    return Contest(resources, [cell, resources.repeated(cell)], "rerun", 0.0, progress, budget=repeats)
+    return Contest(resources, [cell, resources.repeated(cell)], "rerun", 0.0, budget=repeats)

@@ -14,6 +14,8 @@ from pytest_robustplus.fuzz.space import Spaces
 from pytest_robustplus.perturbations import Perturbation
 
 KNOWN_BY = 10
+# Of a search that is given no other.
+BUDGET = 250
 # Of the budget, at most, until something is found; the rest is for making it mild and for knowing how mild.
 _SEARCH = 0.6
 

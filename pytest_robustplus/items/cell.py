@@ -13,7 +13,6 @@ from pytest_robustplus.items import helping, preflight
 from pytest_robustplus.items.reports import STORY
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.cards import Card
-from pytest_robustplus.reporting.progress import progress
 from pytest_robustplus.reporting.text import paragraph
 from pytest_robustplus.results.text import percent
 from pytest_robustplus.session.cells import TableCell
@@ -89,10 +88,9 @@ class Cell:
         preflight.run_missing(resources, cell, self._item)
         preflight.skip_unfit(session, cell)
         baselines = [] if baseline is None else [baseline] if isinstance(baseline, Baseline) else baseline
-        shown = progress(config, session.settings.progress)
-        report = Audit(resources, cell, baselines, shown).decide()
-        report = with_ablations(resources, cell, baselines, shown, report)
-        report = with_repeat(resources, cell, shown, report)
+        report = Audit(resources, cell, baselines).decide()
+        report = with_ablations(resources, cell, baselines, report)
+        report = with_repeat(resources, cell, report)
         self._item.user_properties.extend(report.properties())
         if report.outcome == "measured":
             why = [note for note in report.notes if note.startswith("measured, ")]

@@ -13,7 +13,6 @@ from pytest_robustplus.items import fuzzing, helping, preflight
 from pytest_robustplus.items.reports import STORY
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.reporting.comparison import story
-from pytest_robustplus.reporting.progress import progress
 from pytest_robustplus.results.comparison import Asked, ComparisonReport, ContrastReport
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.session.session import session_of
@@ -82,6 +81,7 @@ class Comparison:
         from pytest_robustplus.evaluation.resources import resources_of
         from pytest_robustplus.evaluation.trials import generated
         from pytest_robustplus.fuzz.contrast import contrasts
+        from pytest_robustplus.fuzz.falsify import BUDGET
         from pytest_robustplus.fuzz.files import read_corpus
         from pytest_robustplus.fuzz.space import SPACES, Spaces
 
@@ -91,8 +91,9 @@ class Comparison:
             pytest.skip(f"{self.dimension} is not generated for {' and '.join(self.models)} on {self.benchmark.title}")
         first, second = (fuzzing.trials_of(resources, cell.subject) for cell in self._cells)
         known = read_corpus(session.settings.corpus, self.benchmark.name, (self.dimension,))
-        budget = session.settings.budget or fuzzing.BUDGET
+        budget = session.settings.budget or BUDGET
         best = next(iter(contrasts(first, second, Spaces((SPACES[self.dimension],)), budget, known)), None)
+        session.progress.end()
         text, words = ("", "") if best is None else (json.dumps(best.perturbation.to_json()), repr(best.perturbation))
         figures = (0, 0, 0, 0, 0, 1.0) if best is None else best[1:]
         models = (self.models[0], self.models[1])
@@ -123,8 +124,7 @@ class Comparison:
             preflight.run_missing(resources, cell, self._item)
             preflight.skip_unfit(session, cell)
         points = session.settings.margin if margin is None else margin
-        shown = progress(config, session.settings.progress)
-        report = Contest(resources, self._cells, asked, points, shown).decide()
+        report = Contest(resources, self._cells, asked, points).decide()
         self._item.user_properties.extend(report.properties())
         if report.answer == "undecided":
             pytest.skip(f"undecided after {report.pairs} of {report.total:,} pairs; --robust-budget ends it there")

@@ -16,7 +16,7 @@ from pytest_robustplus.evaluation.resources import Resources, resources_of
 from pytest_robustplus.evaluation.trials import LedgerTrials, generated
 from pytest_robustplus.fuzz.axes import Axis, axes
 from pytest_robustplus.fuzz.counterexample import CONFIDENCE, Counterexample
-from pytest_robustplus.fuzz.falsify import KNOWN_BY, FalsificationResult, falsify
+from pytest_robustplus.fuzz.falsify import BUDGET, KNOWN_BY, FalsificationResult, falsify
 from pytest_robustplus.fuzz.files import read_corpus, read_frontiers
 from pytest_robustplus.fuzz.frontier import StaircaseResult, frontier, unperturbed
 from pytest_robustplus.fuzz.judging import Judgement, Shown, judge, threshold
@@ -37,7 +37,6 @@ from pytest_robustplus.statistics.monotone import Rise
 if TYPE_CHECKING:
     from pytest_robustplus.policies.contract import Image
 
-BUDGET = 250
 COMBINED = "combined"
 # Episodes whose scenes are looked at, to tell whether a perturbation shows what the task is about.
 _LOOKED_AT = 3
@@ -74,6 +73,7 @@ class Frontier:
         session, trials = resources.session, trials_of(resources, subject)
         _refuse_hopeless(trials, session.settings.share)
         measured = frontier(trials, axis, share=session.settings.share, budget=session.settings.budget or BUDGET)
+        session.progress.end()
         accepted = read_frontiers(frontiers_path(session, subject.card.name), *subject.key)
         report = _frontier_report(resources, subject, axis, measured, accepted.get(axis.name), trials)
         self._item.user_properties.extend(report.properties())
@@ -111,6 +111,7 @@ class Fuzz:
             known=known,
             excuses=lambda drawn: _hides(trials, drawn),
         )
+        session.progress.end()
         report = _fuzz_report(resources, subject, self._identity, result, trials)
         self._item.user_properties.extend(report.properties())
         if result.shown:
@@ -167,6 +168,7 @@ class Play:
         """Play episodes under a perturbation until it is decided whether the model holds."""
         limit = self.threshold
         judgement = judge(self._trials, Point.of(perturbation), limit)
+        session_of(self._item.config).progress.end()
         return PlayResult(perturbation, judgement, limit)
 
 

@@ -262,6 +262,27 @@ class Ledger:
             )
             return {task: (bool(success), identity) for task, success, identity in rows}
 
+    def tallies(self, run: str) -> dict[int, tuple[int, int]]:
+        """How many episodes are on record of each audit that a run takes part in, and how many of them it played."""
+        with self._connection.reading("counting episodes") as database:
+            rows = database.execute(
+                """SELECT audit, count(*), sum(run = :run) FROM episode
+                WHERE audit IN (SELECT audit FROM part WHERE run = :run) AND success IS NOT NULL GROUP BY audit""",
+                {"run": run},
+            )
+            return {audit: (finished, fresh) for audit, finished, fresh in rows}
+
+    def seconds(self, model: str, benchmark: str, latest: int = 200) -> tuple[int, float]:
+        """Of how many episodes of a model, the ``latest`` at most, the wall clock is known, and its mean in seconds."""
+        with self._connection.reading("reading how long episodes take") as database:
+            number, mean = database.execute(
+                """SELECT count(*), avg(wall_s) FROM (SELECT e.wall_s FROM episode e JOIN audit a ON a.id = e.audit
+                WHERE a.model = ? AND a.benchmark = ? AND e.success IS NOT NULL AND e.wall_s > 0
+                ORDER BY e.id DESC LIMIT ?)""",
+                (model, benchmark, latest),
+            ).fetchone()
+            return int(number), mean or 0.0
+
     def attempts(self, audit: int, position: int) -> list[StoredEpisode]:
         """Every try at a position, errors included, oldest first, without actions."""
         with self._connection.reading("reading attempts") as database:

@@ -1,4 +1,4 @@
-"""Where an audit says how far it is."""
+"""Where what plays says that it goes on."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Where an audit says how far it is."""
+    """Where what plays says that it goes on."""
 
-    def show(self, cell: str, played: int, successes: int, total: int, bounds: tuple[float, float]) -> None:
-        """Tell about one more look; may come hundreds of times a second."""
+    def look(self) -> None:
+        """There may be more to tell; may come hundreds of times a second."""
         ...
 
     def end(self) -> None:
-        """The cell is decided, or has failed."""
+        """A question is answered, or cannot be."""
         ...
 
 
 class Silent:
     """Says nothing: for workers, whose controller watches the ledger, and for ``--robust-progress=off``."""
 
-    def show(self, cell: str, played: int, successes: int, total: int, bounds: tuple[float, float]) -> None:
+    def look(self) -> None:
         pass
 
     def end(self) -> None:

@@ -20,6 +20,13 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def duration(seconds: float) -> str:
+    """Write a stretch of time, such as ``1 h 12 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{count(hours)} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def evalue(log: float) -> str:
     """Write an e-value given as a natural logarithm, such as ``312`` or ``10^6.2``."""
     if math.isinf(log):

@@ -27,6 +27,7 @@ from pytest_robustplus.ledger.lease import Lease
 from pytest_robustplus.options import Settings, read_settings
 from pytest_robustplus.policies.places import anchor, anchored
 from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.results.progress import Progress, Silent
 from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.references import References
 from pytest_robustplus.session.registry import Registry
@@ -50,6 +51,7 @@ class Session:
         self.questions = 1
         self.comparisons = 1
         self.registry = Registry(config.hook, settings)
+        self.progress: Progress = Silent()
         self._references: dict[str, References] = {}
 
     def begin(self, run: str) -> None:

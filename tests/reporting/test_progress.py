@@ -9,6 +9,7 @@ import re
 import struct
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,11 +19,12 @@ import pytest
 from _pytest._io import TerminalWriter
 
 from pytest_robustplus.ledger import GENERATED, AuditKey, EpisodeRecord, Ledger
-from pytest_robustplus.reporting.live import Live
+from pytest_robustplus.reporting.live import Overview
+from pytest_robustplus.reporting.outlook import Bound, bounds
 from pytest_robustplus.reporting.progress import Pace
 from pytest_robustplus.reporting.screen import KEPT, Screen
 from pytest_robustplus.results.identity import Identity
-from pytest_robustplus.session.session import Session
+from pytest_robustplus.session.session import Session, session_of
 
 
 @pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n0"], ["-n2"]], ids=" ".join)
@@ -70,50 +72,110 @@ def test_time_left_counts_from_what_was_resumed() -> None:
 
 
 def test_a_cell_that_waits_for_its_lead_says_so(tmp_path: Path) -> None:
-    key = AuditKey("steady", "toy", "camera", "checkpoint", "protocol", "population")
     with Ledger.open(tmp_path / "l.sqlite") as ledger:
         ledger.begin_run("run", command="pytest", versions={})
-        audit = ledger.open_audit(key, run="run", total=20, order_seed="seed").id
-        live = Live(cast("Session", SimpleNamespace(run="run")))
+        audit = ledger.open_audit(KEY, run="run", total=20, order_seed="seed").id
+        shown = overview({})
         ledger.claim(audit, "gw1", block=2, total=20, stale_s=60)
         ledger.record(audit, 0, played())
-        assert live._lines(ledger)[0].endswith("after 1, ≤19 episodes left")
+        assert shown.lines(ledger)[0].endswith("after 1, ≤19 episodes left")
         ledger.record(audit, 1, played())
-        assert live._lines(ledger) == ["steady-toy-camera: 100.0 % after 2, nobody plays it now"]
+        assert shown.lines(ledger) == ["steady-toy-camera: 100.0 % after 2, nobody plays it now"]
 
 
-def test_a_search_never_promises_how_long_it_takes_and_the_run_says_what_is_left(tmp_path: Path) -> None:
-    key = AuditKey("steady", "toy", "camera", "checkpoint", "protocol", "population")
+def test_the_whole_run_says_what_is_left_of_cells_comparisons_and_searches(tmp_path: Path) -> None:
     nodes = {
         "a": Identity("steady", "toy", "cell", "camera"),
         "b": Identity("steady", "toy", "cell", "noise"),
         "c": Identity("steady", "toy", "fuzz", "camera"),
+        "d": Identity("steady-vs-weak", "toy", "comparison", "noise"),
+        "e": Identity("steady", "toy", "check", "scales"),
     }
+    most = {"cell": 20, "fuzz": 260, "comparison": 40}
     over: set[str] = set()
-    session = SimpleNamespace(run="run", settings=SimpleNamespace(budget=None))
     with Ledger.open(tmp_path / "l.sqlite") as ledger:
         ledger.begin_run("run", command="pytest", versions={})
-        audit = ledger.open_audit(key, run="run", total=20, order_seed="seed").id
+        audit = ledger.open_audit(KEY, run="run", total=20, order_seed="seed").id
         for point in ("p", "q"):
-            searched = replace(key, dimension=GENERATED, population=point)
+            searched = replace(KEY, dimension=GENERATED, population=point)
             ledger.open_audit(searched, run="run", total=100_000, order_seed="seed")
-        live = Live(cast("Session", session), lambda: nodes, lambda: over)
-        assert live._lines(ledger) == [
+        shown = overview(nodes, over, lambda item: most[item.kind])
+        assert shown.lines(ledger) == [
             "steady-toy-camera: its first episode is being played, ≤20 left",
-            "steady-toy: 2 generated perturbations tried",
-            "whole run: 0 of 2 cells over, ≤40 episodes left",
+            "steady-toy: 0 episodes under 2 generated perturbations",
+            "whole run: 0 of 4 items over, ≤340 episodes left",
         ]
         ledger.claim(audit, "gw1", block=2, total=20, stale_s=60)
         ledger.record(audit, 0, played())
-        whole = live._lines(ledger)[-1]
-        assert whole.startswith("whole run: 0 of 2 cells over, ≤39 episodes left, ≤")
+        began = "whole run: 0 of 4 items over, ≤339 episodes left, ≤"
+        assert shown.lines(ledger)[-1].startswith(began)
         over |= {"b", "c"}
-        assert live._lines(ledger)[1].startswith("whole run: 1 of 2 cells over, ≤19 episodes left, ≤")
+        assert "2 of 4 items over, ≤59 episodes left" in shown.lines(ledger)[1]
+        # Sides of a comparison share its line.
+        sides = [
+            replace(KEY, model=model, dimension="noise", population="comparison:x") for model in ("steady", "weak")
+        ]
+        audits = [ledger.open_audit(side, run="run", total=20, order_seed="seed").id for side in sides]
+        assert "steady-vs-weak-toy-noise: its first episodes are being played, ≤40 left" in shown.lines(ledger)
+        for position, (one, other) in enumerate([(True, False), (True, True)]):
+            ledger.record(audits[0], position, played(f"task {position}", success=one))
+            ledger.record(audits[1], position, played(f"task {position}", success=other))
+        lines = shown.lines(ledger)
+        assert lines[1].startswith(
+            "steady-vs-weak-toy-noise: steady 100.0 %, weak 50.0 % of 2 tasks, ≤36 episodes left, ≤"
+        )
+        assert "≤55 episodes left" in lines[-1]
+        # Who nobody has a bound for is not summed up.
+        assert overview(nodes, over).lines(ledger)[-1] == "whole run: 2 of 4 items over"
 
 
-def played() -> EpisodeRecord:
+KEY = AuditKey("steady", "toy", "camera", "checkpoint", "protocol", "population")
+
+
+def overview(items: Mapping[str, Identity], over: Collection[str] = (), bound: Bound = lambda item: None) -> Overview:
+    session = SimpleNamespace(run="run", settings=SimpleNamespace(ablations=()))
+    return Overview(cast("Session", session), lambda: items, lambda: over, bound)
+
+
+@pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=" ".join)
+def test_what_a_run_takes_is_said_before_it_begins(toy: pytest.Pytester, spread: list[str]) -> None:
+    suite = "\n\n@pytest.mark.robustness('toy')\ndef test_fuzz(fuzz):\n    fuzz.holds()\n"
+    (toy.path / "test_suite.py").write_text((toy.path / "test_suite.py").read_text() + suite)
+    options = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-budget=10", *spread]
+    first = toy.runpytest_inprocess(*options)
+    first.stdout.fnmatch_lines([
+        "1 cell and 1 search: 30 episodes at most; how long those take shows once some are played: the ledger has none"
+        " of steady"
+    ])  # fmt: skip
+    then = toy.runpytest_inprocess(*options)
+    beside = " over 2 simulators" if "-n2" in spread else ""
+    then.stdout.re_match_lines([
+        rf"1 cell and 1 search: 30 episodes at most, some \d+ s{beside} if they are like the latest in the ledger"
+        r" \([\d.e-]+ s each of steady\)"
+    ])  # fmt: skip
+    for quiet in (["-q"], ["--robust-progress=off"], ["--collect-only"]):
+        toy.runpytest_inprocess(*options, *quiet).stdout.no_fnmatch_line("*episodes at most*")
+
+
+def test_bounds_count_arms_repeats_and_sides(toy: pytest.Pytester) -> None:
+    options = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-compare=steady:weak"]
+    cell = Identity("steady", "toy", "cell", "camera")
+    both = Identity("steady-vs-weak", "toy", "comparison", "camera")
+    search = Identity("steady", "toy", "fuzz", "camera")
+
+    def most(*more: str) -> list[int | None]:
+        bound = bounds(session_of(toy.parseconfigure(*options, *more)))
+        return [bound(cell), bound(both), bound(search), bound(cell._replace(kind="play"))]
+
+    assert most() == [60, 120, 260, None]
+    assert most("--robust-budget=20") == [20, 40, 30, None]
+    assert most("--robust-ablation=vision,language", "--robust-repeat=5") == [190, 120, 260, None]
+    assert most("--robust-all-runs") == [None, None, 260, None]
+
+
+def played(task: str = "task", *, success: bool = True) -> EpisodeRecord:
     return EpisodeRecord(
-        task="task", suite="toy", base="task", trial=0, seed=0, instruction="", prompt_source="", success=True,
+        task=task, suite="toy", base="task", trial=0, seed=0, instruction="", prompt_source="", success=success,
         worker="gw1", started="2025-01-01T00:00:00+00:00",
     )  # fmt: skip
 

@@ -1,0 +1,101 @@
+"""What a run has before it: at most how many episodes, and how long those take by what the ledger knows."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pytest_robustplus.errors import BadInputError, LedgerError
+from pytest_robustplus.fuzz.falsify import BUDGET, KNOWN_BY
+from pytest_robustplus.ledger import Ledger
+from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.results.text import count, duration
+
+if TYPE_CHECKING:
+    from pytest_robustplus.session.cells import TableCell
+    from pytest_robustplus.session.session import Session
+
+SEARCHES = ("frontier", "fuzz", "play")
+PLAYED = ("cell", "comparison", *SEARCHES)
+"""The kinds of items that play episodes for their own sake."""
+Bound = Callable[[Identity], int | None]
+
+
+def bounds(session: Session) -> Bound:
+    """Return what says how many episodes an item plays at most, arms and repeats included; None where nobody knows."""
+    settings = session.settings
+
+    @cache
+    def cells(benchmark: str) -> dict[tuple[str, str], TableCell]:
+        return {(cell.card.name, str(cell.dimension)): cell for cell in session.registry.cells(benchmark)}
+
+    def size(cell: TableCell) -> int:
+        if cell.recorded or (cell.card.unavailable and not cell.card.policy):
+            return 0
+        playable = len(cell.playable())
+        return playable if settings.budget is None else min(playable, settings.budget.of(cell.dimension))
+
+    @cache
+    def bound(item: Identity) -> int | None:
+        if item.kind in ("frontier", "fuzz"):
+            return (settings.budget or BUDGET) + KNOWN_BY
+        if item.kind not in ("cell", "comparison") or settings.all_runs:
+            return None
+        with suppress(BadInputError):  # its package is not installed, which is said when it is played
+            if item.kind == "cell":
+                most = size(cells(item.benchmark)[item.model, item.subject])
+                return most * (1 + len(settings.ablations)) + 2 * min(settings.repeat or 0, most)
+            for group in session.registry.contests(item.benchmark):
+                if "-vs-".join(cell.card.name for cell in group) == item.model and group[0].dimension == item.subject:
+                    return sum(map(size, group))
+        return None
+
+    return bound
+
+
+def forecast(session: Session, items: Iterable[Identity], bound: Bound, players: int) -> str:
+    """Say before a run begins what it takes at most; empty where nothing is to be played.
+
+    ``players`` simulators share the work. Times are those of the latest episodes that the ledger has of each model.
+    """
+    asked = [item for item in items if item.kind in PLAYED]
+    most = {item: bound(item) for item in asked}
+    if not any(episodes != 0 for episodes in most.values()):
+        return ""
+    known = [episodes for episodes in most.values() if episodes is not None]
+    if len(known) < len(asked):
+        return f"{nouns(asked)}: how many episodes they take is up to them"
+    text = f"{nouns(asked)}: {count(sum(known))} episodes at most"
+    models: dict[tuple[str, str], float] = defaultdict(float)
+    for item, episodes in most.items():
+        for model in (names := item.model.split("-vs-")):
+            models[model, item.benchmark] += (episodes or 0) / len(names)
+    wanted = {key: episodes for key, episodes in models.items() if episodes}
+    try:
+        with Ledger.open(session.ledger_path, create=False, verify=False) as ledger:
+            seen = {key: ledger.seconds(*key) for key in wanted}
+    except LedgerError:
+        seen = {}
+    if missing := [model for model, benchmark in wanted if not seen.get((model, benchmark), (0, 0.0))[0]]:
+        whose = " or ".join(dict.fromkeys(missing))
+        return f"{text}; how long those take shows once some are played: the ledger has none of {whose}"
+    seconds = sum(episodes * seen[key][1] for key, episodes in wanted.items()) / players
+    told = ", ".join(f"{mean:.2g} s each of {model}" for (model, _), (_, mean) in seen.items())
+    beside = f" over {players} simulators" if players > 1 else ""
+    return f"{text}, some {duration(seconds)}{beside} if they are like the latest in the ledger ({told})"
+
+
+def nouns(items: Iterable[Identity]) -> str:
+    """Count items by what they are, such as ``6 cells and 2 searches``."""
+    found = Counter(map(noun, items))
+    plural = {"search": "searches"}
+    words = [f"{count(n)} {word if n == 1 else plural.get(word, f'{word}s')}" for word, n in found.items()]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def noun(item: Identity) -> str:
+    """What an item is called among others."""
+    return "search" if item.kind in SEARCHES else item.kind
