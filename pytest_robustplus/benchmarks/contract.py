@@ -13,6 +13,7 @@ from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension, Perturbation
 from pytest_robustplus.policies.contract import Actions, Observation, Policy
 from pytest_robustplus.policies.profile import Profile, PromptSource
+from pytest_robustplus.results.events import EpisodeEvents
 from pytest_robustplus.results.totals import TotalRule
 
 Parameter = str | int | float | bool
@@ -196,6 +197,15 @@ class Staging(Protocol):
 
     def unseen(self) -> Sequence[str]:
         """What the task is about and the main camera does not show, as the scene is now."""
+        ...
+
+
+@runtime_checkable
+class Witnessing(Protocol):
+    """A simulator that can say what happened in the episode that it has just played."""
+
+    def events(self, steps: int) -> EpisodeEvents:
+        """Tell what happened in the last ``steps`` control steps, which are the policy's."""
         ...
 
 

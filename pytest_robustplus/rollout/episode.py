@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_robustplus.benchmarks.contract import Simulator, Task, settle
+from pytest_robustplus.benchmarks.contract import Simulator, Task, Witnessing, settle
 from pytest_robustplus.errors import BadInputError, PolicyError, RobustnessError, SimulatorError, blamed, passes
 from pytest_robustplus.policies.contract import Actions, Observation, Policy, Privileged, begin
 from pytest_robustplus.policies.profile import Profile
+from pytest_robustplus.results.events import EpisodeEvents
 
 
 class Episode(NamedTuple):
@@ -32,6 +33,8 @@ class Episode(NamedTuple):
     state_hash: str
     instruction: str
     actions: NDArray[np.floating[Any]]
+    events: EpisodeEvents | None = None
+    """What the simulator saw of it; None where it cannot tell."""
 
 
 class _Clock:
@@ -66,6 +69,7 @@ class Finish(NamedTuple):
     simulator_s: float
     state_hash: str
     actions: NDArray[np.floating[Any]]
+    events: EpisodeEvents | None = None
 
 
 Turns = Generator[str | Observation, Actions | None, Finish]
@@ -113,7 +117,11 @@ def turns(
             watch(simulator.observe())
     with clock("Hashing the state"):
         state_hash = simulator.state_hash()
-    return Finish(success, len(executed), looks, clock.seconds, state_hash, np.stack(executed))
+    events = None
+    if isinstance(simulator, Witnessing):
+        with clock("Telling what happened"):
+            events = simulator.events(len(executed))
+    return Finish(success, len(executed), looks, clock.seconds, state_hash, np.stack(executed), events)
 
 
 def play(
