@@ -11,13 +11,14 @@ from typing import Any
 from pytest_robustplus.ledger.packing import PackedActions, unpack_actions
 from pytest_robustplus.ledger.records import AuditKey, Check, EpisodeRecord, Run, StoredAudit, StoredEpisode
 from pytest_robustplus.results.cell import Conclusion
+from pytest_robustplus.results.events import EpisodeEvents
 
 KEY = tuple(field.name for field in fields(AuditKey))
 # Where a column of the table part is not named as the field that it holds.
 _COLUMNS = {"outcome": "verdict", "baseline": "baseline_rate", "source": "baseline_source", "notes": "reason"}
 _CONCLUSION = {_COLUMNS.get(field.name, field.name): field.name for field in fields(Conclusion)}
 """The columns of a conclusion, each with its field."""
-_RECORD = tuple(field.name for field in fields(EpisodeRecord) if field.name not in ("actions", "provenance"))
+_RECORD = tuple(field.name for field in fields(EpisodeRecord) if field.name not in ("actions", "provenance", "events"))
 
 
 def episodes(database: sqlite3.Connection, where: str, values: Sequence[Any], *, actions: bool) -> list[StoredEpisode]:
@@ -25,9 +26,10 @@ def episodes(database: sqlite3.Connection, where: str, values: Sequence[Any], *,
     packed = "a.dtype, a.stored, a.shape, a.data" if actions else "NULL, NULL, NULL, NULL"
     join = "LEFT JOIN actions a ON a.episode = e.id" if actions else ""
     rows = database.execute(
-        f"""SELECT e.id, e.audit, e.run, e.position, e.attempt, p.facts, {packed},
+        f"""SELECT e.id, e.audit, e.run, e.position, e.attempt, p.facts, h.events, {packed},
         {", ".join(f"e.{name}" for name in _RECORD)}
-        FROM episode e JOIN provenance p ON p.digest = e.provenance {join}
+        FROM episode e JOIN provenance p ON p.digest = e.provenance
+        LEFT JOIN happened h ON h.episode = e.id {join}
         WHERE {where} ORDER BY e.audit, e.position, e.attempt""",
         values,
     )
@@ -35,12 +37,13 @@ def episodes(database: sqlite3.Connection, where: str, values: Sequence[Any], *,
 
 
 def _episode(row: tuple[Any, ...]) -> StoredEpisode:
-    facts, packed, values = row[5], row[6:10], dict(zip(_RECORD, row[10:], strict=True))
+    facts, events, packed, values = row[5], row[6], row[7:11], dict(zip(_RECORD, row[11:], strict=True))
     values["success"] = None if values["success"] is None else bool(values["success"])
     values["parameters"] = json.loads(values["parameters"])
     record = EpisodeRecord(
         **values,
         provenance=json.loads(facts),
+        events=None if events is None else EpisodeEvents.from_json(json.loads(events)),
         actions=None if packed[0] is None else unpack_actions(PackedActions(*packed)),
     )
     identity, audit, run, position, attempt = row[:5]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_robustplus.results.cell import Conclusion
+from pytest_robustplus.results.events import EpisodeEvents
 
 Parameter = str | int | float | bool
 
@@ -87,6 +88,8 @@ class EpisodeRecord:
     state_hash: str = ""
     actions: NDArray[np.floating[Any]] | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    events: EpisodeEvents | None = None
+    """What the simulator saw; None where nobody watched."""
 
     def __post_init__(self) -> None:
         if (self.success is None) != (self.error is not None):

@@ -1,4 +1,4 @@
-"""The ledger's tables, version 3, and how a ledger of version 2 becomes one."""
+"""The ledger's tables, version 4, and how ledgers of versions 2 and 3 become one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pytest_robustplus.ledger.packing import digest
 
 APPLICATION_ID = 0x524F4255  # "ROBU"
-VERSION = 3
-MIGRATED = (2,)
+VERSION = 4
+MIGRATED = (2, 3)
 """Versions that are brought to this one when they are opened."""
 
 SEALED: Mapping[str, tuple[str, ...]] = {
@@ -30,11 +30,25 @@ SEALED: Mapping[str, tuple[str, ...]] = {
         *("policy_s", "wall_s", "state_hash", "worker", "started", "provenance"),
     ),
     "actions": ("episode", "dtype", "stored", "shape", "data"),
+    "happened": ("episode", "events"),
 }
 """Tables whose records carry a checksum of these columns, their key first; a trigger writes it."""
-_KEY = {"run": ("run",), "audit": ("id",), "part": ("audit", "run"), "episode": ("id",), "actions": ("episode",)}
+_KEY = {
+    "run": ("run",),
+    "audit": ("id",),
+    "part": ("audit", "run"),
+    "episode": ("id",),
+    "actions": ("episode",),
+    "happened": ("episode",),
+}
 CHECKSUM = "record_checksum"
 """The function of SQLite's that every connection to a ledger needs."""
+
+HAPPENED = """CREATE TABLE happened (
+    episode  INTEGER PRIMARY KEY REFERENCES episode,
+    events   TEXT NOT NULL,                -- JSON: what the simulator saw
+    checksum INTEGER
+)"""
 
 DDL = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -139,6 +153,8 @@ CREATE TABLE actions (
     checksum INTEGER
 );
 
+{HAPPENED};
+
 CREATE TABLE worker (
     worker    TEXT PRIMARY KEY,
     heartbeat REAL NOT NULL,               -- seconds since the epoch
@@ -182,10 +198,11 @@ def checksum(*values: object) -> int:
     return zlib.crc32(json.dumps(parts).encode())
 
 
-def seals() -> str:
-    """The triggers that write checksums, whoever writes the record."""
+def seals(*tables: str) -> str:
+    """The triggers that write checksums, whoever writes the record; of all tables where none is named."""
     lines = []
-    for table, columns in SEALED.items():
+    for table in tables or SEALED:
+        columns = SEALED[table]
         summed = ", ".join(f"NEW.{column}" for column in columns)
         here = " AND ".join(f"{column} = NEW.{column}" for column in _KEY[table])
         body = f"BEGIN UPDATE {table} SET checksum = {CHECKSUM}({summed}) WHERE {here}; END;"
@@ -195,23 +212,29 @@ def seals() -> str:
 
 
 def migrate(database: sqlite3.Connection) -> None:
-    """Bring a ledger of version 2 to this one; needs the write lock."""
+    """Bring a ledger of an earlier version to this one; needs the write lock."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version not in MIGRATED:
         return  # another process was first
-    for table, columns in SEALED.items():
-        database.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
-        database.execute(f"UPDATE {table} SET checksum = {CHECKSUM}({', '.join(columns)})")
-    database.execute("ALTER TABLE worker ADD COLUMN awake REAL NOT NULL DEFAULT 0")
-    for trigger in seals().splitlines():
-        database.execute(trigger)
+    if version == 2:
+        for table in SEALED.keys() - {"happened"}:
+            database.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
+            database.execute(f"UPDATE {table} SET checksum = {CHECKSUM}({', '.join(SEALED[table])})")
+        database.execute("ALTER TABLE worker ADD COLUMN awake REAL NOT NULL DEFAULT 0")
+    # Episodes recorded before have no row there: nobody watched.
+    database.execute(HAPPENED)
+    for table in SEALED if version == 2 else ("happened",):
+        for trigger in seals(table).splitlines():
+            database.execute(trigger)
     database.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def unsound(database: sqlite3.Connection) -> list[str]:
-    """What does not fit in a ledger of this version, beyond what SQLite itself can see; empty when all is well."""
+def unsound(database: sqlite3.Connection, version: int = VERSION) -> list[str]:
+    """What does not fit in a ledger of this version or the one before, beyond what SQLite itself can see."""
     found = []
     for table, columns in SEALED.items():
+        if version < VERSION and table == "happened":
+            continue
         bad: tuple[int] = database.execute(
             f"SELECT count(*) FROM {table} WHERE checksum IS NOT {CHECKSUM}({', '.join(columns)})"
         ).fetchone()

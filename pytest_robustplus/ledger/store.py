@@ -221,6 +221,10 @@ class Ledger:
             database.execute(
                 "INSERT INTO actions (episode, dtype, stored, shape, data) VALUES (?, ?, ?, ?, ?)", (identity, *packed)
             )
+        if episode.events is not None:
+            database.execute(
+                "INSERT INTO happened (episode, events) VALUES (?, ?)", (identity, to_json(episode.events.to_json()))
+            )
         self._provenances.add(provenance)
         return identity
 

@@ -20,6 +20,7 @@ from ledger_samples import join, make_conclusion, make_episode
 from pytest_robustplus.errors import LedgerError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.ledger.schema import CHECKSUM, MIGRATED, SEALED, VERSION, checksum
+from pytest_robustplus.results.events import EpisodeEvents, Failure, Subgoal
 
 NOBODY = 65534
 EPISODES = 30
@@ -211,23 +212,29 @@ def test_a_flipped_bit_anywhere_is_told_or_harmless(filled: Path, tmp_path: Path
     assert told > 40
 
 
-def test_a_ledger_of_the_version_before_is_brought_to_this_one(filled: Path) -> None:
+@pytest.mark.parametrize("version", MIGRATED)
+def test_a_ledger_of_a_version_before_is_brought_to_this_one(filled: Path, version: int) -> None:
     wanted = contents(filled)
     with contextlib.closing(sqlite3.connect(filled)) as database:
-        for table in SEALED:
-            database.execute(f"DROP TRIGGER sealed_{table}")
-            database.execute(f"DROP TRIGGER resealed_{table}")
-            database.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
-        database.execute("ALTER TABLE worker DROP COLUMN awake")
-        database.execute("PRAGMA user_version = 2")
+        database.execute("DROP TABLE happened")
+        if version == 2:
+            for table in SEALED.keys() - {"happened"}:
+                database.execute(f"DROP TRIGGER sealed_{table}")
+                database.execute(f"DROP TRIGGER resealed_{table}")
+                database.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
+            database.execute("ALTER TABLE worker DROP COLUMN awake")
+        database.execute(f"PRAGMA user_version = {version}")
         database.commit()
     with ThreadPoolExecutor(4) as pool:
         assert set(map(repr, pool.map(contents, [filled] * 8))) == {repr(wanted)}
     with Ledger.open(filled) as ledger:
-        ledger.record(join(ledger, "run-2"), EPISODES, make_episode(EPISODES))
+        events = EpisodeEvents(Failure.DROPPED, (Subgoal("lift milk_1", 12),))
+        number = ledger.record(join(ledger, "run-2"), EPISODES, make_episode(EPISODES, events=events))
+        assert ledger.episode(number).record.events == events
+        assert ledger.episode(1).record.events is None
     with tampering(filled) as database:
-        database.execute(f"UPDATE episode SET steps = steps + 1 WHERE position = {EPISODES}")
-    refused(filled, "1 records of the table episode do not match")
+        database.execute("UPDATE happened SET events = replace(events, '12', '13')")
+    refused(filled, "1 records of the table happened do not match")
 
 
 def test_checksums_are_the_same_wherever_they_are_made() -> None:

@@ -148,7 +148,7 @@ class Witness:
     def _articulation(self, predicate: str, name: str, environment: Any) -> tuple[int, float]:
         sites = environment.object_sites_dict
         owner = environment.get_object(sites[name].parent_name) if name in sites else environment.get_object(name)
-        joints = (sites[name] if name in sites else owner).joints
+        joints = sites.get(name, owner).joints
         joint = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_JOINT, joints[0])
         low, high = owner.object_properties["articulation"][f"default_{predicate}_ranges"]
         return joint, (low + high) / 2
@@ -276,7 +276,9 @@ class _Story:
         steps = [_first(touched), _first(moved)]
         if met[-1]:
             steps = [step or first for step in steps]
-        stages = tuple((f"{stage} {goal.text.split()[1]}", step) for stage, step in zip(_JOINT_STAGES, steps, strict=True))
+        stages = tuple(
+            (f"{stage} {goal.text.split()[1]}", step) for stage, step in zip(_JOINT_STAGES, steps, strict=True)
+        )
         rank = 2 if steps[1] else int(steps[0] > 0)
         if steps[1]:
             late = np.abs(values[-1] - values[max(self.last - _LATE_STEPS, 0)]) > _JOINT_SHARE * abs(way)
@@ -350,7 +352,7 @@ class _Story:
     def _grip_of(self, number: int) -> Flags:
         """When both fingers pressed on an object, for some time; short gaps closed."""
         both = self.touched[0, :, number] & self.touched[1, :, number]
-        held = np.zeros_like(both)
+        held: Flags = np.zeros_like(both)
         for begin, end in _runs(both, _GAP_STEPS):
             if end - begin >= _GRIP_STEPS:
                 held[begin:end] = True

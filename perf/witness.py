@@ -1,0 +1,77 @@
+"""Share of a control step that telling what happened in an episode costs; bound: 1 %.
+
+Plays libero_object without cameras, by the expert and by an arm that holds still; with cameras a step takes many times
+as long. Counted are the calls after every step and the one after the episode, against all of the simulator's time.
+
+Usage: python perf/witness.py [EPISODES]
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.libero_plus.expert import Expert
+from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
+from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
+from pytest_robustplus.benchmarks.libero_plus.tasks import find_task
+from pytest_robustplus.benchmarks.libero_plus.witness import Witness
+from pytest_robustplus.policies.profile import Profile
+from pytest_robustplus.policies.zero import Zero
+from pytest_robustplus.rollout.episode import play
+
+BOUND = 0.01
+SUITE = "libero_object"
+TASK = f"{SUITE}/pick_up_the_milk_and_place_it_in_the_basket#0"
+PROFILE = Profile(replan=1, horizons={SUITE: 280})
+
+
+class Clock:
+    """Adds up the time inside methods of a class."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def around(self, kind: type, name: str) -> None:
+        """Time every call of a method from now on."""
+        inner = getattr(kind, name)
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            start = perf_counter()
+            try:
+                return inner(*arguments, **named)
+            finally:
+                self.seconds += perf_counter() - start
+
+        setattr(kind, name, timed)
+
+
+def main() -> int:
+    episodes = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    warnings.simplefilter("ignore")
+    simulator = LiberoSimulator(LiberoProtocol(), render=False)
+    task = find_task(TASK)
+    watching, stepping = Clock(), Clock()
+    for name in ("begin", "watch", "events"):
+        watching.around(Witness, name)
+    stepping.around(LiberoSimulator, "step")
+    play(simulator, Zero(), task, PROFILE)  # compiles
+    shares = []
+    for number in range(2 * episodes):
+        watching.seconds = stepping.seconds = 0.0
+        episode = play(simulator, Expert() if number % 2 else Zero(), task, PROFILE)
+        shares.append(watching.seconds / stepping.seconds)
+        print(f"{episode.steps} steps of {1e3 * stepping.seconds / episode.steps:.2f} ms: {shares[-1]:.2%} to watch")
+    simulator.close()
+    # The median: another process that takes the processor between two calls is not this package's cost.
+    share = float(np.median(shares))
+    print(f"{share:.2%} of a control step to tell what happened (bound {BOUND:.0%})")
+    return int(share > BOUND)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""What LIBERO's simulator says of an episode; against labels by hand, see perf/failures.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from pytest_robustplus.benchmarks.contract import Witnessing
+from pytest_robustplus.benchmarks.libero_plus.expert import Expert
+from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
+from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
+from pytest_robustplus.benchmarks.libero_plus.tasks import find_task
+from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.policies.profile import Profile
+from pytest_robustplus.policies.zero import Zero
+from pytest_robustplus.results.events import EpisodeEvents, Failure
+from pytest_robustplus.rollout.episode import play
+
+MILK = "libero_object/pick_up_the_milk_and_place_it_in_the_basket#0"
+STAGES = ["reach milk_1", "grasp milk_1", "lift milk_1", "in milk_1 basket_1_contain_region"]
+
+
+class Spoilt(Expert):
+    """The expert, whose gripper opens or stays open from a step on, or whose actions are too large."""
+
+    def __init__(self, *, opens: int = 1000, scale: float = 1.0) -> None:
+        super().__init__()
+        self._opens, self._scale = opens, scale
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        (chunk,) = super().act(observations)
+        chunk = chunk * self._scale
+        if observations[0].step >= self._opens:
+            chunk[:, 6] = -1
+        return [chunk]
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[LiberoSimulator]:
+    built = LiberoSimulator(LiberoProtocol(), render=False)
+    yield built
+    built.close()
+
+
+def played(simulator: LiberoSimulator, policy: Expert | Zero, longest: int = 150) -> EpisodeEvents:
+    profile = Profile(replan=1, horizons={"libero_object": longest})
+    events = play(simulator, policy, find_task(MILK), profile).events
+    assert events is not None
+    assert EpisodeEvents.from_json(events.to_json()) == events
+    return events
+
+
+def test_a_success_reaches_every_subgoal_in_its_order(simulator: LiberoSimulator) -> None:
+    assert isinstance(simulator, Witnessing)
+    events = played(simulator, Expert())
+    assert (events.failure, events.progress) == (None, 1.0)
+    assert [subgoal.name for subgoal in events.subgoals] == STAGES
+    steps = [subgoal.step for subgoal in events.subgoals]
+    assert steps == sorted(steps)
+    assert steps[0] > 0
+    assert events.peak_force_n is not None
+    assert 1 < events.peak_force_n < 500
+    assert events.clipped_steps == events.joint_limit_steps == 0
+
+
+def test_who_does_nothing_never_moved(simulator: LiberoSimulator) -> None:
+    events = played(simulator, Zero(), 60)
+    assert (events.failure, events.progress, events.events) == (Failure.NEVER_MOVED, 0.0, ())
+
+
+def test_fingers_that_never_close_reach_and_do_not_grasp(simulator: LiberoSimulator) -> None:
+    events = played(simulator, Spoilt(opens=0))
+    assert (events.failure, events.progress) == (Failure.NOT_GRASPED, 0.25)
+
+
+def test_fingers_that_open_on_the_way_drop(simulator: LiberoSimulator) -> None:
+    events = played(simulator, Spoilt(opens=52))
+    assert (events.failure, events.progress) == (Failure.DROPPED, 0.75)
+    assert any(event.what == "let go milk_1" for event in events.events)
+
+
+def test_the_horizon_ends_an_episode_under_way(simulator: LiberoSimulator) -> None:
+    events = played(simulator, Expert(), 60)
+    assert (events.failure, events.progress) == (Failure.TIMEOUT, 0.75)
+
+
+def test_actions_beyond_their_range_are_counted(simulator: LiberoSimulator) -> None:
+    events = played(simulator, Spoilt(scale=3.0), 30)
+    assert events.clipped_steps is not None
+    assert 5 < events.clipped_steps <= 30
+
+
+def test_conjuncts_are_what_libero_calls_success(simulator: LiberoSimulator) -> None:
+    simulator.reset(find_task(MILK))
+    scene = simulator._scene
+    assert scene is not None
+    sites = scene.environment.sim.data
+    for _ in range(2):
+        assert all(scene.witness.met()) == bool(scene.environment._check_success())
+        basket = sites.get_site_xpos("basket_1_contain_region")
+        start = int(scene.witness._free[0])
+        sites.qpos[start : start + 3] = np.array(basket)
+        scene.environment.sim.forward()
+    assert all(scene.witness.met())
