@@ -4,7 +4,8 @@ These are the public names. What a suite is handed: ``Cell``, ``Comparison``, ``
 ``Frontier``, ``Fuzz``, ``Play``. What a policy is: ``Policy``, ``Observation``, ``PolicyRequest``. What a model is:
 ``Card``, ``Profile``. What a benchmark is: ``Benchmark``, ``Simulator``, ``Task``, ``Check``, ``CheckContext``. What
 changes a task: ``Dimension``, ``Perturbation`` and its kinds, ``strategies``. What is held against: ``Baseline``. What
-can go wrong: ``RobustnessError`` and its kinds. Everything else may move without notice.
+a run has found: ``load_run``, ``RunRecord``, ``CellRow``, ``EpisodeRow``, ``Rows``. What can go wrong:
+``RobustnessError`` and its kinds. Everything else may move without notice.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
     from pytest_robustplus.policies.contract import Actions, Observation, Policy, Privileged
     from pytest_robustplus.policies.profile import Profile
     from pytest_robustplus.policies.request import PolicyFactory, PolicyRequest
+    from pytest_robustplus.reporting.reading import load_run
+    from pytest_robustplus.results.rows import CellRow, EpisodeRow, Rows, RunRecord
 
 # Where each name lives; imported when asked for, so that pytest starts without numpy.
 _HOMES = {
@@ -125,6 +128,13 @@ _HOMES = {
         "PolicyFactory",
         "PolicyRequest",
     ),
+    "reporting.reading": ("load_run",),
+    "results.rows": (
+        "CellRow",
+        "EpisodeRow",
+        "Rows",
+        "RunRecord",
+    ),
 }
 
 # A name that says more than the one it has at home.
@@ -139,6 +149,7 @@ __all__ = [
     "Camera",
     "Card",
     "Cell",
+    "CellRow",
     "Check",
     "CheckContext",
     "CheckFailedError",
@@ -149,6 +160,7 @@ __all__ = [
     "Configured",
     "Dimension",
     "Distractor",
+    "EpisodeRow",
     "Frontier",
     "Fuzz",
     "Generative",
@@ -173,10 +185,13 @@ __all__ = [
     "Profile",
     "Robot",
     "RobustnessError",
+    "Rows",
+    "RunRecord",
     "Scenes",
     "Simulator",
     "SimulatorError",
     "Task",
+    "load_run",
     "perturbation_from_json",
     "strategies",
     "unknown",

@@ -259,6 +259,7 @@ class Settings:
     html_videos: Annotated[int, Option(
         "failing episodes that the page shows on video (default: none)", "N", _positive)] = 0
     json: Annotated[Path | None, Option("write this run's figures as JSON, for machines", "FILE", Path)] = None
+    csv: Annotated[Path | None, Option("write this run's cells as CSV, a line each", "FILE", Path)] = None
     markdown: Annotated[Path | None, Option(
         "write a markdown table, for a job summary or a comment", "FILE", Path)] = None
     progress: Annotated[str, Option(

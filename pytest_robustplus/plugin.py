@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_robustplus.benchmarks.contract import Benchmark
     from pytest_robustplus.options import Settings
     from pytest_robustplus.policies.request import PolicyFactory
+    from pytest_robustplus.results.identity import Identity
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -126,6 +127,7 @@ class Run:
     def __init__(self, config: pytest.Config) -> None:
         from pytest_robustplus.distributed import process, workers
         from pytest_robustplus.distributed.board import board_of
+        from pytest_robustplus.reporting.announcing import Announcer
         from pytest_robustplus.reporting.live import Live, Turns, Watch
         from pytest_robustplus.reporting.outputs import Outputs
         from pytest_robustplus.session.session import session_of
@@ -135,6 +137,10 @@ class Run:
         self._outputs = Outputs(config)
         controls = process.is_controller(config)
         self._controller = workers.Controller(config, began=session.begin, lost=session.lose) if controls else None
+        self._items: Mapping[str, Identity] = {}
+        self._announcer: Announcer | None = None
+        if not process.is_worker(config):
+            self._announcer = Announcer(session, self._asked, self._outputs.cells)
         self._live: Live | None = None
         if (controller := self._controller) is not None:
             self._live = Watch(session, lambda: controller.items, controller.over, lambda: controller.workers)
@@ -148,7 +154,7 @@ class Run:
         from pytest_robustplus.distributed.board import board_of
         from pytest_robustplus.items.collection import identities
 
-        items = identities(session.items)
+        items = self._items = identities(session.items)
         self._outputs.expect(items)
         board_of(self._config).post(items)
 
@@ -177,7 +183,8 @@ class Run:
         from pytest_robustplus.distributed import ending
         from pytest_robustplus.items.helping import afterwards
 
-        with ending.told(), self._live.watching() if self._live is not None else nullcontext():
+        told = self._announcer.watching() if self._announcer is not None else nullcontext()
+        with ending.told(), told, self._live.watching() if self._live is not None else nullcontext():
             try:
                 ended = yield
             finally:
@@ -210,6 +217,8 @@ class Run:
             result = yield
         tell_errors_apart(self._config, report)
         forget_handed_on(self._config, report)
+        if self._announcer is not None:
+            self._announcer.add(report)
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -229,6 +238,8 @@ class Run:
             self._outputs.expect(self._controller.items)
             self._controller.close()
         self._outputs.write(session)
+        if self._announcer is not None:
+            self._announcer.end(lambda: self._outputs.record(session.exitstatus))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_robustplus.reporting import terminal
@@ -238,6 +249,12 @@ class Run:
         if self._controller is not None:
             self._controller.summarize(terminalreporter)
         self._outputs.summarize(terminalreporter)
+        if self._announcer is not None:
+            self._announcer.summarize(terminalreporter)
+
+    def _asked(self) -> Mapping[str, Identity]:
+        """What the items of this run ask, by node id."""
+        return self._items if self._controller is None else self._controller.items
 
     def _aside(self) -> Any:
         """Live lines make room for what pytest writes."""

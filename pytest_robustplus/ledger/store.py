@@ -411,6 +411,14 @@ class Ledger:
         with self._connection.reading("reading episodes") as database:
             return history.episodes(database, "e.audit = ?", (audit,), actions=False)
 
+    def recorded(self, run: str, *, after: int = 0) -> list[StoredEpisode]:
+        """What a run has finished since the episode ``after``, in the order of recording, without actions."""
+        with self._connection.reading("reading episodes") as database:
+            found = history.episodes(
+                database, "e.id > ? AND e.run = ? AND e.success IS NOT NULL", (after, run), actions=False
+            )
+        return sorted(found, key=lambda episode: episode.id)
+
     def runs(self) -> list[Run]:
         """Every run, oldest first."""
         with self._connection.reading("reading runs") as database:

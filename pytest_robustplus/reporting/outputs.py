@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from html import escape
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_robustplus.distributed.process import is_worker
-from pytest_robustplus.errors import BadInputError, RobustnessError
+from pytest_robustplus.errors import BadInputError, LedgerError, RobustnessError
 from pytest_robustplus.fuzz.files import add_to_corpus
 from pytest_robustplus.ledger import Ledger, Run
 from pytest_robustplus.reporting.accept_frontiers import accept_frontiers
@@ -23,6 +25,7 @@ from pytest_robustplus.results.comparison import ComparisonReport, ContrastRepor
 from pytest_robustplus.results.fuzzing import FrontierReport, Probe, in_order, probes
 from pytest_robustplus.results.identity import Answers, Identity
 from pytest_robustplus.results.latency import LatencyResult, measured, result_of
+from pytest_robustplus.results.rows import RunRecord, rows
 from pytest_robustplus.results.run import CellResult, Results, reason
 from pytest_robustplus.session.session import session_of
 
@@ -45,6 +48,8 @@ class Outputs:
         self._apart: Answers[ContrastReport] = Answers(lambda report: 0)
         self._contrasts: list[ContrastReport] = []
         self._said: list[tuple[str, bool]] = []
+        self._files: list[Path] = []
+        self._something = False
 
     def expect(self, items: Mapping[str, Identity]) -> None:
         """Announce the items of this run."""
@@ -69,6 +74,10 @@ class Outputs:
             for probe in probes(report.user_properties):
                 self._probed.put(item, report.nodeid, probe)
 
+    def cells(self) -> list[CellResult]:
+        """How each cell has ended so far."""
+        return self._results.cells()
+
     def write(self, session: pytest.Session) -> None:
         """Write what the options ask for; what cannot be written turns a green run red and is said."""
         cells, self._probes = self._results.cells(), in_order(self._probed.all().values())
@@ -79,9 +88,33 @@ class Outputs:
         nothing = nothing and not self._contrasts
         if is_worker(self._config) or nothing or self._config.option.collectonly:
             return
+        self._something = True
         self._write(cells)
         if any(wrong for _, wrong in self._said) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def record(self, exitstatus: int) -> RunRecord | None:
+        """The run as data, once it is written; None where nothing of ours was asked."""
+        from pytest_robustplus.reporting.json import document
+        from pytest_robustplus.reporting.reading import recorded_run
+
+        if not self._something:
+            return None
+        session, known = session_of(self._config), None
+        with suppress(LedgerError), Ledger.open(session.ledger_path, create=False, verify=False) as ledger:
+            run = next((run for run in ledger.runs() if run.run == session.run), None)
+            known = None if run is None else recorded_run(ledger, run)
+        known = known or RunRecord(session.run, session.command, "", rows(()))
+        told = document([], session.registry.benchmarks, None, self._latencies, self._comparisons, self._probes)
+        return replace(
+            known,
+            cells=rows(self._results.cells()),
+            exitstatus=int(exitstatus),
+            latencies=tuple(told["latencies"]),
+            comparisons=tuple(told["comparisons"]),
+            fuzzing=tuple(told["fuzzing"]),
+            files=tuple(self._files),
+        )
 
     def summarize(self, terminal: pytest.TerminalReporter) -> None:
         """Say what was written where."""
@@ -94,6 +127,8 @@ class Outputs:
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary or settings.markdown:
             self._try(lambda: self._write_markdown(cells, summary))
+        if (place := settings.csv) is not None:
+            self._try(lambda: self._save(place, rows(cells).to_csv()))
         self._try(self._write_corpus)
         self._try(self._accept_frontiers)
         if settings.json is None and settings.html is None and settings.accept is None:
@@ -229,6 +264,7 @@ class Outputs:
             raise BadInputError(
                 f"Cannot write {path}: {error.strerror}. Choose a place that can be written."
             ) from error
+        self._files.append(path)
         self._said.append((f"written: {path}", False))
 
     def _accept(self, cells: list[CellResult], ledger: Ledger) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_robustplus.options import Settings
     from pytest_robustplus.policies.cards import Card
     from pytest_robustplus.policies.request import PolicyFactory
+    from pytest_robustplus.results.rows import CellRow, EpisodeRow, RunRecord
 
 
 @pytest.hookspec
@@ -27,3 +28,22 @@ def pytest_robustplus_benchmarks(settings: Settings) -> Iterable[Benchmark]:  # 
 @pytest.hookspec
 def pytest_robustplus_policies() -> Mapping[str, PolicyFactory]:  # type: ignore[empty-body]
     """Ways of reaching a policy: the word before the first colon of a policy spec, and what builds the policy."""
+
+
+@pytest.hookspec
+def pytest_robustplus_episode(config: pytest.Config, episode: EpisodeRow) -> None:
+    """An episode has finished, here or on a worker: called once for each in the process that reports.
+
+    Also for those that a resumed run takes over, which say so. Called within about a second, from a thread while tests
+    run, never twice at a time; what a hook raises is said at the end of the run and costs nothing else.
+    """
+
+
+@pytest.hookspec
+def pytest_robustplus_cell(config: pytest.Config, cell: CellRow) -> None:
+    """A cell has ended, decided or not; called once, after its episodes' hooks, in the process that reports."""
+
+
+@pytest.hookspec
+def pytest_robustplus_run(config: pytest.Config, run: RunRecord) -> None:
+    """The run is over and has written its files; called once, after all cells, unless nothing of ours was asked."""

@@ -1,0 +1,152 @@
+"""Plugins are told of episodes, cells and the run once each, however work is spread; what they raise costs nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_robustplus import load_run
+from pytest_robustplus.ledger import Ledger
+
+LISTENER = """
+import dataclasses, json, os, time
+
+def told(kind, **facts):
+    with open("told.jsonl", "a") as file:
+        file.write(json.dumps({"kind": kind, "pid": os.getpid(), **facts}, default=str) + "\\n")
+
+def pytest_robustplus_episode(episode):
+    told("episode", **dataclasses.asdict(episode))
+
+def pytest_robustplus_cell(config, cell):
+    told("cell", root=str(config.rootpath), **dataclasses.asdict(cell))
+
+def pytest_robustplus_run(run):
+    told("run", id=run.run, episodes=len(run.episodes), cells=run.cells.dicts(), files=run.files)
+"""
+STEADY = ("-plistener", "--robust-model=steady,weak")
+
+
+def heard(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {"episode": [], "cell": [], "run": []}
+    lines = (folder / "told.jsonl").read_text().splitlines()
+    for line in map(json.loads, lines):
+        found[line.pop("kind")].append(line)
+    assert json.loads(lines[-1])["kind"] == "run"
+    return found
+
+
+@pytest.mark.everywhere
+def test_each_is_told_once_by_the_process_that_reports(toy: pytest.Pytester) -> None:
+    toy.makepyfile(listener=LISTENER)
+    toy.runpytest(*STEADY, "--robust-ledger=l.sqlite", "--robust-json=r.json")
+    found = heard(toy.path)
+    with Ledger.open(toy.path / "l.sqlite") as ledger:
+        recorded = [e.id for audit in ledger.audits() for e in ledger.episodes(audit.id)]
+    assert sorted(e["id"] for e in found["episode"]) == sorted(recorded)
+    assert sorted((c["model"], c["dimension"], c["state"]) for c in found["cell"]) == [
+        *[("steady", dimension, "pass") for dimension in ("camera", "noise")],
+        *[("weak", dimension, "fail") for dimension in ("camera", "noise")],
+    ]
+    (run,) = found["run"]
+    assert run["episodes"] == len(recorded)
+    assert run["files"] == "(PosixPath('r.json'),)" or "r.json" in str(run["files"])
+    assert len({event["pid"] for kind in found.values() for event in kind}) == 1
+
+
+def test_a_resumed_run_tells_of_what_it_takes_over(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.makepyfile(listener=LISTENER)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    monkeypatch.setenv("TOY_SECONDS", "0.05")
+    command = [sys.executable, "-m", "pytest", *STEADY[:1], "--robust-model=steady", "--robust-baseline=none"]
+    command += ["--robust-ledger=l.sqlite", "--robust-perturbation=camera"]
+    with subprocess.Popen(command, cwd=toy.path, stdout=subprocess.DEVNULL) as process:
+        end = time.monotonic() + 60
+        while not (toy.path / "told.jsonl").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGKILL)
+    before = [json.loads(line) for line in (toy.path / "told.jsonl").read_text().splitlines()]
+    assert before
+    assert {line["kind"] for line in before} == {"episode"}, "told while the cell is being played"
+    (toy.path / "told.jsonl").unlink()
+    monkeypatch.setenv("TOY_SECONDS", "0")
+    subprocess.run(command, cwd=toy.path, stdout=subprocess.DEVNULL, check=False)
+    found = heard(toy.path)
+    ids = [episode["id"] for episode in found["episode"]]
+    assert sorted(ids) == list(range(1, 61))
+    resumed = {episode["id"] for episode in found["episode"] if episode["resumed"]}
+    assert resumed >= {episode["id"] for episode in before}
+    assert found["cell"][0]["resumed"] == len(resumed)
+
+
+def test_a_cell_that_is_asked_about_twice_or_that_cannot_be_played_is_told_once(toy: pytest.Pytester) -> None:
+    toy.makepyfile(listener=LISTENER)
+    second = "\n@pytest.mark.robustness('toy')\ndef test_again(cell):\n    assert cell.not_worse_than(cell.baseline)\n"
+    from toy import SUITE
+
+    toy.makepyfile(test_suite=SUITE + second)
+    toy.runpytest("-plistener", "--robust-model=steady", "--robust-perturbation=camera,light")
+    found = heard(toy.path)
+    assert Counter(cell["dimension"] for cell in found["cell"]) == {"camera": 1, "light": 1}
+    states = {cell["dimension"]: (cell["state"], cell["rate"]) for cell in found["cell"]}
+    assert states["light"] == ("skipped", None)
+    assert len({episode["id"] for episode in found["episode"]}) == len(found["episode"])
+
+
+@pytest.mark.parametrize("error", ["ValueError('the tracker is down')", "SystemExit(3)"])
+def test_what_a_hook_raises_costs_nothing(toy: pytest.Pytester, error: str) -> None:
+    raising = "\n".join(f"def pytest_robustplus_{kind}():\n    raise {error}" for kind in ("episode", "cell", "run"))
+    toy.makepyfile(broken=raising, listener=LISTENER)
+    options = ("-plistener", "-pbroken", "--robust-model=steady", "--robust-perturbation=camera")
+    result = toy.runpytest(*options, "--robust-json=r.json")
+    assert result.ret == 0
+    for kind in ("episode", "cell", "run"):
+        result.stdout.fnmatch_lines([f"pytest_robustplus_{kind} of broken raised *broken.py*not affected."])
+    assert json.loads((toy.path / "r.json").read_text())["cells"][0]["state"] == "pass"
+    assert {kind: bool(events) for kind, events in heard(toy.path).items()} == {
+        "episode": True,
+        "cell": True,
+        "run": True,
+    }
+
+
+def test_a_hook_that_hangs_ends(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytest_robustplus.reporting import announcing
+
+    monkeypatch.setattr(announcing, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(announcing, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setenv("TOY_SECONDS", "0.01")
+    toy.makepyfile(hung="import time\ndef pytest_robustplus_episode(episode):\n    time.sleep(2)\n")
+    result = toy.runpytest_inprocess("-phung", "--robust-model=steady", "--robust-perturbation=camera")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["A hook has not returned for 0 s, so nobody is told any more. The results are not*"])
+
+
+def test_runs_are_read_back_from_ledger_and_document_alike(toy: pytest.Pytester) -> None:
+    options = ("--robust-ledger=l.sqlite", "--robust-json=r.json", "--robust-csv=r.csv")
+    toy.runpytest("--robust-model=steady", "--robust-perturbation=camera,light", "--robust-ledger=l.sqlite")
+    toy.runpytest("--robust-model=weak", "--robust-perturbation=camera,light", *options)
+    document, ledger = load_run(toy.path / "r.json"), load_run(toy.path / "l.sqlite")
+    (played,) = ledger.cells
+    same = "model benchmark dimension state rate low high successes played total baseline margin source checkpoint audit"
+    for name in (*same.split(), "order_seed"):
+        assert getattr(document.cells[0], name) == getattr(played, name), name
+    assert (document.cells[1].state, document.cells[1].rate) == ("skipped", None)
+    assert (document.run, document.started) == (ledger.run, ledger.started)
+    assert len(ledger.episodes) >= (played.played or 0)
+    head, first, second = (toy.path / "r.csv").read_text().splitlines()
+    assert head.startswith("model,benchmark,dimension,state,rate,low,high,successes")
+    assert first.startswith("weak,toy,camera,fail,0.")
+    assert second.startswith("weak,toy,light,skipped,,")
+    with Ledger.open(toy.path / "l.sqlite") as opened:
+        first_run = opened.runs()[0].run
+    assert load_run(toy.path / "l.sqlite", first_run[:8]).cells[0].model == "steady"
