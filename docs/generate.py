@@ -83,6 +83,8 @@ def pages() -> Iterator[tuple[Path, str]]:
         texts[page], found = pattern.subn(lambda match, make=make: f"{match[1]}{make()}\n{match[2]}", before)  # type: ignore[misc]
         assert found == 1, f"{page} has no place for {marker}"
     yield from texts.items()
+    document = SCHEMA.read_text("utf-8")
+    yield DOCS / "reference" / Path(json.loads(document)["$id"]).name, document
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from pytest_robustplus.results.run import CellResult
 from pytest_robustplus.results.totals import columns, summed
 
 VERSION = 2
+"""Raised when a field is taken away or comes to mean something else; one that is added raises nothing."""
+SCHEMA = f"https://github.com/pytest-robustplus/pytest-robustplus/raw/main/docs/reference/run-{VERSION}.schema.json"
 # JSON has no infinity; evidence that arithmetic alone has settled is written as this natural logarithm.
 SETTLED = 1e9
 
@@ -91,8 +93,9 @@ def document(
 ) -> dict[str, Any]:
     """Put a run into the form that ``schema.json`` beside this module describes."""
     return {
+        "$schema": SCHEMA,
         "version": VERSION,
-        "run": None if run is None else {"command": run.command, "started": run.started, **run.versions},
+        "run": None if run is None else {"id": run.run, "command": run.command, "started": run.started, **run.versions},
         "cells": [_cell(story) for story in told],
         "totals": [asdict(found) for found in totals([story.result for story in told], benchmarks)],
         "latencies": [_latency(result) for result in latencies],

@@ -126,18 +126,18 @@ def _cell(audit: StoredAudit) -> CellRow:
     }
     if ended is None:
         return CellRow(state="unfinished", **known)
-    if ended.verdict == "error":
-        return CellRow(state="error", reason=ended.reason, **known)
+    if ended.outcome == "error":
+        return CellRow(state="error", reason=" ".join(ended.notes), **known)
     return CellRow(
-        state=ended.verdict,
+        state=ended.outcome,
         rate=ended.successes / ended.played,
         low=ended.low,
         high=ended.high,
         successes=ended.successes,
         played=ended.played,
-        baseline=ended.baseline_rate,
-        margin=None if ended.baseline_rate is None else ended.margin,
-        source=ended.baseline_source,
+        baseline=ended.baseline,
+        margin=None if ended.baseline is None else ended.margin,
+        source=ended.source,
         **known,
     )
 
