@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pytest_robustplus.benchmarks.contract import Benchmark
     from pytest_robustplus.options import Settings
     from pytest_robustplus.policies.request import PolicyFactory
-    from pytest_robustplus.results.identity import Identity
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -137,15 +136,14 @@ class Run:
         self._outputs = Outputs(config)
         controls = process.is_controller(config)
         self._controller = workers.Controller(config, began=session.begin, lost=session.lose) if controls else None
-        self._items: Mapping[str, Identity] = {}
         self._announcer: Announcer | None = None
-        if not process.is_worker(config):
-            self._announcer = Announcer(session, self._asked, self._outputs.cells)
         self._live: Live | None = None
         if (controller := self._controller) is not None:
+            self._announcer = Announcer(session, lambda: controller.items, self._outputs.cells)
             self._live = Watch(session, lambda: controller.items, controller.over, lambda: controller.workers)
         elif not process.is_worker(config):
             board = board_of(config)
+            self._announcer = Announcer(session, board.items, self._outputs.cells)
             self._live = Turns(session, board.items, board.over)
 
     # Before pytest's terminal reporter, which asks what else there is to say.
@@ -154,7 +152,7 @@ class Run:
         from pytest_robustplus.distributed.board import board_of
         from pytest_robustplus.items.collection import identities
 
-        items = self._items = identities(session.items)
+        items = identities(session.items)
         self._outputs.expect(items)
         board_of(self._config).post(items)
 
@@ -251,10 +249,6 @@ class Run:
         self._outputs.summarize(terminalreporter)
         if self._announcer is not None:
             self._announcer.summarize(terminalreporter)
-
-    def _asked(self) -> Mapping[str, Identity]:
-        """What the items of this run ask, by node id."""
-        return self._items if self._controller is None else self._controller.items
 
     def _aside(self) -> Any:
         """Live lines make room for what pytest writes."""
