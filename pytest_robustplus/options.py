@@ -71,6 +71,31 @@ class Budget(int):
         return self.own.get(dimension, int(self))
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of ``count`` equal shares of every cell's order; ``index`` counts from 1."""
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+    def places(self, total: int) -> range:
+        """The positions of an order of ``total`` that it plays: every ``count``-th, so that all shares are alike."""
+        return range(self.index - 1, total, self.count)
+
+
+ALL = Shard(1, 1)
+
+
+def _shard(value: str) -> Shard:
+    index, slash, count = value.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise ValueError("must be i/N, such as 3/8 for the third of eight shares")
+    return Shard(int(index), int(count))
+
+
 def _budget(value: str) -> Budget:
     usual, *rest = value.split(",")
     budget = Budget(_positive(usual))
@@ -155,8 +180,8 @@ class Option:
     """One option: a flag and, if it is ``keyed``, a key of ``[tool.robustplus]`` and with ``robust_`` of the ini file.
 
     ``parse`` makes a value of a text, and a list of values where several may be given; ``many`` makes the field's value
-    of all of them. ``bare`` stands for an option without its value. An option without a ``metavar`` takes none: it is
-    a switch of the command line.
+    of all of them. ``bare`` stands for an option without its value; one with ``several`` takes what a shell
+    makes of ``*``. An option without a ``metavar`` takes none: it is a switch of the command line.
     """
 
     help: str
@@ -168,6 +193,7 @@ class Option:
     bare: str | None = None
     key: str = ""
     default: Any = None
+    several: bool = False
 
     @property
     def dest(self) -> str:
@@ -185,6 +211,8 @@ class Option:
             return
         attributes: dict[str, Any] = {} if self.bare is None else {"nargs": "?", "const": self.bare}
         attributes |= {"action": "append" if self.many else "store", "metavar": self.metavar}
+        if self.several:
+            attributes |= {"action": "extend", "nargs": "+"}
         group.addoption(self.flag, dest=self.dest, help=self.help, **attributes)
 
 
@@ -275,6 +303,13 @@ class Settings:
         "record this run's outcomes as a baseline (default: baselines/MODEL.toml)",
         "FILE.toml", _accept, keyed=False, bare="default")] = None
     accept_partial: Annotated[bool, Option("accept a run although cells are missing")] = False
+    one_renderer: Annotated[bool, Option("refuse a cell whose pictures come from several renderers")] = False
+    shard: Annotated[Shard | None, Option(
+        "play one of N equal shares of every cell, on any machine and without a verdict; see --robust-merge", "i/N",
+        _shard, keyed=False)] = None
+    merge: Annotated[tuple[Path, ...], Option(
+        "join ledgers of shards into --robust-ledger, play nothing, and report the cells of the chosen models",
+        "LEDGER…", Path, many=_unique, keyed=False, several=True)] = ()
     # fmt: on
     own_models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -318,7 +353,27 @@ def read_settings(config: pytest.Config) -> Settings:
     _refuse_unseen(config)
     table = _project_table(config.rootpath)
     values = {name: _value(option, config, table) for name, option in _SETTINGS.items()}
-    return Settings(**values, own_models=table.get("model", {}))
+    settings = Settings(**values, own_models=table.get("model", {}))
+    _refuse_beside_shards(settings)
+    return settings
+
+
+def _refuse_beside_shards(settings: Settings) -> None:
+    """Refuse what a share of the episodes cannot answer, and what cannot be had without playing."""
+    for ours in ("shard", "merge"):
+        if not getattr(settings, ours):
+            continue
+        no_answer = ["compare", "repeat", "ablations", "fresh", "all_runs", "spots"]
+        other = next((name for name in [*no_answer, "merge"] if name != ours and getattr(settings, name)), None)
+        if ours == "shard" and other is None and settings.accept is not None:
+            other = "accept"
+        if other is not None:
+            flags = _SETTINGS[ours].flag, _SETTINGS[other].flag
+            raise BadInputError(
+                f"{flags[0]} and {flags[1]} do not go together: a shard plays a fixed share of every cell, and the"
+                " joined ledgers are reported without playing more. Join the shards with --robust-merge first; what"
+                " needs further episodes is asked of the joined ledger by a run of its own (--robust-ledger=FILE)."
+            )
 
 
 def _refuse_unseen(config: pytest.Config) -> None:

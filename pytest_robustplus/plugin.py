@@ -60,9 +60,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
+    from pytest_robustplus.items import commands
     from pytest_robustplus.items.collection import check_selection
 
     check_selection(session.config)
+    commands.merge_first(session.config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

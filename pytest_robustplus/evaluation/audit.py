@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property
 
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError
+from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError, SimulatorError
 from pytest_robustplus.evaluation.assurance import drifting, earlier, estimated, spot_p, spot_positions
 from pytest_robustplus.evaluation.campaign import campaign_of
 from pytest_robustplus.evaluation.gates import gates, strictest, watch
@@ -26,7 +26,8 @@ from pytest_robustplus.evaluation.recorder import (
     refuse_unplayable,
 )
 from pytest_robustplus.evaluation.resources import Resources
-from pytest_robustplus.ledger import AuditState
+from pytest_robustplus.ledger import AuditState, StoredEpisode
+from pytest_robustplus.options import ALL
 from pytest_robustplus.results.cell import (
     CellReport,
     Conclusion,
@@ -67,11 +68,11 @@ class Audit:
         self._resources, self._session = resources, session
         self._cell, self._baselines = cell, baselines
         with nullcontext() if resources.loaded(cell) else session.lease.shared():
-            self._checkpoint = resources.checkpoint(cell)
+            fingerprint = resources.fingerprint(cell)
         budget = session.settings.budget and session.settings.budget.of(cell.dimension)
         known = resources.recording(cell)
         self._population = population or Population.of(
-            cell, self._checkpoint.fingerprint, baselines, budget, None if known is None else known.outcomes
+            cell, fingerprint, baselines, budget, None if known is None else known.outcomes
         )
         if not self._population.tasks:
             raise BadInputError(
@@ -81,10 +82,13 @@ class Audit:
         self._recorder = Recorder(session, cell)
         self._player = Player(resources, cell)
         self._protocol = self._recorder.protocol
-        self._gates, self._unasked = gates(baselines, self._population, session.settings, session.questions)
+        # Of a whole cell all of it; a share of one has no verdict of its own, and so no gates.
+        self._places = session.share.places(len(self._population.tasks))
+        judged = baselines if session.share is ALL else ()
+        self._gates, self._unasked = gates(judged, self._population, session.settings, session.questions)
         self._watch = watch(self._gates, session.settings)
-        self._interval = Plan(len(self._population.tasks), 0, 0).interval
-        self.key = audit_key(session, cell, self._checkpoint.fingerprint, self._population.digest())
+        self._interval = Plan(max(len(self._places), 1), 0, 0).interval
+        self.key = audit_key(session, cell, fingerprint, self._population.digest())
         # How it stood, and until when, since nothing was free for helpers.
         self._barren: tuple[tuple[int, int], float] = ((-1, -1), 0.0)
 
@@ -103,6 +107,11 @@ class Audit:
         """The cell, or its control arm."""
         return self._cell
 
+    @property
+    def empty(self) -> bool:
+        """Whether the share that this run plays has none of the cell's tasks."""
+        return not self._places
+
     def decide(self) -> CellReport:
         """Play until the verdict is known and record it; raises what made an episode unplayable."""
         start = time.monotonic()
@@ -120,15 +129,20 @@ class Audit:
             # A worker that gives up on an episode must not keep others waiting for it.
             self._session.ledger.release(self._session.claimant)
         report = self._report(played, spots, runs, time.monotonic() - start)
-        self._session.ledger.close_audit(self._state.id, report)
+        if self._session.share is ALL:
+            # Otherwise the question stays open: whoever has the other shares concludes it.
+            self._session.ledger.close_audit(self._state.id, report)
         return report
 
     def decided(self) -> int | None:
         """Return how many episodes the verdict needed, once it is known; raises what makes it unknowable."""
         played = self._decided()
         if played is None:
+            if self._session.settings.merge:
+                raise self._incomplete()
             self._count_losses()
-            refuse_unplayable(self._session, self._state.id, len(self._session.ledger.prefix(self._state.id)))
+            # Where all of a share is finished there would be no such place, but then it is decided.
+            refuse_unplayable(self._session, self._state.id, self._places[len(self._prefix())])
         return played
 
     def next(self, *, first: bool) -> int | None:
@@ -138,7 +152,7 @@ class Audit:
     def offer(self) -> int | None:
         """Claim the next free position for a helper, who plays until the verdict is known or the lead has given up."""
         ledger, audit = self._session.ledger, self._state.id
-        stands, wait_until = (len(ledger.prefix(audit)), ledger.claimed(audit)), time.monotonic() + BARREN_S
+        stands, wait_until = (len(self._prefix()), ledger.claimed(audit)), time.monotonic() + BARREN_S
         # Claiming writes, which many idle workers must not do many times a second.
         if stands == self._barren[0] and wait_until - BARREN_S < self._barren[1]:
             return None
@@ -174,7 +188,9 @@ class Audit:
 
     def _claim(self, reach: int) -> int | None:
         ledger, claimant = self._session.ledger, self._session.claimant
-        block = ledger.claim(self._state.id, claimant, block=1, total=reach, stale_s=STALE_S, tries=TRIES)
+        block = ledger.claim(
+            self._state.id, claimant, block=1, total=reach, stale_s=STALE_S, tries=TRIES, places=self._places
+        )
         return None if block is None else block.start
 
     def _count_losses(self) -> None:
@@ -185,16 +201,31 @@ class Audit:
                 lost = f"The worker that played {task.name} died."
                 self._recorder.fault(self._state.id, position, task, now(), lost, worker=worker)
 
+    def _prefix(self) -> list[bool]:
+        return self._session.ledger.prefix(self._state.id, self._places)
+
+    def _incomplete(self) -> LedgerError:
+        """Say what the joined ledgers lack for a verdict."""
+        known = self._session.ledger.outcomes(self._state.id)
+        total, first = len(self._places), len(self._prefix())
+        missing = [place for place in self._places if place not in known]
+        return LedgerError(
+            f"{self._cell.id}: the joined ledgers hold {len(known):,} of {total:,} episodes, and without number"
+            f" {first + 1:,} of the order, of {self.task(first).name}, the verdict is open; {len(missing):,} are"
+            " missing. Join the ledgers of the missing shards, too, or play on with the same command without"
+            " --robust-merge."
+        )
+
     def _decided(self) -> int | None:
         """Return how many episodes the verdict needed, looking after each one in order, whoever played it.
 
         Looking at every length of the prefix, not only at its present end, is what makes verdicts independent of how
         many workers fed it.
         """
-        outcomes = self._session.ledger.prefix(self._state.id)
+        outcomes = self._prefix()
         for gate in self._gates:
             gate.look(outcomes)
-        total = len(self._population.tasks)
+        total = len(self._places)
         decided = [gate.decision for gate in self._gates if gate.decision is not None]
         # One lost question fails the cell; it passes only when every question has been answered.
         if failed := [decision.played for decision in decided if decision.verdict is Verdict.FAIL]:
@@ -210,7 +241,7 @@ class Audit:
 
         Beyond it they wait. With 64 workers that takes a fifth off the episodes played in vain, and costs no time.
         """
-        outcomes = self._session.ledger.prefix(self._state.id)
+        outcomes = self._prefix()
         played, successes, total = len(outcomes), sum(outcomes), len(self._population.tasks)
         if played < KNOWN or not self._gates:
             return total
@@ -272,7 +303,7 @@ class Audit:
         return "fail" if failed else "pass"
 
     def _unplayable(self, reason: str) -> Conclusion:
-        outcomes = self._session.ledger.prefix(self._state.id)
+        outcomes = self._prefix()
         played, successes = len(outcomes), sum(outcomes)
         low, high = self._interval(played, successes)
         return Conclusion(
@@ -285,13 +316,16 @@ class Audit:
         )
 
     def _report(self, played: int, spots: list[bool], runs: Rerun, seconds: float) -> CellReport:
-        outcomes = self._session.ledger.prefix(self._state.id)[:played]
+        outcomes = self._prefix()[:played]
         successes = sum(outcomes)
         low, high = self._interval(played, successes)
         outcome = self._outcome(played)
         if runs.pooled:
             outcome = "pass" if runs.pooled == "pass" else "fail"
-        tasks, episodes = [task.name for task in self._population.tasks], self._episodes(played)
+        tasks = [self.task(place).name for place in self._places]
+        counted = [e for e in self._session.ledger.episodes(self._state.id) if e.position in self._places[:played]]
+        finished = [e for e in counted if e.record.success is not None]
+        episodes = [stored.id for stored in finished]
         asked = [gate.report(outcomes, tasks, episodes) for gate in self._gates]
         shown = strictest(asked)
         above = [note for gate in self._gates for note in gate.above(outcomes)]
@@ -302,13 +336,14 @@ class Audit:
             outcome=outcome,
             successes=successes,
             played=played,
-            total=len(tasks),
+            total=len(self._places),
             playable=self._population.playable,
             listed=self._population.listed,
             low=low,
             high=high,
             seconds=seconds,
-            resumed=self._resumed(played),
+            # Not what was there when this worker joined: helpers of this very run may have come first.
+            resumed=sum(stored.run != self._session.run for stored in finished),
             baseline=None if shown is None else shown.baseline,
             source="" if shown is None else shown.source,
             margin=0.0 if shown is None else shown.margin,
@@ -319,14 +354,14 @@ class Audit:
             order_seed=self._population.order_seed,
             audit=self._state.id,
             checkpoint=self._session.ledger.audit(self._state.id).key.checkpoint,
-            notes=(*above, *self._notes()),
+            notes=(*above, *self._notes(), *self._renderers(finished)),
             groups=self._groups(outcomes),
-            failed=self._failed(played),
+            failed=_failed(finished),
             gates=tuple(asked),
             needed=None if shown is None else _least(shown, len(tasks)),
             side="" if shown is None else shown.side,
             questions=self._session.questions,
-            estimate=estimated(self._gates, self._watch, played, successes, len(tasks)),
+            estimate=estimated(self._gates, self._watch, played, successes, len(self._places)),
             taken=self._state.taken[:19].replace("T", " "),
             drift=self._drift(outcomes, spots),
             reruns=runs,
@@ -347,6 +382,9 @@ class Audit:
         return self._session.settings.alpha_fail / self._session.questions
 
     def _notes(self) -> list[str]:
+        if (share := self._session.share) is not ALL:
+            total = len(self._population.tasks)
+            return [f"measured, share {share} of {total:,} tasks; --robust-merge joins the shares for a verdict"]
         notes = list(self._session.lacking(self._cell))
         for baseline in self._baselines:
             notes += self._population.notes(baseline)
@@ -355,6 +393,19 @@ class Audit:
                 notes.append(f"prompts come from {own}, the baseline's from {baseline.prompt_source}")
             notes += self._other_versions(baseline)
         return notes + self._unasked
+
+    def _renderers(self, finished: Sequence[StoredEpisode]) -> list[str]:
+        """Say so where the pictures of a cell were drawn by several renderers; raises where that is not wanted."""
+        found = Counter(e.record.provenance["renderer"] for e in finished if "renderer" in e.record.provenance)
+        if len(found) < 2:
+            return []
+        told = ", ".join(f"{name} ({times:,} episodes)" for name, times in found.most_common())
+        if self._session.settings.one_renderer:
+            raise SimulatorError(
+                f"{self._cell.id}: --robust-one-renderer, and its pictures come from {told}. Play it on machines that"
+                " draw alike, with --robust-fresh."
+            )
+        return [f"its pictures come from several renderers: {told}"]
 
     def _other_versions(self, baseline: Baseline) -> list[str]:
         if not baseline.versions:
@@ -368,33 +419,21 @@ class Audit:
             if name != "python" and name in here and here[name] != then
         ]
 
-    def _resumed(self, played: int) -> int:
-        # Not what was there when this worker joined: helpers of this very run may have come first.
-        recorded = self._session.ledger.episodes(self._state.id)
-        return sum(
-            e.position < played and e.record.success is not None and e.run != self._session.run for e in recorded
-        )
-
-    def _episodes(self, played: int) -> list[int]:
-        return [
-            stored.id
-            for stored in self._session.ledger.episodes(self._state.id)
-            if stored.position < played and stored.record.success is not None
-        ]
-
     def _groups(self, outcomes: list[bool]) -> tuple[Group, ...]:
         found: dict[str, list[bool]] = defaultdict(list)
-        for task, success in zip(self._population.tasks, outcomes, strict=False):
+        for place, success in zip(self._places, outcomes, strict=False):
+            task = self.task(place)
             found[task.subdimension or task.suite].append(success)
         return tuple(Group(name, sum(group), len(group)) for name, group in sorted(found.items()))
 
-    def _failed(self, played: int) -> tuple[FailedTask, ...]:
-        failures = [
-            FailedTask(stored.id, stored.record.task, stored.record.steps)
-            for stored in self._session.ledger.episodes(self._state.id)
-            if stored.position < played and stored.record.success is False
-        ]
-        return tuple(failures[:SHOWN_FAILURES])
+
+def _failed(finished: Sequence[StoredEpisode]) -> tuple[FailedTask, ...]:
+    failures = [
+        FailedTask(stored.id, stored.record.task, stored.record.steps)
+        for stored in finished
+        if not stored.record.success
+    ]
+    return tuple(failures[:SHOWN_FAILURES])
 
 
 def _least(shown: GateReport, total: int) -> float:

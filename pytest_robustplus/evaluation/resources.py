@@ -59,12 +59,25 @@ class Resources:
             self._policies[key] = Checkpoint(profiled, specs.identity(spec, policy), spec)
         return self._policies[key]
 
+    def fingerprint(self, cell: TableCell) -> str:
+        """What tells the cell's weights apart; of joined ledgers what they say, since nothing is loaded for them."""
+        if self.session.settings.merge and not cell.recorded:
+            place = (*cell.key, str(cell.dimension))
+            joined = (audit.key for audit in self.session.ledger.audits(self.session.run))
+            keys = [key for key in joined if (key.model, key.benchmark, key.dimension) == place]
+            if not keys:
+                raise BadInputError(f"{cell.id}: the joined ledgers hold no episode of it. Join those that played it.")
+            return keys[-1].checkpoint
+        return self.checkpoint(cell).fingerprint
+
     def loaded(self, subject: Subject) -> bool:
         """Whether its policy is at hand."""
         return subject.key in self._policies
 
     def recording(self, cell: TableCell) -> Recording | None:
         """What is recorded of a cell whose model is known by results alone; None for one that plays."""
+        if self.session.settings.merge and not cell.recorded:
+            return None
         policy = self.checkpoint(cell).policy.policy
         return recording(self.session, cell, policy) if isinstance(policy, Recorded) else None
 

@@ -85,10 +85,14 @@ class Cell:
         cell, config = self._cell, self._item.config
         session, resources = session_of(config), resources_of(config)
         helping.prepare(self._item.session)
-        preflight.run_missing(resources, cell, self._item)
-        preflight.skip_unfit(session, cell)
+        if not session.settings.merge:
+            preflight.run_missing(resources, cell, self._item)
+            preflight.skip_unfit(session, cell)
         baselines = [] if baseline is None else [baseline] if isinstance(baseline, Baseline) else baseline
-        report = Audit(resources, cell, baselines).decide()
+        audit = Audit(resources, cell, baselines)
+        if audit.empty:
+            pytest.skip(f"share {session.share} has none of its tasks")
+        report = audit.decide()
         report = with_ablations(resources, cell, baselines, report)
         report = with_repeat(resources, cell, report)
         self._item.user_properties.extend(report.properties())

@@ -175,11 +175,16 @@ def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
 def _unasked(item: pytest.Item) -> bool:
     """Whether an item stands for a question that the options do not ask.
 
-    Without --robust-compare nothing is compared; with it, and no --robust-model, policies are only compared.
+    Without --robust-compare nothing is compared; with it, and no --robust-model, policies are only compared. A shard
+    plays cells, after their checks, and joined ledgers answer them without.
     """
     fixtures, settings = getattr(item, "fixturenames", ()), session_of(item.config).settings
     if item.get_closest_marker("robustness") is None:
         return False
+    if settings.shard or settings.merge:
+        wanted = {"cell"} if settings.merge else {"cell", "check"}
+        if not wanted & {*fixtures}:
+            return True
     params = getattr(getattr(item, "callspec", None), "params", {})
     if any(not isinstance(params[name], Question) for name in (COMPARISON, CLAIM, *_QUESTIONS) if name in params):
         # pytest keeps a test without parameters as a skipped one.

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from pytest_robustplus.distributed.process import is_controller, is_worker
 from pytest_robustplus.errors import RobustnessError
 
 
@@ -15,14 +16,21 @@ def run(config: pytest.Config) -> int | None:
     """Run the command that the options ask for, and return its exit code; None when they ask for tests."""
     episode = config.getoption("--robust-replay")
     listing = config.getoption("--robust-models")
+    from pytest_robustplus.session.session import session_of
+
     importing, exporting = config.getoption("--robust-import"), config.getoption("--robust-export")
-    if not (episode or listing or importing or exporting):
+    merging = config.getoption("--robust-merge") and not session_of(config).settings.models
+    if not (episode or listing or importing or exporting or merging):
         return None
     # As pytest's own --version does: the cache, where the ledger lies, exists only after configuration.
     config._do_configure()
     try:
         if importing:
             return _import(config, importing)
+        if merging:
+            print(_merge(config))
+            session_of(config).close(0)
+            return 0
         if exporting:
             return _export(config, exporting)
         return _list_models(config) if listing else _replay(config, episode)
@@ -50,6 +58,30 @@ def _import(config: pytest.Config, files: list[str]) -> int:
     session.close(0)
     print(account(imported))
     return 0
+
+
+def merge_first(config: pytest.Config) -> None:
+    """Join the ledgers that the options name before the cells of the chosen models are read from them."""
+    if not config.getoption("--robust-merge"):
+        return
+    if is_worker(config) or is_controller(config):
+        raise pytest.UsageError("--robust-merge plays nothing, so there is nothing to spread: say -n0.")
+    try:
+        told = _merge(config)
+    except RobustnessError as error:
+        raise pytest.UsageError(str(error)) from error
+    if (reporter := config.pluginmanager.getplugin("terminalreporter")) is not None:
+        reporter.write_line(told)
+
+
+def _merge(config: pytest.Config) -> str:
+    from pytest_robustplus.evaluation.merging import merge
+    from pytest_robustplus.reporting.merged import account
+    from pytest_robustplus.session.session import session_of
+
+    session = session_of(config)
+    settings = session.settings
+    return account(merge(session.ledger, settings.merge, session.run, one_renderer=settings.one_renderer))
 
 
 def _export(config: pytest.Config, files: list[str]) -> int:

@@ -19,11 +19,11 @@ def claim(
     *,
     after: int,
     block: int,
-    total: int,
+    places: range,
     stale_s: float,
     tries: int,
 ) -> range | None:
-    """Take the first free stretch at or after position ``after``, at most ``block`` long; needs the write lock.
+    """Take the first free stretch of ``places`` from ``after`` on, at most ``block`` long; needs the write lock.
 
     What the dead of other runs had claimed is free, what those of ``run`` had only once ``reap`` has counted it.
     """
@@ -39,14 +39,15 @@ def claim(
             {"audit": audit, "after": after, "run": run, "tries": tries},
         )
     }
-    start = next((position for position in range(after, total) if position not in taken), None)
+    free = (index for index, position in enumerate(places) if position >= after and position not in taken)
+    start = next(free, None)
     if start is None:
         return None
     stop = start + 1
-    while stop < min(start + block, total) and stop not in taken:
+    while stop < min(start + block, len(places)) and places[stop] not in taken:
         stop += 1
-    database.executemany("INSERT INTO claim VALUES (?, ?, ?)", [(audit, p, worker) for p in range(start, stop)])
-    return range(start, stop)
+    database.executemany("INSERT INTO claim VALUES (?, ?, ?)", [(audit, p, worker) for p in places[start:stop]])
+    return places[start:stop]
 
 
 def beat(database: sqlite3.Connection, worker: str) -> None:

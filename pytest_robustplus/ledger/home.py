@@ -12,6 +12,11 @@ from pytest_robustplus.errors import LedgerError
 
 FOLDER = ".robustplus"
 NAME = "ledger.sqlite"
+# What machines share, as the kernel calls it.
+SHARED = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "afs", "9p", "sshfs"}
+    | {"orangefs", "pvfs2", "wekafs", "panfs", "gcsfuse", "s3fs", "juicefs", "JuiceFS", "dfs"}
+)
 OLD = Path("d", "robustplus", NAME)
 """Where it lay in pytest's cache, which ``pytest --cache-clear`` deletes."""
 
@@ -50,6 +55,23 @@ def make_folder(folder: Path) -> None:
             f"The folder {folder} for the ledger cannot be made: {error.strerror}. Make its parent writable, or name a"
             " file with --robust-ledger."
         ) from error
+
+
+def network(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
+    """Name the file system below ``path`` if machines share it: SQLite's locks do not reach from one to another."""
+    try:
+        lines = [line.split() for line in mounts.read_text().splitlines()]
+    except OSError:
+        return None
+    folder = path.resolve()
+    below: tuple[int, str] = (-1, "")
+    for words in lines:
+        # proc(5): the fifth word is the mount point, and the type follows a lone hyphen.
+        point = Path(words[4].replace("\\040", " "))
+        if folder.is_relative_to(point) and len(point.parts) >= below[0]:
+            below = len(point.parts), words[words.index("-") + 1]
+    kind = below[1]
+    return kind if kind.removeprefix("fuse.") in SHARED else None
 
 
 def _move(old: Path, new: Path) -> None:

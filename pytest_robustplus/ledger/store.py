@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Literal, Self
 
 from pytest_robustplus.errors import LedgerError
-from pytest_robustplus.ledger import claims, history
+from pytest_robustplus.ledger import claims, history, joining
 from pytest_robustplus.ledger.connection import Connection, connect
+from pytest_robustplus.ledger.joining import Source
 from pytest_robustplus.ledger.packing import digest, pack_actions, to_json
 from pytest_robustplus.ledger.records import (
     AuditKey,
@@ -26,6 +27,9 @@ from pytest_robustplus.ledger.records import (
     StoredEpisode,
 )
 from pytest_robustplus.results.cell import Conclusion
+
+# All positions of an order, however long.
+EVERYWHERE = range(2**31)
 
 
 class Ledger:
@@ -39,7 +43,7 @@ class Ledger:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._runs: dict[int, str] = {}
-        self._prefixes: dict[int, list[bool]] = {}
+        self._prefixes: dict[tuple[int, range], list[bool]] = {}
         self._provenances: set[str] = set()
 
     @classmethod
@@ -147,6 +151,14 @@ class Ledger:
         with self._connection.reading("reading a verdict") as database:
             return history.conclusion(database, audit, self._runs.get(audit))
 
+    def join(self, source: Source, audit: StoredAudit, run: str) -> int:
+        """Take over an audit of another ledger with its episodes, all or nothing, as a part of ``run``.
+
+        Returns how many finished episodes are new here.
+        """
+        with source.connection.reading("joining it") as theirs, self._connection.writing("joining ledgers") as database:
+            return joining.add(database, theirs, audit, run)
+
     # Episodes
 
     def record(self, audit: int, position: int, episode: EpisodeRecord) -> int:
@@ -228,19 +240,28 @@ class Ledger:
         self._provenances.add(provenance)
         return identity
 
-    def prefix(self, audit: int) -> list[bool]:
-        """Outcomes at positions 0, 1, … up to the first that has not finished: the only ones that may count."""
+    def prefix(self, audit: int, places: range = EVERYWHERE) -> list[bool]:
+        """Outcomes at positions 0, 1, … up to the first that has not finished: the only ones that may count.
+
+        ``places`` are the positions that somebody's share of the order consists of.
+        """
         with self._connection.reading("reading outcomes") as database:
             # What has finished never changes, so each look reads only what is new.
-            known = self._prefixes.setdefault(audit, [])
+            known = self._prefixes.setdefault((audit, places), [])
+            if len(known) == len(places):
+                return known.copy()
             for position, success in database.execute(
                 """SELECT position, success FROM episode
                 WHERE audit = ? AND position >= ? AND success IS NOT NULL ORDER BY position""",
-                (audit, len(known)),
+                (audit, places[len(known)]),
             ):
-                if position != len(known):
+                if position not in places:
+                    continue
+                if position != places[len(known)]:
                     break
                 known.append(bool(success))
+                if len(known) == len(places):
+                    break
             return known.copy()
 
     def outcomes(self, audit: int) -> dict[int, bool]:
@@ -295,20 +316,30 @@ class Ledger:
     # Claims of workers
 
     def claim(
-        self, audit: int, worker: str, *, block: int, total: int, stale_s: float, tries: int = 2, after: int = 0
+        self,
+        audit: int,
+        worker: str,
+        *,
+        block: int,
+        total: int,
+        stale_s: float,
+        tries: int = 2,
+        after: int = 0,
+        places: range = EVERYWHERE,
     ) -> range | None:
         """Claim the next free positions from ``after`` to below ``total``; None when all are finished or being played.
 
-        All positions of the range, at most ``block``, are the worker's to play. Left out are those that failed to play
-        ``tries`` times in this run. Claims of workers that died on this machine, or that have not recorded or beaten
-        for ``stale_s`` seconds, are free: those of this run, whose names begin with its id, once ``reap`` has told of
-        them. Worker names are unique among all runs that share the ledger.
+        All positions of the range, at most ``block`` of those in ``places``, are the worker's to play. Left out are
+        those that failed to play ``tries`` times in this run. Claims of workers that died on this machine, or that have
+        not recorded or beaten for ``stale_s`` seconds, are free: those of this run, whose names begin with its id, once
+        ``reap`` has told of them. Worker names are unique among all runs that share the ledger.
         """
-        after = max(after, len(self.prefix(audit)))
         run = self._run(audit)
+        after = max(after, places[len(self.prefix(audit, places)) :].start)
+        places = range(places.start, min(places.stop, total), places.step)
         with self._connection.writing("claiming episodes") as database:
             return claims.claim(
-                database, audit, run, worker, after=after, block=block, total=total, stale_s=stale_s, tries=tries
+                database, audit, run, worker, after=after, block=block, places=places, stale_s=stale_s, tries=tries
             )
 
     def claimed(self, audit: int) -> int:

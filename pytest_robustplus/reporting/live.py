@@ -69,14 +69,15 @@ class Overview:
         return lines + self._whole(items, over, audits, known, sum(fresh for _, fresh in tallies.values()), now)
 
     def _cell(self, ledger: Ledger, audit: StoredAudit, now: float) -> str:
-        outcomes = ledger.prefix(audit.id)
+        places = self._session.share.places(audit.total)
+        outcomes = ledger.prefix(audit.id, places)
         played, successes = len(outcomes), sum(outcomes)
         name = f"{audit.key.model}-{audit.key.benchmark}-{audit.key.dimension}"
         if played and not ledger.claimed(audit.id):
             # Its lead waits behind another cell on its worker, and helpers need to play no further.
             return f"{name}: {percent(successes / played)} after {count(played)}, nobody plays it now"
-        interval = Plan(audit.total, 0, 0).interval(played, successes)
-        return self._pace.line(name, played, successes, audit.total, interval, now)
+        interval = Plan(max(len(places), 1), 0, 0).interval(played, successes)
+        return self._pace.line(name, played, successes, len(places), interval, now)
 
     def _contest(self, ledger: Ledger, sides: Sequence[StoredAudit], items: Collection[Identity], now: float) -> str:
         """One about policies side by side, on the tasks that all of them have played."""

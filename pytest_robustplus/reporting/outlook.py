@@ -33,10 +33,11 @@ def bounds(session: Session) -> Bound:
         return {(cell.card.name, str(cell.dimension)): cell for cell in session.registry.cells(benchmark)}
 
     def size(cell: TableCell) -> int:
-        if cell.recorded or (cell.card.unavailable and not cell.card.policy):
+        if cell.recorded or settings.merge or (cell.card.unavailable and not cell.card.policy):
             return 0
         playable = len(cell.playable())
-        return playable if settings.budget is None else min(playable, settings.budget.of(cell.dimension))
+        whole = playable if settings.budget is None else min(playable, settings.budget.of(cell.dimension))
+        return len(session.share.places(whole))
 
     @cache
     def bound(item: Identity) -> int | None:

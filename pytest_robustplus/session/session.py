@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -22,9 +23,9 @@ from pytest_robustplus.benchmarks.contract import Benchmark, Task
 from pytest_robustplus.distributed.process import is_controller, is_worker
 from pytest_robustplus.errors import BadInputError, RobustnessError
 from pytest_robustplus.ledger import Ledger
-from pytest_robustplus.ledger.home import ledger_of, make_folder
+from pytest_robustplus.ledger.home import ledger_of, make_folder, network
 from pytest_robustplus.ledger.lease import Lease
-from pytest_robustplus.options import Settings, read_settings
+from pytest_robustplus.options import ALL, Settings, read_settings
 from pytest_robustplus.policies.places import anchor, anchored
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.progress import Progress, Silent
@@ -48,6 +49,8 @@ class Session:
         # Part of an audit's identity: with --robust-fresh, only workers of this very run share its episodes.
         self.salt = self.run if settings.fresh else ""
         self.claimant = f"{self.run}-{self.worker}"
+        # What of every cell this run plays.
+        self.share = settings.shard or ALL
         self.questions = 1
         self.comparisons = 1
         self.registry = Registry(config.hook, settings)
@@ -76,6 +79,7 @@ class Session:
     def ledger(self) -> Ledger:
         """The ledger of this run, opened at the first cell."""
         path = self.ledger_path
+        self._say_shared(path)
         if self.settings.ledger is None:
             make_folder(path.parent)
         ledger = Ledger.open(path)
@@ -85,6 +89,22 @@ class Session:
             versions={"pytest_robustplus": pytest_robustplus.__version__, "python": sys.version.split()[0]},
         )
         return ledger
+
+    def _say_shared(self, path: Path) -> None:
+        """Warn of a ledger that other machines could open, too; refuse one there for a shard, which others will."""
+        kind = network(path.parent)
+        if kind is None or (self.spread and not self.settings.shard):
+            return
+        said = (
+            f"The ledger {path} lies on a file system that machines share ({kind}), across which SQLite's locks do not"
+            " reach: two machines that write it destroy it."
+        )
+        if self.settings.shard:
+            raise BadInputError(
+                f"{said} Give each shard a ledger on a disk of its own machine, such as --robust-ledger=$TMPDIR/"
+                "shard.sqlite, copy it when the run has ended, and join the copies with --robust-merge."
+            )
+        warnings.warn(f"{said} Let one machine alone write it, or use --robust-ledger.", stacklevel=2)
 
     @property
     def command(self) -> str:
