@@ -26,7 +26,8 @@ def options() -> str:
 
 
 def _option(option: Option) -> str:
-    flag = f"{option.flag} {option.metavar}".strip()
+    value = f"={option.metavar}" if option.metavar else ""
+    flag = option.flag + (f"[{value}]" if option.bare else value)
     key = f"`{option.key}`" if option.key else ""
     return f"| `{flag}` | {key} | {option.help} |"
 

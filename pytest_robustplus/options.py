@@ -6,11 +6,12 @@ Each value is looked for on the command line, then in ``[tool.robustplus]`` of p
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
+import iniconfig
 import pytest
 
 from pytest_robustplus.errors import BadInputError, unknown
@@ -318,7 +319,7 @@ class Settings:
 _COMMANDS = {
     "export": Option("write the ledger's results: .csv, .parquet, .vectors.json, .leaderboard.json or .yaml, and exit",
                      "FILE", many=_unique, keyed=False),
-    "import": Option("read results of another tool into the ledger as those of --robust-model NAME, and exit",
+    "import": Option("read results of another tool into the ledger as those of --robust-model=NAME, and exit",
                      "FILE", many=_unique, keyed=False),
     "models": Option("list the models that have a card, and exit"),
     "replay": Option("play a recorded episode again, write an MP4, and exit", "EPISODE", keyed=False),
@@ -379,22 +380,68 @@ def _refuse_beside_shards(settings: Settings) -> None:
 def _refuse_unseen(config: pytest.Config) -> None:
     """Refuse a run whose configuration lies where pytest does not look, so that it would say something else.
 
-    A value written with a space, ``--robust-ledger FILE``, is to pytest a path to collect as soon as the file exists,
-    and moves its root directory.
+    A value written after a space in place of = is to pytest a path to collect as soon as there is such a file, which
+    moves its root directory. Of the configuration files of one folder pytest reads a single one.
     """
-    if config.getoption("rootdir", None) or config.getoption("inifilename", None):
+    if config.getoption("inifilename", None):
         return
     folder = config.invocation_params.dir
     for place in (folder, *folder.parents):
-        path = place / "pyproject.toml"
-        if path.is_file() and "robustplus" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}):
-            if place != config.rootpath:
+        said = [(place / name, section) for name in _CONFIGURATIONS for section in _sections(place / name)]
+        for path, section in said:
+            if not _seen(config, path, section):
+                other = f" or say --rootdir={place}" if section == _TABLE else f" or say -c {path}"
                 raise BadInputError(
-                    f"[tool.robustplus] in {path} would not be read: pytest took {config.rootpath} for its root"
-                    " directory. Write values of options with =, as in --robust-ledger=FILE, keep pytest's own settings"
-                    f" in the same file, or say --rootdir={place}."
+                    f"[{section}] in {path} would not be read: pytest took {config.rootpath} for its root directory and"
+                    f" {config.inipath or 'no file'} for its configuration. Write values of options with =, as in"
+                    f" --robust-ledger=FILE, keep settings of pytest and of this package in one file,{other}."
                 )
+        if said:
             return
+
+
+_TABLE = "tool.robustplus"
+# As pytest looks for them; the section or table that it reads in each.
+_CONFIGURATIONS = {
+    "pytest.toml": ("pytest",),
+    ".pytest.toml": ("pytest",),
+    "pytest.ini": ("pytest",),
+    ".pytest.ini": ("pytest",),
+    "pyproject.toml": (_TABLE, "tool.pytest", "tool.pytest.ini_options"),
+    "tox.ini": ("pytest",),
+    "setup.cfg": ("tool:pytest",),
+}
+
+
+def _seen(config: pytest.Config, path: Path, section: str) -> bool:
+    if section == _TABLE:
+        return path.parent == config.rootpath or bool(config.getoption("rootdir", None))
+    return path == config.inipath
+
+
+def _sections(path: Path) -> list[str]:
+    """The sections of a configuration file that hold settings of this package; none of one that cannot be read."""
+    if not path.is_file():
+        return []
+    try:
+        if path.suffix != ".toml":
+            sections: Mapping[str, Any] = {section.name: section for section in iniconfig.IniConfig(str(path))}
+        else:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            sections = {name: _table_at(document, name.split(".")) for name in _CONFIGURATIONS[path.name]}
+    except (OSError, ValueError, iniconfig.ParseError):
+        return []  # another project's, or pytest says what is wrong with it
+    return [
+        name
+        for name in _CONFIGURATIONS[path.name]
+        if name in sections and any(name == _TABLE or str(key).startswith("robust_") for key in sections[name])
+    ]
+
+
+def _table_at(document: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
+    for name in names:
+        document = document.get(name, {}) if isinstance(document, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _project_table(root: Path) -> Mapping[str, Any]:

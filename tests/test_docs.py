@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 import pytest_robustplus
+from pytest_robustplus.options import OPTIONS as DECLARED
 from pytest_robustplus.perturbations import PERTURBATIONS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+TEXTS = (".md", ".py", ".sh", ".toml", ".yml", ".yaml", ".html", ".json", ".ini", ".txt")
 HOW_TO = ROOT / "docs" / "how_to"
 OPTIONS = ROOT / "docs" / "reference" / "options.md"
 SUITE, BENCHMARK = HOW_TO / "writing_a_suite.md", HOW_TO / "adding_a_benchmark.md"
@@ -53,6 +56,24 @@ def test_options_that_are_named_exist(page: Path, pytestconfig: pytest.Config) -
     assert named <= flags(pytestconfig)
 
 
+def test_values_of_options_are_written_with_an_equals_sign_everywhere() -> None:
+    # After a space in place of it, the FILE of --robust-ledger becomes a path to collect once there is such a file.
+    names = "|".join(sorted((option.flag for option in DECLARED if option.metavar), key=len, reverse=True))
+    placeholder = rf"(?:{names}) [A-Z][A-Z0-9]*(?![a-z])"
+    in_a_command = rf"pytest [^`\n]*?(?:{names}) [^\s\-#`'\"(|]"
+    alone = rf"`(?:{names}) [^`\n]*`"
+    folders = ("docs", "examples", "suites", "pytest_robustplus", "changes", "study", "scripts", "perf", ".github")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in TEXTS]
+    files += [path for path in ROOT.iterdir() if path.suffix in TEXTS or path.name == "Makefile"]
+    assert len(files) > 300
+    wrong = [
+        f"{path.relative_to(ROOT)}: {found}"
+        for path in files
+        for found in re.findall("|".join((placeholder, in_a_command, alone)), path.read_text("utf-8"))
+    ]
+    assert not wrong
+
+
 def flags(config: pytest.Config) -> set[str]:
     group = config._parser.getgroup("robustplus")
     return {name for option in group.options for name in option.names()}
@@ -60,11 +81,14 @@ def flags(config: pytest.Config) -> set[str]:
 
 def test_the_table_of_options_is_what_pytest_knows(pytestconfig: pytest.Config) -> None:
     known = [(option.names(), option.attrs()) for option in pytestconfig._parser.getgroup("robustplus").options]
-    rows = re.findall(
-        r"^\| `(--robust-[a-z-]+)(?: (\S+))?` \| (?:`(\w+)`)? \| (.*) \|$", OPTIONS.read_text("utf-8"), re.M
-    )
+    rows = re.findall(r"^\| `(--robust-[a-z-]+)(\S*)` \| (?:`(\w+)`)? \| (.*) \|$", OPTIONS.read_text("utf-8"), re.M)
+
+    def value(attributes: Mapping[str, str]) -> str:
+        given = f"={attributes['metavar']}" if attributes.get("metavar") else ""
+        return f"[{given}]" if attributes.get("nargs") == "?" else given
+
     assert [row[:2] + row[3:] for row in rows] == [
-        (flag, attributes.get("metavar") or "", attributes["help"]) for (flag,), attributes in known
+        (flag, value(attributes), attributes["help"]) for (flag,), attributes in known
     ], "run `make docs`, which writes this table"
     keys = {f"robust_{key}" for _, _, key, _ in rows if key}
     assert keys == {key for key in pytestconfig._parser._inidict if key.startswith("robust_")}

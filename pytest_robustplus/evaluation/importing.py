@@ -32,7 +32,7 @@ def import_results(session: Session, files: Sequence[Path]) -> Imported:
     for one in found:
         if ", " in one.facts.get("model", ""):
             raise BadInputError(
-                f"--robust-import {one.path}: it holds several models ({one.facts['model']}), and an import is of one."
+                f"--robust-import={one.path}: it holds several models ({one.facts['model']}), and an import is of one."
                 " Split it, or export them one by one."
             )
     benchmark = find_benchmark(_benchmark(session, found), session.registry.benchmarks, where="--robust-benchmark")
@@ -43,7 +43,7 @@ def import_results(session: Session, files: Sequence[Path]) -> Imported:
     if found and not placed.outcomes and not any(one.aggregates for one in found):
         reasons = "; ".join(f"{reason} ({labels[0]})" for reason, labels in placed.strangers.items())
         raise BadInputError(
-            f"--robust-import {', '.join(str(one.path) for one in found)}: no trial is of a task that"
+            f"--robust-import={','.join(str(one.path) for one in found)}: no trial is of a task that"
             f" {benchmark.title} lists: {reasons or f'all {placed.errors} ended in errors'}."
         )
     return _record(session, model, benchmark, found, placed)
@@ -54,7 +54,7 @@ def _model(session: Session) -> str:
     if len(models) != 1 or not models[0].replace("-", "_").replace(".", "_").isidentifier():
         given = ", ".join(models) or "none"
         raise BadInputError(
-            f"--robust-import records the results of one model; name it by --robust-model NAME, in letters, digits and"
+            f"--robust-import records the results of one model; name it by --robust-model=NAME, in letters, digits and"
             f" underscores (given: {given})."
         )
     return models[0]

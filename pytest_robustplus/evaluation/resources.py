@@ -50,7 +50,7 @@ class Resources:
             if not spec:
                 raise BadInputError(
                     f"{subject.card.title} has no policy of its own here. Serve its checkpoint and say how to reach it"
-                    f" with --robust-policy SPEC, or with policy = 'SPEC' in"
+                    f" with --robust-policy=SPEC, or with policy = 'SPEC' in"
                     f" [tool.robustplus.model.{subject.card.name}]."
                 )
             factories = self.session.registry.factories

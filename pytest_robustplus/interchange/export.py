@@ -62,13 +62,13 @@ def write(path: Path, episodes: Sequence[Episode]) -> None:
     form = next((form for ending, form in _FORMS.items() if name.endswith(ending)), None)
     if form is None:
         raise BadInputError(
-            f"--robust-export {path}: the name has to end in one of {', '.join(_FORMS)}, which says what to write."
+            f"--robust-export={path}: the name has to end in one of {', '.join(_FORMS)}, which says what to write."
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         form(path, episodes)
     except OSError as error:
-        raise BadInputError(f"--robust-export {path}: it cannot be written ({error.strerror}).") from error
+        raise BadInputError(f"--robust-export={path}: it cannot be written ({error.strerror}).") from error
 
 
 def _csv(path: Path, episodes: Sequence[Episode]) -> None:
@@ -84,7 +84,7 @@ def _parquet(path: Path, episodes: Sequence[Episode]) -> None:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise BadInputError(f"--robust-export {path}: parquet needs pyarrow. pip install pyarrow") from error
+        raise BadInputError(f"--robust-export={path}: parquet needs pyarrow. pip install pyarrow") from error
     kinds = {"trial": pyarrow.int64(), "seed": pyarrow.int64(), "steps": pyarrow.int64(), "listed": pyarrow.int64()}
     fields = [
         pyarrow.field(name, pyarrow.bool_() if name == "success" else kinds.get(name, pyarrow.string()))
@@ -173,7 +173,7 @@ def _only_model(path: Path, episodes: Sequence[Episode]) -> str:
     benchmarks = sorted({episode.benchmark for episode in episodes})
     if len(models) > 1 or len(benchmarks) > 1:
         raise BadInputError(
-            f"--robust-export {path}: this form holds one model on one benchmark, and the ledger has"
+            f"--robust-export={path}: this form holds one model on one benchmark, and the ledger has"
             f" {', '.join(models)} on {', '.join(benchmarks)}. Choose with --robust-model and --robust-benchmark."
         )
     return models[0]

@@ -62,7 +62,7 @@ class Found:
 
 def refuse(path: Path, what: str, advice: str) -> BadInputError:
     """Word the one paragraph about a file that cannot be read."""
-    return BadInputError(f"--robust-import {path}: {what}. {advice.rstrip('.')}.")
+    return BadInputError(f"--robust-import={path}: {what}. {advice.rstrip('.')}.")
 
 
 def entry(value: Any, kind: type | tuple[type, ...], path: Path, where: str) -> Any:

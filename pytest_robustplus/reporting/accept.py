@@ -107,7 +107,7 @@ def _paths(groups: Sequence[_Group], root: Path, file: Path | None) -> list[Path
         if held and (held["model"], held["benchmark"]) != (group.model, group.benchmark):
             raise BadInputError(
                 f"{path} holds {held['model']} on {held['benchmark']}, not {group.model} on {group.benchmark}. Choose"
-                " another place with --robust-accept FILE."
+                " another place with --robust-accept=FILE."
             )
     return paths
 

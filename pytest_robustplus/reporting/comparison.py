@@ -103,7 +103,7 @@ def tasks(report: ComparisonReport) -> Iterator[str]:
 
 def _replays(report: ComparisonReport, one: Discordant) -> str:
     known = [f"{episode} ({m})" for m, episode in zip(report.models, one.episodes, strict=False) if episode]
-    return f": pytest --robust-replay {' or '.join(known)}" if known else ""
+    return f": pytest --robust-replay={' or '.join(known)}" if known else ""
 
 
 def _rate(side: Side) -> str:

@@ -107,7 +107,7 @@ def _found(report: FuzzReport, title: str) -> str:
     if report.hidden:
         lines.append(f"  passed over  {report.hidden} that fail hide what the task is about, no fault of the policy")
     if report.episode is not None:
-        lines.append(f"  play it      pytest --robust-replay {report.episode}")
+        lines.append(f"  play it      pytest --robust-replay={report.episode}")
     files = (("before", report.before), ("after", report.after), ("video", report.video))
     lines += [f"  {name:<12} {path}" for name, path in files if path]
     if report.unseen:

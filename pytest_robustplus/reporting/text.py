@@ -133,7 +133,7 @@ def paragraph(cell: CellReport, title: str) -> str:
     lines += [f"  note      {note}" for note in [*assumptions(cell), *cell.notes]]
     for index, failure in enumerate(cell.failed):
         label = "failed  " if index == 0 else "        "
-        lines.append(f"  {label}  {failure.task}, {failure.steps} steps: pytest --robust-replay {failure.episode}")
+        lines.append(f"  {label}  {failure.task}, {failure.steps} steps: pytest --robust-replay={failure.episode}")
     return "\n".join(lines)
 
 
@@ -165,7 +165,7 @@ def question(gate: GateReport, cell: CellReport, *, several: bool) -> list[str]:
             f" McNemar p {gate.mcnemar_p:.2g}, sequential e-value {evalue(gate.mcnemar_log)}"
         )
     lines += [
-        f"  {change.how:<8}  {change.task}: pytest --robust-replay {change.episode}"
+        f"  {change.how:<8}  {change.task}: pytest --robust-replay={change.episode}"
         for change in gate.changed[:SHOWN_CHANGES]
     ]
     if (hidden := len(gate.changed) - SHOWN_CHANGES) > 0:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from pathlib import Path
 
 import pytest
 from toy import LATENCY, SUITE
 
+from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.options import read_settings
 
@@ -220,3 +222,55 @@ def test_a_configuration_that_pytest_does_not_see_is_refused(toy: pytest.Pyteste
     assert again.ret == pytest.ExitCode.USAGE_ERROR
     again.stderr.fnmatch_lines(["*would not be read: pytest took * for its root*--robust-ledger=FILE*"])
     toy.runpytest("=".join(ledger), "--robust-fresh").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.ini", "[pytest]\nrobust_models = steady\n"),
+        (".pytest.ini", "[pytest]\nrobust_models = steady\n"),
+        ("tox.ini", "[pytest]\nrobust_models = steady\n"),
+        ("setup.cfg", "[tool:pytest]\nrobust_models = steady\n"),
+        ("pytest.toml", '[pytest]\nrobust_models = ["steady"]\n'),
+        (".pytest.toml", '[pytest]\nrobust_models = ["steady"]\n'),
+        ("pyproject.toml", '[tool.pytest.ini_options]\nrobust_models = ["steady"]\n'),
+        ("pyproject.toml", '[tool.pytest]\nrobust_models = ["steady"]\n'),
+        ("pyproject.toml", '[tool.robustplus]\nmodels = ["steady"]\n'),
+    ],
+)
+def test_settings_beside_or_above_what_pytest_reads_are_refused(toy: pytest.Pytester, name: str, text: str) -> None:
+    below = toy.mkdir("below")
+    below.joinpath("pytest.ini").write_text("[pytest]\n")
+    toy.path.joinpath("tox.ini").unlink()
+    toy.path.joinpath(name).write_text(text)
+    config = toy.parseconfig()
+    assert read_settings(config).models == ("steady",)
+    # From below, pytest reads the nearer file, which says nothing of robustness.
+    toy.chdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(below)
+        above = toy.parseconfig("--rootdir", str(below)) if name != "pyproject.toml" else toy.parseconfig()
+        expected = re.escape(str(toy.path / name)) + " would not be read"
+        with pytest.raises(BadInputError, match=expected):
+            read_settings(above)
+        said = toy.parseconfig("-c", str(toy.path / name))
+        assert read_settings(said).models == ("steady",)
+
+
+def test_of_the_files_of_one_folder_pytest_reads_one_and_the_others_are_not_passed_over(toy: pytest.Pytester) -> None:
+    toy.path.joinpath("tox.ini").unlink()
+    toy.path.joinpath("pytest.ini").write_text("[pytest]\n")
+    toy.path.joinpath("setup.cfg").write_text("[tool:pytest]\nrobust_models = steady\n")
+    result = toy.runpytest()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*[[]tool:pytest[]] in *setup.cfg would not be read: *pytest.ini for its configuration*"]
+    )
+    # A file further above that cannot be read is another's business.
+    toy.path.joinpath("setup.cfg").unlink()
+    toy.path.joinpath("pyproject.toml").write_text("no table]")
+    below = toy.mkdir("below")
+    below.joinpath("pytest.ini").write_text("[pytest]\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(below)
+        assert read_settings(toy.parseconfig()).models == ()

@@ -51,7 +51,7 @@ def test_a_policy_below_its_baseline_fails_with_what_a_person_needs(toy: pytest.
             "*margin*points, raised by run-to-run noise at N=60",
             "*evidence*e-value*for a loss beyond it*",
             "*episodes*played of 60 audited*60 playable of 60 listed",
-            "*failed*camera_*3 steps: pytest --robust-replay *",
+            "*failed*camera_*3 steps: pytest --robust-replay=*",
         ]
     )
     assert "Traceback" not in result.stdout.str()
@@ -83,7 +83,7 @@ def test_a_model_that_nobody_serves_is_an_error(toy: pytest.Pytester) -> None:
     result = toy.runpytest("--robust-model=served")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*Served has no policy of its own here*--robust-policy SPEC*"])
+    result.stdout.fnmatch_lines(["*Served has no policy of its own here*--robust-policy=SPEC*"])
 
 
 def test_a_policy_can_be_named_for_it(toy: pytest.Pytester) -> None:

@@ -18,7 +18,7 @@ def test_a_printed_replay_plays_the_episode_of_its_own_ledger(toy: pytest.Pytest
     toy.runpytest("--robust-model=steady", "--robust-perturbation=noise").assert_outcomes(passed=1)
     result = toy.runpytest(*WEAK, "--robust-ledger=my runs/l.sqlite", "--robust-html=out.html", "-p", "toy")
     result.assert_outcomes(failed=1)
-    found = re.search(r"failed +(\S+), \d+ steps: (pytest .* --robust-replay \d+)", result.stdout.str())
+    found = re.search(r"failed +(\S+), \d+ steps: (pytest .* --robust-replay=\d+)", result.stdout.str())
     assert found is not None
     task, command = found.groups()
     words = shlex.split(command)
@@ -35,7 +35,7 @@ def test_what_is_configured_is_not_repeated(toy: pytest.Pytester) -> None:
     toy.makeini("[pytest]\nrobust_ledger = l.sqlite\nrobust_baselines = toy_baselines.toml\n")
     result = toy.runpytest(*WEAK)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*failed*steps: pytest --robust-replay *"])
+    result.stdout.fnmatch_lines(["*failed*steps: pytest --robust-replay=*"])
 
 
 def test_a_file_of_a_spec_is_found_from_where_it_is_written(

@@ -85,7 +85,7 @@ def test_a_failing_perturbation_is_found_and_made_mild(fuzzed: pytest.Pytester) 
             "  at it * of * fresh episodes succeed, severity 0.*; 95 % confidence that it falls short",
             "  begins       near severity 0.* [[]0.*, 0.*[]]",
             "  as a test * @example(p=Camera(azimuth=*))",
-            "  play it * pytest --robust-replay *",
+            "  play it * pytest --robust-replay=*",
             "camera of steady: falls short under Camera(azimuth=*",
         ]
     )
@@ -98,7 +98,7 @@ def test_a_failing_perturbation_is_found_and_made_mild(fuzzed: pytest.Pytester) 
     begins = re.search(r"near severity ([\d.]+) \[([\d.]+), ([\d.]+)\]", result.stdout.str())
     assert begins is not None
     assert float(begins[2]) <= 24 / 75 <= float(begins[3])
-    replay = re.search(r"--robust-replay (\d+)", result.stdout.str())
+    replay = re.search(r"--robust-replay=(\d+)", result.stdout.str())
     assert replay is not None
     assert fuzzed.runpytest(f"--robust-replay={replay[1]}").ret == 0
 

@@ -101,8 +101,8 @@ def test_another_outcome_under_the_same_name_is_refused(toy: pytest.Pytester) ->
     [
         (["--robust-import=nothing.csv", "--robust-model=old"], "*there is no such file*"),
         (["--robust-import=bad.csv", "--robust-model=old"], "*no trial is of a task that Toy Table lists*"),
-        (["--robust-import=bad.csv"], "*name it by --robust-model NAME*"),
-        (["--robust-import=bad.csv", "--robust-model=a,b"], "*name it by --robust-model NAME*"),
+        (["--robust-import=bad.csv"], "*name it by --robust-model=NAME*"),
+        (["--robust-import=bad.csv", "--robust-model=a,b"], "*name it by --robust-model=NAME*"),
     ],
 )
 def test_what_cannot_be_imported_leaves_the_ledger_alone(toy: pytest.Pytester, arguments: list[str], said: str) -> None:

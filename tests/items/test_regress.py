@@ -41,7 +41,7 @@ def test_a_lost_checkpoint_is_red_and_names_what_was_lost(accepted: pytest.Pytes
         [
             "*baseline*80.0 %: recorded *, 120 of 120 tasks",
             "*paired * lost, 0 gained, * kept, * failed twice; McNemar p *, sequential e-value *",
-            "*lost *camera_*: pytest --robust-replay *",
+            "*lost *camera_*: pytest --robust-replay=*",
         ]
     )
     text = result.stdout.str()

@@ -50,7 +50,7 @@ def test_the_page_holds_everything_and_fetches_nothing(written: Path) -> None:
     for heading in ("Cells", "Total", "Profile over the dimensions", "Success against severity", "History",
                     "Failing episodes", "Time", "Provenance"):  # fmt: skip
         assert f"<h2>{heading}</h2>" in text
-    assert "pytest --robust-replay " in text
+    assert "pytest --robust-replay=" in text
     assert "weight 0." in text, "the parameters of a failing episode"
     assert text.count("data:image/svg+xml;base64,") >= 4
 

@@ -103,7 +103,7 @@ def test_the_summary_of_a_red_run_says_what_was_lost_and_how_to_see_it(
         assert (f"({gate}: fail)" in said) == (f"{gate}, " in lost[1])
     assert re.search(r"^  policy    \S*steady-0\.3", said, re.MULTILINE)
     for how in ("failed", "lost"):
-        found = re.search(rf"^  {how} +\S*camera_\d+.*: (pytest .*--robust-replay \d+)$", said, re.MULTILINE)
+        found = re.search(rf"^  {how} +\S*camera_\d+.*: (pytest .*--robust-replay=\d+)$", said, re.MULTILINE)
         assert found is not None, said
         words = shlex.split(found[1])
         assert "--robust-ledger=my.sqlite" in words

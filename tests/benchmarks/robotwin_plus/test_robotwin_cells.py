@@ -100,7 +100,7 @@ def test_an_episode_is_replayed_from_its_actions(pytester: pytest.Pytester, chec
 def test_without_a_checkout_a_run_is_skipped_and_says_what_it_needs(pytester: pytest.Pytester) -> None:
     result = run(pytester, None)
     result.assert_outcomes(skipped=1)
-    needed = "0 of 2,500 tasks can be played: needs a checkout of RoboTwin 2.0-Plus, which --robust-robotwin DIR names"
+    needed = "0 of 2,500 tasks can be played: needs a checkout of RoboTwin 2.0-Plus, which --robust-robotwin=DIR names"
     result.stdout.fnmatch_lines([f"1 cell was not played: {needed}"])
 
 

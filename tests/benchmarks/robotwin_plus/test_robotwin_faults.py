@@ -331,8 +331,8 @@ def test_a_profile_of_the_wrong_width(benchmark: RoboTwinPlus) -> None:
 def test_without_a_checkout_tasks_say_what_they_need() -> None:
     benchmark = RoboTwinPlus({})
     assert {task.blocked for task in benchmark.tasks()} == {
-        "needs a checkout of RoboTwin 2.0-Plus, which --robust-robotwin DIR names"
+        "needs a checkout of RoboTwin 2.0-Plus, which --robust-robotwin=DIR names"
     }
     assert not benchmark.checks()
-    with pytest.raises(BadInputError, match="Name it by --robust-robotwin DIR"):
+    with pytest.raises(BadInputError, match="Name it by --robust-robotwin=DIR"):
         benchmark.simulator(benchmark.profile, {})
