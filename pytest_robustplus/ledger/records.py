@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_robustplus.results.cell import Conclusion
-from pytest_robustplus.results.events import EpisodeEvents
+from pytest_robustplus.results.events import EpisodeEvents, Failure
 
 Parameter = str | int | float | bool
 
@@ -90,6 +90,13 @@ class EpisodeRecord:
     provenance: Mapping[str, str] = field(default_factory=dict)
     events: EpisodeEvents | None = None
     """What the simulator saw; None where nobody watched."""
+
+    @property
+    def failure(self) -> Failure | None:
+        """How it failed; None where it succeeded, or was not played to its end."""
+        if self.success is not False:
+            return None
+        return Failure.UNKNOWN if self.events is None or self.events.failure is None else self.events.failure
 
     def __post_init__(self) -> None:
         if (self.success is None) != (self.error is not None):

@@ -71,6 +71,7 @@ def page(
         falsified=[probe for probe in probes if isinstance(probe, FuzzReport)],
         plots=_plots(told),
         changed=[(s, gate) for s in told if s.result.figures for gate in s.result.figures.gates if gate.pairs],
+        seen_from={name: " and ".join(benchmarks[name].profile.cameras) for name in names},
         failures=[(story, failed) for story in told if (failed := _failed(story))],
         times=list(_times(told)),
     )  # fmt: skip

@@ -37,6 +37,11 @@ class CellStory:
     history: Sequence[StoredAudit] = ()
     checkpoint: str = ""
 
+    def solved_like(self, episode: StoredEpisode) -> StoredEpisode | None:
+        """The cell's first success on the same base task, to be seen beside a failure; None where there is none."""
+        same = (one for one in self.episodes if one.record.success and one.record.suite == episode.record.suite)
+        return next((one for one in same if one.record.base == episode.record.base), None)
+
     @property
     def versions(self) -> dict[str, str]:
         """What the episodes' simulators said of themselves."""
@@ -220,6 +225,7 @@ def _cell(story: CellStory) -> dict[str, Any]:
         "reruns": figures.reruns._asdict(),
         "groups": [group._asdict() for group in figures.groups],
         "failed": [failed._asdict() for failed in figures.failed],
+        "failures": {found.failure: found.episodes for found in figures.failures},
         "repeat": [again._asdict() for again in figures.repeat],
         "ablations": [
             {

@@ -10,7 +10,16 @@ from pytest_robustplus.reporting.comparison import answer, by_group, difference,
 from pytest_robustplus.reporting.fuzzing import line
 from pytest_robustplus.reporting.json import RowTotal, totals
 from pytest_robustplus.reporting.latency import control, sentences
-from pytest_robustplus.reporting.text import ablations, assumptions, footnotes, legend, paragraph, rate, summed
+from pytest_robustplus.reporting.text import (
+    ablations,
+    assumptions,
+    failures,
+    footnotes,
+    legend,
+    paragraph,
+    rate,
+    summed,
+)
 from pytest_robustplus.results.comparison import ComparisonReport
 from pytest_robustplus.results.fuzzing import Probe
 from pytest_robustplus.results.latency import LatencyResult
@@ -39,6 +48,11 @@ def markdown(
         own = [result for result in results if result.name.benchmark == name]
         parts += [f"### Robustness: {benchmarks[name].title}", "", *_table(own), ""]
         parts += [f"- {_total(found)}" for found in totals(own, benchmarks)]
+        parts += [
+            f"- {_escape(f'{r.name.model}, {r.name.dimension}: {how}')}."
+            for r in own
+            if r.figures is not None and (how := failures(r.figures))
+        ]
         noted = [
             (str(r.name.model), str(r.name.dimension), note)
             for r in own

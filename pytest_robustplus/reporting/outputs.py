@@ -232,7 +232,10 @@ class Outputs:
     def _videos(
         self, told: Sequence[CellStory], compared: Sequence[ComparisonReport], ledger: Ledger, wanted: int
     ) -> dict[int, bytes]:
-        """Play failing episodes again for the page, and both of a task that one policy solves; in turn of each cell."""
+        """Play failing episodes again for the page, each with a success of its task; in turn of each cell.
+
+        Of a comparison, both of a task that one policy solves.
+        """
         if not wanted:
             return {}
         from pytest_robustplus.rollout import replay
@@ -240,9 +243,16 @@ class Outputs:
         failed = [[e.id for e in story.episodes if not e.record.success] for story in told]
         failed += [[i for one in report.discordant for i in one.episodes if i] for report in compared]
         turns = (identity for turn in zip_longest(*failed) for identity in turn if identity is not None)
+        chosen = list(islice(turns, wanted))
+        beside = [
+            like.id
+            for story in told
+            for episode in story.episodes
+            if episode.id in chosen and (like := story.solved_like(episode)) is not None
+        ]
         videos: dict[int, bytes] = {}
         with TemporaryDirectory() as folder:
-            for identity in islice(turns, wanted):
+            for identity in dict.fromkeys([*chosen, *beside]):
                 stored, film = ledger.episode(identity), Path(folder) / f"{identity}.mp4"
                 benchmark = session_of(self._config).registry.benchmarks[ledger.audit(stored.audit).key.benchmark]
                 try:

@@ -18,7 +18,16 @@ from pytest_robustplus.reporting import claims, comparison, fuzzing
 from pytest_robustplus.reporting.charset import aligned
 from pytest_robustplus.reporting.latency import sentences
 from pytest_robustplus.reporting.replaying import complete
-from pytest_robustplus.reporting.text import ablations, assumptions, footnotes, legend, rate, repeats, threshold
+from pytest_robustplus.reporting.text import (
+    ablations,
+    assumptions,
+    failures,
+    footnotes,
+    legend,
+    rate,
+    repeats,
+    threshold,
+)
 from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.claims import ClaimReport
 from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport
@@ -181,6 +190,9 @@ def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[
     for report in reports:
         for said in (*ablations(report), *repeats(report)):
             yield f"{report.model}, {report.dimension}: {said}."
+    for report in reports:
+        if how := failures(report):
+            yield f"{report.model}, {report.dimension}: {how}."
     yield from legend(reports)
     noted = [(r.model, r.dimension, note) for r in reports for note in [*assumptions(r), *r.notes]]
     for line in footnotes(noted):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_robustplus.results.cell import AblationResult, CellReport, GateReport
+from pytest_robustplus.results.events import EpisodeEvents, Failure
 from pytest_robustplus.results.text import count, evalue, interval, percent
 
 SHOWN_CHANGES = 8
@@ -128,12 +129,15 @@ def paragraph(cell: CellReport, title: str) -> str:
     for gate in cell.gates:
         lines += question(gate, cell, several=len(cell.gates) > 1)
     lines.append(f"  episodes  {denominators(cell)}")
+    if how := failures(cell):
+        lines.append(f"  why       {how}" + (f"; {reached}" if (reached := subgoals(cell)) else ""))
     lines += [f"  ablation  {said}" for said in ablations(cell)]
     lines += [f"  again     {said}" for said in repeats(cell)]
     lines += [f"  note      {note}" for note in [*assumptions(cell), *cell.notes]]
     for index, failure in enumerate(cell.failed):
         label = "failed  " if index == 0 else "        "
-        lines.append(f"  {label}  {failure.task}, {failure.steps} steps: pytest --robust-replay={failure.episode}")
+        how = f", {failure.failure}" if failure.failure not in ("", Failure.UNKNOWN) else ""
+        lines.append(f"  {label}  {failure.task}, {failure.steps} steps{how}: pytest --robust-replay={failure.episode}")
     return "\n".join(lines)
 
 
@@ -205,6 +209,55 @@ def meaning(cell: CellReport, ablation: AblationResult) -> str:
         rest = f", the other {both} say nothing about it" if both else ""
         return f"{alone} of the {cell.successes} successes need {modality}{rest}"
     return f"too few episodes to tell whether {modality} is needed"
+
+
+_FAILED = {
+    Failure.NEVER_MOVED: "never moved",
+    Failure.LOST: "met the goal and lost it",
+    Failure.KNOCKED: "knocked the goal's support",
+    Failure.TIMEOUT: "ran out of time while progressing",
+    Failure.MISPLACED: "placed it but off",
+    Failure.DROPPED: "dropped it",
+    Failure.WRONG_OBJECT: "took the wrong object",
+    Failure.NOT_GRASPED: "reached but did not grasp",
+    Failure.NEVER_REACHED: "never reached the target",
+    Failure.UNKNOWN: "were not watched",
+}
+
+
+def failures(cell: CellReport) -> str:
+    """Say how a cell's episodes failed, such as ``31 of 38 failures never reached the target, 7 dropped it``.
+
+    Empty where nothing failed, or nobody watched any of it.
+    """
+    if all(found.failure == Failure.UNKNOWN for found in cell.failures):
+        return ""
+    total = sum(found.episodes for found in cell.failures)
+    first, *rest = [
+        (found.episodes, _FAILED[Failure(found.failure)] if found.failure in {*Failure} else found.failure)
+        for found in cell.failures
+    ]
+    noun = "failure" if total == 1 else "failures"
+    return ", ".join([f"{first[0]} of {total} {noun} {first[1]}", *(f"{number} {how}" for number, how in rest)])
+
+
+def subgoals(cell: CellReport) -> str:
+    """The mean share of subgoals that a cell's episodes reached; empty where it is unknown."""
+    return "" if cell.progress is None else f"{percent(cell.progress)} of subgoals reached"
+
+
+def happened(events: EpisodeEvents) -> str:
+    """Tell an episode's events in order, and what its simulator counted."""
+    said = [f"{event.what} at {event.step}" for event in events.events]
+    if events.peak_force_n is not None:
+        said.append(f"peak contact {events.peak_force_n:.0f} N")
+    counts = (
+        (events.joint_limit_steps, "at a joint's limit"),
+        (events.workspace_steps, "against something fixed"),
+        (events.clipped_steps, "with a clipped action"),
+    )
+    said += [f"{number} steps {what}" for number, what in counts if number]
+    return ", ".join(said)
 
 
 def denominators(cell: CellReport) -> str:

@@ -16,6 +16,15 @@ class FailedTask(NamedTuple):
     episode: int
     task: str
     steps: int
+    failure: str = ""
+    """How it failed, one of ``events.Failure``; empty in reports of earlier releases."""
+
+
+class FailureCount(NamedTuple):
+    """How many of a cell's episodes failed in one way, one of ``events.Failure``."""
+
+    failure: str
+    episodes: int
 
 
 class Group(NamedTuple):
@@ -175,7 +184,9 @@ class CellReport(Conclusion, CarriedByField):
     of it this installation can play; ``audit`` is the ledger's id of the attempt. Of several questions the figures are
     those of the one that failed, or else of the strictest; ``needed`` is the least rate that passes it, the greatest
     where its ``side`` is above. A false FAIL in any of ``questions`` cells was to be had at one error rate.
-    ``estimate`` is None where the verdict stopped the cell early and no unbiased one is known.
+    ``estimate`` is None where the verdict stopped the cell early and no unbiased one is known. ``failures`` count its
+    failed episodes, most frequent first; ``progress`` is the mean share of subgoals reached, None where it is unknown
+    of some episode.
     """
 
     PROPERTY: ClassVar[str] = "robustness_"
@@ -194,6 +205,8 @@ class CellReport(Conclusion, CarriedByField):
     audit: int = 0
     groups: tuple[Group, ...] = ()
     failed: tuple[FailedTask, ...] = ()
+    failures: tuple[FailureCount, ...] = ()
+    progress: float | None = None
     gates: tuple[GateReport, ...] = ()
     ablations: tuple[AblationResult, ...] = ()
     repeat: tuple[RepeatReport, ...] = ()

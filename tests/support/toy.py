@@ -27,6 +27,7 @@ from pytest_robustplus.perturbations import Camera, Dimension, Noise, part
 from pytest_robustplus.policies.cards import Card
 from pytest_robustplus.policies.contract import Actions, Observation
 from pytest_robustplus.policies.profile import Profile
+from pytest_robustplus.results.events import EpisodeEvents, Failure, Subgoal
 from pytest_robustplus.results.totals import TotalRule
 
 COUNT = 60
@@ -105,6 +106,22 @@ class ToySimulator:
             self._open.unlink()
 
 
+class ToyWitness(ToySimulator):
+    """Says how far a push fell short: none is no movement, less than half never reached."""
+
+    def events(self, steps: int) -> EpisodeEvents:
+        assert self.task is not None
+        weight = float(self.task.parameters["weight"])
+        stages = tuple(
+            Subgoal(name, steps if self._pushed > share * weight else 0)
+            for name, share in (("reach", 0.5), ("push", 1))
+        )
+        if stages[1].step:
+            return EpisodeEvents(None, stages, peak_force_n=self._pushed)
+        failure = Failure.NOT_GRASPED if stages[0].step else Failure.NEVER_REACHED
+        return EpisodeEvents(failure if self._pushed else Failure.NEVER_MOVED, stages, peak_force_n=self._pushed)
+
+
 class Toy:
     name = "toy"
     title = "Toy Table"
@@ -151,7 +168,8 @@ class Toy:
         return {"prompt_source": profile.prompt_source, "env_seed": "0", **self._choices}
 
     def simulator(self, profile: Profile, protocol: Mapping[str, str]) -> ToySimulator:
-        return ToySimulator(protocol)
+        # Most tests are about simulators that cannot tell, as those of third parties.
+        return ToyWitness(protocol) if "TOY_WITNESS" in os.environ else ToySimulator(protocol)
 
     def script(self, name: str) -> Steady:
         return {"expert": Steady(1.0), "demo_replay": Steady(0.8), "zero": Steady(0.0)}[name]
