@@ -286,7 +286,7 @@ class Settings:
         "MODALITY", _modalities, flag="ablation", many=_unique)] = ()
     html: Annotated[Path | None, Option("write a self-contained page about this run", "FILE", Path)] = None
     html_videos: Annotated[int, Option(
-        "failing episodes that the page shows on video, each beside a success of its task (default: none)", "N", _positive)] = 0
+        "failing episodes on video in the page, each beside a success of its task (default: none)", "N", _positive)] = 0
     json: Annotated[Path | None, Option("write this run's figures as JSON, for machines", "FILE", Path)] = None
     csv: Annotated[Path | None, Option("write this run's cells as CSV, a line each", "FILE", Path)] = None
     markdown: Annotated[Path | None, Option(
