@@ -91,7 +91,7 @@ def test_the_properties_of_cells_in_junit_are_those_of_earlier_releases() -> Non
     assert found["robustness_baseline"] == 0.8
     assert found["robustness_notes"] == '["a note", "[1] as JSON"]'
     assert found["robustness_groups"] == '[["far", 3, 5]]'
-    assert found["robustness_failed"] == '[[7, "a task", 280]]'
+    assert found["robustness_failed"] == '[[7, "a task", 280, ""]]'
     assert found["robustness_reruns"] == '[["pass"], "open", 4, 0.5]'
     assert json.loads(str(found["robustness_gates"]))[1][:4] == ["validate", "open", 0.7, "a paper"]
     assert dict(LATENCY.properties())["latency_server_ms"] is None
