@@ -171,6 +171,13 @@ class Configured(Protocol):
 
 
 @runtime_checkable
+class Contained(Protocol):
+    """A benchmark all of whose tasks another one lists, too: what is known of them there holds here."""
+
+    whole: Benchmark
+
+
+@runtime_checkable
 class Generative(Protocol):
     """A benchmark whose simulators play any playable task under the ``perturbation`` that it carries."""
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_robustplus.baselines import Baseline, Baselines, ListedTask, Row
+from pytest_robustplus.benchmarks.contract import Contained
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.results.text import percent
 from pytest_robustplus.session.cells import TableCell
@@ -97,7 +98,11 @@ def _only(rows: Iterable[Row], wanted: Callable[[Baseline], bool]) -> Baselines:
 
 
 def _look(baselines: Baselines, model: str, cell: TableCell) -> Baseline | None:
-    """Find a cell: of its suite alone where it has one and the table prints it."""
+    """Find a cell: of its suite alone where it has one and the table prints it, of its benchmark before the whole."""
     suite = cell.suites[0] if len(cell.suites) == 1 else None
-    found = baselines.find(model, cell.benchmark.name, cell.dimension, suite=suite)
-    return found or baselines.find(model, cell.benchmark.name, cell.dimension)
+    names = [cell.benchmark.name, *([cell.benchmark.whole.name] if isinstance(cell.benchmark, Contained) else ())]
+    for part in dict.fromkeys((suite, None)):
+        for name in names:
+            if found := baselines.find(model, name, cell.dimension, suite=part):
+                return found
+    return None

@@ -19,7 +19,7 @@ import pytest
 import pytest_robustplus
 from pytest_robustplus.baselines import AcceptedLatency, Baseline, Baselines, load_timed
 from pytest_robustplus.baselines.timed import latency_path
-from pytest_robustplus.benchmarks.contract import Benchmark, Task
+from pytest_robustplus.benchmarks.contract import Benchmark, Contained, Task
 from pytest_robustplus.distributed.process import is_controller, is_worker
 from pytest_robustplus.errors import BadInputError, RobustnessError
 from pytest_robustplus.ledger import Ledger
@@ -142,6 +142,8 @@ class Session:
             tasks: dict[str, Sequence[Task]] = {}
             with suppress(BadInputError):  # its package is not installed, which is said when a cell of it is played
                 tasks[benchmark.name] = benchmark.tasks()
+                if isinstance(benchmark, Contained):
+                    tasks[benchmark.whole.name] = benchmark.whole.tasks()
             known = Baselines.load(self.settings.baselines, tasks)
             places = self.config.rootpath, self.config.invocation_params.dir
             self._references[benchmark.name] = References(known, tasks, *places)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
@@ -15,6 +16,10 @@ class Libero(LiberoPlus):
     name = "libero"
     title = "LIBERO"
     dimensions: tuple[Dimension, ...] = (Dimension.ORIGINAL,)
+
+    def __init__(self, protocol: Mapping[str, str], assets: Path | None = None) -> None:
+        super().__init__(protocol, assets)
+        self.whole = LiberoPlus(protocol, assets)
 
     def tasks(self) -> Sequence[Task]:
         return [task for task in super().tasks() if task.dimension is Dimension.ORIGINAL]
