@@ -322,6 +322,9 @@ _COMMANDS = {
     "import": Option("read results of another tool into the ledger as those of --robust-model=NAME, and exit",
                      "FILE", many=_unique, keyed=False),
     "models": Option("list the models that have a card, and exit"),
+    "page": Option("write the page of a run that LEDGER holds to --robust-html (default: robustness.html), and exit",
+                   "LEDGER", keyed=False),
+    "run": Option("the run that --robust-page is about, by its id or date (default: last)", "RUN", keyed=False),
     "replay": Option("play a recorded episode again, write an MP4, and exit", "EPISODE", keyed=False),
 }  # fmt: skip
 

@@ -26,20 +26,17 @@ from pytest_robustplus.evaluation.recorder import (
     refuse_unplayable,
 )
 from pytest_robustplus.evaluation.resources import Resources
-from pytest_robustplus.ledger import AuditState, StoredEpisode
+from pytest_robustplus.ledger import AuditState, StoredEpisode, summaries
 from pytest_robustplus.options import ALL
 from pytest_robustplus.results.cell import (
     CellReport,
     Conclusion,
     Drifting,
-    FailedTask,
-    FailureCount,
     GateReport,
     Group,
     Outcome,
     Rerun,
 )
-from pytest_robustplus.results.events import Failure
 from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.statistics.evalues import Plan, Verdict
@@ -358,9 +355,9 @@ class Audit:
             checkpoint=self._session.ledger.audit(self._state.id).key.checkpoint,
             notes=(*above, *self._notes(), *self._renderers(finished)),
             groups=self._groups(outcomes),
-            failed=tuple(_failed(finished)[:SHOWN_FAILURES]),
-            failures=_failures(finished),
-            progress=_progress(finished),
+            failed=tuple(summaries.failed(finished)[:SHOWN_FAILURES]),
+            failures=summaries.failures(finished),
+            progress=summaries.progress(finished),
             gates=tuple(asked),
             needed=None if shown is None else _least(shown, len(tasks)),
             side="" if shown is None else shown.side,
@@ -429,27 +426,6 @@ class Audit:
             task = self.task(place)
             found[task.subdimension or task.suite].append(success)
         return tuple(Group(name, sum(group), len(group)) for name, group in sorted(found.items()))
-
-
-def _failed(finished: Sequence[StoredEpisode]) -> list[FailedTask]:
-    return [
-        FailedTask(stored.id, stored.record.task, stored.record.steps, str(stored.record.failure))
-        for stored in finished
-        if not stored.record.success
-    ]
-
-
-def _failures(finished: Sequence[StoredEpisode]) -> tuple[FailureCount, ...]:
-    """How the failed ones failed, most frequent first, those that nobody watched last."""
-    found = Counter(failed.failure for failed in _failed(finished))
-    ordered = sorted(found.items(), key=lambda entry: (entry[0] == Failure.UNKNOWN, -entry[1], entry[0]))
-    return tuple(FailureCount(failure, count) for failure, count in ordered)
-
-
-def _progress(finished: Sequence[StoredEpisode]) -> float | None:
-    shares = [None if stored.record.events is None else stored.record.events.progress for stored in finished]
-    known = [share for share in shares if share is not None]
-    return sum(known) / len(known) if known and len(known) == len(shares) else None
 
 
 def _least(shown: GateReport, total: int) -> float:

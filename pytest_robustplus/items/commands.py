@@ -20,7 +20,8 @@ def run(config: pytest.Config) -> int | None:
 
     importing, exporting = config.getoption("--robust-import"), config.getoption("--robust-export")
     merging = config.getoption("--robust-merge") and not session_of(config).settings.models
-    if not (episode or listing or importing or exporting or merging):
+    ledger = config.getoption("--robust-page")
+    if not (episode or listing or importing or exporting or merging or ledger):
         return None
     # As pytest's own --version does: the cache, where the ledger lies, exists only after configuration.
     config._do_configure()
@@ -31,6 +32,8 @@ def run(config: pytest.Config) -> int | None:
             print(_merge(config))
             session_of(config).close(0)
             return 0
+        if ledger:
+            return _page(config, ledger)
         if exporting:
             return _export(config, exporting)
         return _list_models(config) if listing else _replay(config, episode)
@@ -93,6 +96,28 @@ def _export(config: pytest.Config, files: list[str]) -> int:
     count = export_results(session, paths)
     session.close(0)
     print(f"{count:,} episodes written to {', '.join(map(str, paths))}")
+    return 0
+
+
+def _page(config: pytest.Config, name: str) -> int:
+    from html import escape
+
+    from pytest_robustplus.ledger import Ledger
+    from pytest_robustplus.reporting.afterwards import recorded_page
+    from pytest_robustplus.reporting.replaying import SHORT, command
+    from pytest_robustplus.session.session import session_of
+
+    session, said = session_of(config), list[str]()
+    file = config.invocation_params.dir / name
+    # What the page says how to play again is played from this ledger.
+    config.option.robust_ledger = name
+    wanted, videos = config.getoption("--robust-run") or "last", session.settings.html_videos
+    with Ledger.open(file, create=False) as ledger:
+        text = recorded_page(ledger, wanted, session.registry.benchmarks, videos, said.append)
+    place = session.settings.html or config.invocation_params.dir / "robustness.html"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text.replace(SHORT, escape(command(config))), encoding="utf-8")
+    print(*said, f"written: {place}", sep="\n")
     return 0
 
 

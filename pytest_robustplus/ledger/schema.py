@@ -1,4 +1,4 @@
-"""The ledger's tables, version 4, and how ledgers of versions 2 and 3 become one."""
+"""The ledger's tables, version 5, and how ledgers of versions 2 to 4 become one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pytest_robustplus.ledger.packing import digest
 
 APPLICATION_ID = 0x524F4255  # "ROBU"
-VERSION = 4
-MIGRATED = (2, 3)
+VERSION = 5
+MIGRATED = (2, 3, 4)
 """Versions that are brought to this one when they are opened."""
 
 SEALED: Mapping[str, tuple[str, ...]] = {
@@ -31,6 +31,7 @@ SEALED: Mapping[str, tuple[str, ...]] = {
     ),
     "actions": ("episode", "dtype", "stored", "shape", "data"),
     "happened": ("episode", "events"),
+    "findings": ("run", "document"),
 }
 """Tables whose records carry a checksum of these columns, their key first; a trigger writes it."""
 _KEY = {
@@ -40,15 +41,23 @@ _KEY = {
     "episode": ("id",),
     "actions": ("episode",),
     "happened": ("episode",),
+    "findings": ("run",),
 }
 CHECKSUM = "record_checksum"
 """The function of SQLite's that every connection to a ledger needs."""
 
-HAPPENED = """CREATE TABLE happened (
+_HAPPENED = """CREATE TABLE happened (
     episode  INTEGER PRIMARY KEY REFERENCES episode,
     events   TEXT NOT NULL,                -- JSON: what the simulator saw
     checksum INTEGER
 )"""
+_FINDINGS = """CREATE TABLE findings (
+    run      TEXT PRIMARY KEY REFERENCES run,
+    document TEXT NOT NULL,                -- JSON: what its items ended with
+    checksum INTEGER
+)"""
+_NEW = {4: {"happened": _HAPPENED}, 5: {"findings": _FINDINGS}}
+"""Tables by the version that brought them; ledgers of before have nothing to put there."""
 
 DDL = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -153,7 +162,9 @@ CREATE TABLE actions (
     checksum INTEGER
 );
 
-{HAPPENED};
+{_HAPPENED};
+
+{_FINDINGS};
 
 CREATE TABLE worker (
     worker    TEXT PRIMARY KEY,
@@ -216,24 +227,24 @@ def migrate(database: sqlite3.Connection) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version not in MIGRATED:
         return  # another process was first
+    added = {table: ddl for number, tables in _NEW.items() if number > version for table, ddl in tables.items()}
     if version == 2:
-        for table in SEALED.keys() - {"happened"}:
+        for table in SEALED.keys() - added.keys():
             database.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
             database.execute(f"UPDATE {table} SET checksum = {CHECKSUM}({', '.join(SEALED[table])})")
         database.execute("ALTER TABLE worker ADD COLUMN awake REAL NOT NULL DEFAULT 0")
-    # Episodes recorded before have no row there: nobody watched.
-    database.execute(HAPPENED)
-    for table in SEALED if version == 2 else ("happened",):
-        for trigger in seals(table).splitlines():
-            database.execute(trigger)
+    for ddl in added.values():
+        database.execute(ddl)
+    for trigger in seals(*(SEALED if version == 2 else added)).splitlines():
+        database.execute(trigger)
     database.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def unsound(database: sqlite3.Connection, version: int = VERSION) -> list[str]:
-    """What does not fit in a ledger of this version or the one before, beyond what SQLite itself can see."""
+    """What does not fit in a ledger of a version from 3 on, beyond what SQLite itself can see."""
     found = []
     for table, columns in SEALED.items():
-        if version < VERSION and table == "happened":
+        if any(table in tables for number, tables in _NEW.items() if number > version):
             continue
         bad: tuple[int] = database.execute(
             f"SELECT count(*) FROM {table} WHERE checksum IS NOT {CHECKSUM}({', '.join(columns)})"

@@ -424,6 +424,22 @@ class Ledger:
             rows = database.execute("SELECT model, benchmark, figures FROM latency WHERE run = ?", (run,))
             return {(model, name): None if text is None else json.loads(text) for model, name, text in rows}
 
+    # Findings
+
+    def record_findings(self, run: str, document: Mapping[str, object]) -> None:
+        """Record all that a run found out, JSON's own types; nothing for a run that recorded nothing else."""
+        with self._connection.writing("recording what a run found out") as database:
+            database.execute(
+                "INSERT OR REPLACE INTO findings (run, document) SELECT run, ? FROM run WHERE run = ?",
+                (to_json(document), run),
+            )
+
+    def findings(self, run: str) -> dict[str, object] | None:
+        """What a run found out; None where it was killed, or is of an earlier release."""
+        with self._connection.reading("reading what a run found out") as database:
+            row = database.execute("SELECT document FROM findings WHERE run = ?", (run,)).fetchone()
+        return None if row is None else dict(json.loads(row[0]))
+
     # Reading
 
     def episode(self, identity: int | Literal["last"]) -> StoredEpisode:

@@ -48,8 +48,8 @@ class CellStory:
         return versions(episode.record.provenance for episode in self.episodes)
 
 
-def stories(results: Iterable[CellResult], ledger: Ledger) -> list[CellStory]:
-    """Read what the ledger knows of every decided cell."""
+def stories(results: Iterable[CellResult], ledger: Ledger, until: str = "") -> list[CellStory]:
+    """Read what the ledger knows of every decided cell; its past ends with what was taken up ``until`` then."""
     told = []
     for result in results:
         if result.figures is None:
@@ -62,7 +62,7 @@ def stories(results: Iterable[CellResult], ledger: Ledger) -> list[CellStory]:
                 [
                     audit
                     for audit in ledger.history(*result.name)
-                    if audit.conclusion is not None and not audit.key.compared
+                    if audit.conclusion is not None and not audit.key.compared and (not until or audit.opened <= until)
                 ],
                 ledger.audit(result.figures.audit).key.checkpoint,
             )

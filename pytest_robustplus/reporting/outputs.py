@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from html import escape
-from itertools import islice, zip_longest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +20,8 @@ from pytest_robustplus.ledger import Ledger, Run
 from pytest_robustplus.reporting.accept_frontiers import accept_frontiers
 from pytest_robustplus.reporting.replaying import SHORT, command, complete
 from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport
-from pytest_robustplus.results.fuzzing import FrontierReport, Probe, in_order, probes
+from pytest_robustplus.results.findings import Findings
+from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe, in_order, probes
 from pytest_robustplus.results.identity import Answers, Identity
 from pytest_robustplus.results.latency import LatencyResult, measured, result_of
 from pytest_robustplus.results.rows import RunRecord, rows
@@ -129,6 +128,7 @@ class Outputs:
             self._try(lambda: self._write_markdown(cells, summary))
         if (place := settings.csv) is not None:
             self._try(lambda: self._save(place, rows(cells).to_csv()))
+        self._try(lambda: self._keep(cells))
         self._try(self._write_corpus)
         self._try(self._accept_frontiers)
         if settings.json is None and settings.html is None and settings.accept is None:
@@ -156,6 +156,21 @@ class Outputs:
             self._said.append(
                 (f"NOT written: {error.strerror or error}{place}. Choose a place that can be written.", True)
             )
+
+    def _keep(self, cells: list[CellResult]) -> None:
+        """Leave in the ledger, if this run has one, what its page can be made of afterwards."""
+        session = session_of(self._config)
+        if not session.ledger_path.is_file():
+            return
+        found = Findings(
+            tuple(cells),
+            tuple(self._latencies),
+            tuple(self._comparisons),
+            tuple(probe for probe in self._probes if isinstance(probe, FrontierReport)),
+            tuple(probe for probe in self._probes if isinstance(probe, FuzzReport)),
+        )
+        with Ledger.open(session.ledger_path, create=False, verify=False) as ledger:
+            ledger.record_findings(session.run, found.to_json())
 
     def _write_corpus(self) -> None:
         from pytest_robustplus.reporting.fuzzing import corpus_cases
@@ -220,51 +235,16 @@ class Outputs:
         self._save(session.settings.json, written + "\n")
 
     def _write_page(self, cells: list[CellResult], ledger: Ledger) -> None:
+        from pytest_robustplus.reporting.filming import films
         from pytest_robustplus.reporting.html import page
 
         session, (told, run) = session_of(self._config), self._told(cells, ledger)
         latencies, compared = self._latencies, self._comparisons
-        videos = self._videos(told, compared, ledger, session.settings.html_videos)
-        text = page(told, session.registry.benchmarks, run, videos, self._probes, latencies, compared)
+        benchmarks, wanted = session.registry.benchmarks, session.settings.html_videos
+        videos = films(told, compared, ledger, benchmarks, wanted, lambda text: self._said.append((text, True)))
+        text = page(told, benchmarks, run, videos, self._probes, latencies, compared)
         assert session.settings.html is not None
         self._save(session.settings.html, text.replace(SHORT, escape(command(self._config))))
-
-    def _videos(
-        self, told: Sequence[CellStory], compared: Sequence[ComparisonReport], ledger: Ledger, wanted: int
-    ) -> dict[int, bytes]:
-        """Play failing episodes again for the page, each with a success of its task; in turn of each cell.
-
-        Of a comparison, both of a task that one policy solves.
-        """
-        if not wanted:
-            return {}
-        from pytest_robustplus.rollout import replay
-
-        failed = [[e.id for e in story.episodes if not e.record.success] for story in told]
-        failed += [[i for one in report.discordant for i in one.episodes if i] for report in compared]
-        turns = (identity for turn in zip_longest(*failed) for identity in turn if identity is not None)
-        chosen = list(islice(turns, wanted))
-        beside = [
-            like.id
-            for story in told
-            for episode in story.episodes
-            if episode.id in chosen and (like := story.solved_like(episode)) is not None
-        ]
-        videos: dict[int, bytes] = {}
-        with TemporaryDirectory() as folder:
-            for identity in dict.fromkeys([*chosen, *beside]):
-                stored, film = ledger.episode(identity), Path(folder) / f"{identity}.mp4"
-                benchmark = session_of(self._config).registry.benchmarks[ledger.audit(stored.audit).key.benchmark]
-                try:
-                    outcome = replay.replay(stored, benchmark, film)
-                except RobustnessError as error:
-                    self._said.append((f"no video of episode {identity}: {error}", True))
-                    continue
-                if not outcome.same:
-                    self._said.append((f"no video of episode {identity}, which comes out differently here", True))
-                    continue
-                videos[identity] = film.read_bytes()
-        return videos
 
     def _save(self, path: Path, text: str) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pytest_robustplus.ledger import GENERATED, Ledger, Run, StoredAudit, Stored
 from pytest_robustplus.results.rows import CellRow, EpisodeRow, Rows, RunRecord
 
 LAST = "last"
+_DATE = re.compile(r"\d{4}-\d")
 _SQLITE = b"SQLite format 3\0"
 # The documents whose cells are read here: fields have been added since the first, none has changed its meaning.
 READABLE = (2,)
@@ -21,9 +23,9 @@ READABLE = (2,)
 def load_run(path: str | os.PathLike[str], run: str = LAST) -> RunRecord:
     """Read a run back, from a ledger or from what ``--robust-json`` wrote.
 
-    Of a ledger ``run`` names the run, by its id or how that begins, as ``--robust-episodes`` lists them; "last" is the
-    last that played. A ledger holds every episode, a document has more figures of a cell. Raises ``BadInputError`` for
-    what is neither, and ``LedgerError`` for a damaged ledger.
+    Of a ledger ``run`` names the run, by its id or how that begins, as ``--robust-episodes`` lists them, or the last of
+    a date (2026-11-28, in UTC); "last" is the last that played. A ledger holds every episode, a document has more
+    figures of a cell. Raises ``BadInputError`` for what is neither, and ``LedgerError`` for a damaged ledger.
     """
     file = Path(path)
     try:
@@ -38,11 +40,14 @@ def load_run(path: str | os.PathLike[str], run: str = LAST) -> RunRecord:
 
 
 def chosen_run(ledger: Ledger, run: str) -> Run:
-    """The run of that id, or the last one that joined an audit; raises ``BadInputError``."""
+    """The run of that id, the last one of a date, or the last one that joined an audit; raises ``BadInputError``."""
     runs = ledger.runs()
     if run == LAST:
         played = {audit.run for audit in ledger.audits()}
         runs = [one for one in runs if one.run in played]
+    elif _DATE.match(run):
+        # Of a day with several runs, the last.
+        runs = [one for one in runs if one.started.startswith(run.replace(" ", "T"))][-1:]
     else:
         runs = [one for one in runs if one.run.startswith(run)]
     if not runs and run == LAST:

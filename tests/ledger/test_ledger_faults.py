@@ -216,9 +216,11 @@ def test_a_flipped_bit_anywhere_is_told_or_harmless(filled: Path, tmp_path: Path
 def test_a_ledger_of_a_version_before_is_brought_to_this_one(filled: Path, version: int) -> None:
     wanted = contents(filled)
     with contextlib.closing(sqlite3.connect(filled)) as database:
-        database.execute("DROP TABLE happened")
+        database.execute("DROP TABLE findings")
+        if version < 4:
+            database.execute("DROP TABLE happened")
         if version == 2:
-            for table in SEALED.keys() - {"happened"}:
+            for table in SEALED.keys() - {"happened", "findings"}:
                 database.execute(f"DROP TRIGGER sealed_{table}")
                 database.execute(f"DROP TRIGGER resealed_{table}")
                 database.execute(f"ALTER TABLE {table} DROP COLUMN checksum")

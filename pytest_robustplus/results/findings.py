@@ -1,0 +1,37 @@
+"""All that a run found out, as one document that the ledger keeps, so that its page can be made afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from pytest_robustplus.results.carried import restored
+from pytest_robustplus.results.comparison import ComparisonReport
+from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe
+from pytest_robustplus.results.latency import LatencyResult
+from pytest_robustplus.results.run import CellResult
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the items of a run ended with, those included that were not decided."""
+
+    cells: tuple[CellResult, ...] = ()
+    latencies: tuple[LatencyResult, ...] = ()
+    comparisons: tuple[ComparisonReport, ...] = ()
+    frontiers: tuple[FrontierReport, ...] = ()
+    hunts: tuple[FuzzReport, ...] = ()
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What fuzzing found, frontiers first."""
+        return (*self.frontiers, *self.hunts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything; ``read`` takes it back."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, document: Any) -> Self:
+        """Read back what ``to_json`` wrote, by this release or one that knew fewer fields."""
+        return restored(cls, document)
