@@ -208,7 +208,7 @@ class Run:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, object, object]:
-        from pytest_robustplus.reporting.junit import forget_handed_on, tell_errors_apart
+        from pytest_robustplus.reporting.junit import forget_tries, tell_errors_apart
 
         self._outputs.add(report)
         with self._aside():
@@ -216,7 +216,7 @@ class Run:
                 self._controller.look()
             result = yield
         tell_errors_apart(self._config, report)
-        forget_handed_on(self._config, report)
+        forget_tries(self._config, report)
         if self._announcer is not None:
             self._announcer.add(report)
         return result

@@ -88,6 +88,7 @@ class Audit:
         self._watch = watch(self._gates, session.settings)
         self._interval = Plan(max(len(self._places), 1), 0, 0).interval
         self.key = audit_key(session, cell, fingerprint, self._population.digest())
+        self._told = False
         # How it stood, and until when, since nothing was free for helpers.
         self._barren: tuple[tuple[int, int], float] = ((-1, -1), 0.0)
 
@@ -114,6 +115,9 @@ class Audit:
     def decide(self) -> CellReport:
         """Play until the verdict is known and record it; raises what made an episode unplayable."""
         start = time.monotonic()
+        told = self._session.ledger.conclusion(self._state.id)
+        # By this very run, whose test some plugin runs again, or of which two tests ask the same.
+        self._told = told is not None and told.outcome != "error"
         try:
             played = campaign_of(self._session.config).decide(self)
             spots = self._spots(played)
@@ -363,7 +367,7 @@ class Audit:
             side="" if shown is None else shown.side,
             questions=self._session.questions,
             estimate=estimated(self._gates, self._watch, played, successes, len(self._places)),
-            taken=self._state.taken[:19].replace("T", " "),
+            taken="" if self._state.live else self._state.taken[:19].replace("T", " "),
             drift=self._drift(outcomes, spots),
             reruns=runs,
         )
@@ -387,6 +391,13 @@ class Audit:
             total = len(self._population.tasks)
             return [f"measured, share {share} of {total:,} tasks; --robust-merge joins the shares for a verdict"]
         notes = list(self._session.lacking(self._cell))
+        if self._told:
+            notes.append("asked again in this run and answered from its record: one verdict, nothing was played again")
+        if self._state.live:
+            when = self._state.taken[:19].replace("T", " ")
+            notes.append(
+                f"decided at {when} by a run of the same command that still goes on; --robust-fresh plays it anew"
+            )
         for baseline in self._baselines:
             notes += self._population.notes(baseline)
             own = self._protocol["prompt_source"]

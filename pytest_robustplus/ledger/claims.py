@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 
@@ -48,6 +49,29 @@ def claim(
         stop += 1
     database.executemany("INSERT INTO claim VALUES (?, ?, ?)", [(audit, p, worker) for p in places[start:stop]])
     return places[start:stop]
+
+
+def attend(database: sqlite3.Connection, run: str) -> None:
+    """Note that this process takes part in a run, whether or not it holds a claim; needs the write lock."""
+    _register(database, f"{run}-{os.getpid()}")
+
+
+def leave(database: sqlite3.Connection, run: str) -> None:
+    """Forget all who took part in a run that has ended and hold no claim; needs the write lock."""
+    database.execute(
+        """DELETE FROM worker WHERE substr(worker, 1, length(:run)) = :run
+        AND worker NOT IN (SELECT worker FROM claim)""",
+        {"run": f"{run}-"},
+    )
+
+
+def attended(database: sqlite3.Connection, run: str) -> bool:
+    """Whether a process that takes part in a run is alive, as far as can be told."""
+    rows = database.execute(
+        "SELECT heartbeat, awake, machine, pid, born FROM worker WHERE substr(worker, 1, length(:run)) = :run",
+        {"run": f"{run}-"},
+    )
+    return not all(_is_gone(Process(*process), beaten, awake, FORGOTTEN_S) for beaten, awake, *process in rows)
 
 
 def beat(database: sqlite3.Connection, worker: str) -> None:

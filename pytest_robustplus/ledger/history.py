@@ -102,8 +102,8 @@ def columns(conclusion: Conclusion) -> dict[str, Any]:
     return {**values, "reason": "; ".join(conclusion.notes)}
 
 
-def interrupted(database: sqlite3.Connection, run: str) -> str:
-    """The last earlier run of the same command, if it was killed or interrupted; else empty."""
+def unfinished(database: sqlite3.Connection, run: str) -> str:
+    """The last earlier run of the same command, if it did not come to its end by itself so far; else empty."""
     row = database.execute(
         """SELECT run, ended, exitstatus FROM run
         WHERE run <> :run AND command = (SELECT command FROM run WHERE run = :run)
@@ -111,7 +111,7 @@ def interrupted(database: sqlite3.Connection, run: str) -> str:
         ORDER BY started DESC LIMIT 1""",
         {"run": run},
     ).fetchone()
-    # pytest's own: 2 is Ctrl-C, 3 an internal error; whoever was killed wrote nothing.
+    # pytest's own: 2 is Ctrl-C, 3 an internal error; whoever was killed wrote nothing, nor has who still plays.
     return row[0] if row is not None and (row[1] is None or row[2] in (2, 3)) else ""
 
 

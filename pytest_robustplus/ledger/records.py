@@ -48,13 +48,15 @@ class AuditKey:
 class AuditState:
     """An audit as its run finds it: ``resumed`` finished episodes are there already.
 
-    ``taken`` is when the interrupted run of the same command decided it, empty where it did not.
+    ``taken`` is when the last run of the same command decided it, if that was interrupted or is ``live``, still going
+    on; it is empty where it did not.
     """
 
     id: int
     resumed: int
     opened: str
     taken: str = ""
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,11 +81,13 @@ class Ledger:
                 "INSERT INTO run (run, command, versions, started) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (run, command, to_json(versions), _now()),
             )
+            claims.attend(database, run)
 
     def end_run(self, run: str, exitstatus: int) -> None:
         """Note that a run came to its end by itself."""
         with self._connection.writing("ending a run") as database:
             database.execute("UPDATE run SET ended = ?, exitstatus = ? WHERE run = ?", (_now(), exitstatus, run))
+            claims.leave(database, run)
 
     # Audits
 
@@ -93,12 +95,12 @@ class Ledger:
         """Join the audit of this key that is still undecided, with all its finished episodes, or begin one.
 
         A run meets the same audit however often and from whichever worker it asks, decided or not. An audit that any
-        run has decided or measured is history to later runs, unless the last run of the same command was interrupted:
-        then what that one had decided stands. One that ended in error is resumed.
+        run has decided or measured is history to later runs, unless the last run of the same command was interrupted or
+        still goes on: then what that one has decided stands. One that ended in error is resumed.
         """
         with self._connection.writing("opening an audit") as database:
             is_key = " AND ".join(f"{name} = ?" for name in history.KEY)
-            before = history.interrupted(database, run)
+            before = history.unfinished(database, run)
             row = database.execute(
                 f"""SELECT id, opened FROM audit WHERE {is_key} AND total = ? AND order_seed = ? AND (
                     EXISTS (SELECT 1 FROM part WHERE audit = id AND run IN (?, ?))
@@ -123,8 +125,9 @@ class Ledger:
             (resumed,) = database.execute(
                 "SELECT count(*) FROM episode WHERE audit = ? AND success IS NOT NULL", (audit,)
             ).fetchone()
+            live = bool(taken) and claims.attended(database, before)
         self._runs[audit] = run
-        return AuditState(id=audit, resumed=resumed, opened=opened, taken=taken[0] if taken else "")
+        return AuditState(id=audit, resumed=resumed, opened=opened, taken=taken[0] if taken else "", live=live)
 
     def adopt(self, audit: int, run: str) -> None:
         """Let a run play on an audit of an earlier one, whatever that one ended with."""

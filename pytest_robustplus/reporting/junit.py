@@ -1,9 +1,12 @@
-"""What JUnit's file says of a fault: an error, where pytest knows only failures of a test's call."""
+"""What JUnit's file says of a fault, an error where pytest knows only failures of a call, and of a test tried twice."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.run import unplayable
 
 
@@ -23,16 +26,26 @@ def tell_errors_apart(config: pytest.Config, report: pytest.TestReport) -> None:
             xml.stats["error"] += 1
 
 
-def forget_handed_on(config: pytest.Config, report: pytest.TestReport) -> None:
-    """Leave out a worker's death after which another runs the test: pytest's own writer would list a passed one."""
-    when: str | None = report.when
-    outcome: str = report.outcome
-    if when != "???" or outcome != "rerun":
-        return
+# What the file holds of tries of which another one of the same test follows, by node id and worker.
+_TRIED: pytest.StashKey[dict[tuple[str, str], Any]] = pytest.StashKey()
+
+
+def forget_tries(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Leave out what another try of the same test says, a worker's death or a failure that a plugin runs again.
+
+    pytest's own writer knows no such outcome, and would list a passed test beside the one that counts.
+    """
     from _pytest.junitxml import xml_key
 
+    when: str | None = report.when
+    outcome: str = report.outcome
     xml = config.stash.get(xml_key, None)
-    if xml is not None:
-        reporter = xml.node_reporter(report)
+    if xml is None:
+        return
+    tried, this = config.stash.setdefault(_TRIED, {}), (report.nodeid, getattr(report, "worker_id", ""))
+    if outcome == "rerun" and Identity.read(report.user_properties) is not None:
+        tried[this] = xml.node_reporter(report)
+    if this in tried and when in ("???", "teardown"):
+        reporter = tried.pop(this)
         xml.node_reporters = {key: other for key, other in xml.node_reporters.items() if other is not reporter}
-        xml.node_reporters_ordered.remove(reporter)
+        xml.node_reporters_ordered = [other for other in xml.node_reporters_ordered if other is not reporter]

@@ -30,6 +30,7 @@ for spread in "-n0" "-n2" "-n2 --dist=loadfile" "-n2 --dist=worksteal"; do
     "$root/.venv/bin/python" - <<'PY'
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 cells = json.loads(Path("ours.json").read_text())["cells"]
 assert sorted((c["model"], c["state"]) for c in cells) == [("steady", "pass")] * 2 + [("weak", "fail")] * 2, cells
@@ -39,6 +40,12 @@ statuses = [json.loads(path.read_text())["status"] for path in Path("allure").gl
 assert set(statuses) <= {"passed", "failed", "broken"}, statuses
 assert "test_success_rate" in Path("page.html").read_text()
 assert "helper" not in Path("junit.xml").read_text()
+# A FAIL that is run again is one verdict, and stands once for each item.
+suite = ElementTree.parse("junit.xml").getroot()[0]
+assert (suite.get("tests"), suite.get("failures")) == ("8", "4"), suite.attrib
+told = "one verdict, nothing was played again"
+assert all(told in " ".join(cell["notes"]) for cell in cells if cell["model"] == "weak"), cells
+assert told in Path("said").read_text()
 PY
     echo "plugins: $spread as without them"
 done

@@ -75,6 +75,29 @@ def test_what_an_interrupted_run_decided_is_not_played_again(
     assert "second run of this checkpoint on these tasks; before: 1 PASS" in again
 
 
+def test_what_a_run_that_still_goes_on_has_decided_is_taken_and_said_so(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command twice at once on one ledger: together they play each episode once."""
+    monkeypatch.setenv("TOY_SECONDS", "0.02")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "support"), prepend=os.pathsep)
+    command = [sys.executable, "-m", "pytest", "--robust-model=steady", "--robust-perturbation=camera,noise"]
+    command.append("--robust-ledger=l.sqlite")
+    process = subprocess.Popen(command, cwd=toy.path, stdout=subprocess.DEVNULL)
+
+    def second_begun(ledger: Ledger) -> bool:
+        return len(ledger.audits()) == 2 and len(ledger.prefix(ledger.audits()[1].id)) >= 1
+
+    _wait(toy.path / "l.sqlite", second_begun, process)
+    said = subprocess.run(command, cwd=toy.path, capture_output=True, text=True, check=True).stdout
+    assert process.wait() == 0
+    assert "steady, camera: decided at 20" in said
+    assert "by a run of the same command that still goes on; --robust-fresh plays it anew" in said
+    assert "interrupted" not in said
+    with Ledger.open(toy.path / "l.sqlite", create=False) as ledger:
+        assert len({audit.id for audit in ledger.audits()}) == 2
+
+
 def test_fresh_plays_what_an_interrupted_run_decided(toy: pytest.Pytester) -> None:
     arguments = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-ledger=l.sqlite"]
     toy.runpytest(*arguments, "--basetemp=one").assert_outcomes(passed=1)

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from toy import PREFLIGHT, SUITE
@@ -207,6 +208,50 @@ def test_a_cell_is_red_when_its_workers_die_whatever_its_folder_is_called(
     result = toy.runpytest("--robust-model=steady", "--robust-perturbation=camera", "--robust-baseline=none", "-n1")
     result.assert_outcomes(errors=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.parametrize("spread", ["-n0", "-n2"])
+def test_a_failure_that_is_run_again_is_one_verdict(toy: pytest.Pytester, spread: str) -> None:
+    """As pytest-rerunfailures does with --reruns=1."""
+    toy.makeconftest(
+        """
+        from _pytest.runner import runtestprotocol
+        from toy import pytest_robustplus_benchmarks, pytest_robustplus_models
+
+        def pytest_runtest_protocol(item, nextitem):
+            for last in (False, True):
+                item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+                reports = runtestprotocol(item, nextitem=nextitem, log=False)
+                again = not last and any(report.failed for report in reports)
+                for report in reports:
+                    if again and report.failed:
+                        report.outcome = "rerun"
+                    item.ihook.pytest_runtest_logreport(report=report)
+                item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+                if not again:
+                    return True
+                item._initrequest()
+        """
+    )
+    options = [
+        "--robust-model=weak,strong",
+        "--robust-perturbation=camera",
+        "--robust-json=run.json",
+        "--junitxml=j.xml",
+    ]
+    result = toy.runpytest(*options, spread)
+    assert result.parseoutcomes() == {"failed": 1, "passed": 1, "rerun": 1}
+    told = "asked again in this run and answered from its record: one verdict, nothing was played again"
+    result.stdout.fnmatch_lines([f"  note *{told}*", f"*weak, camera: {told}.*"])
+    cells = {cell["model"]: cell for cell in json.loads((toy.path / "run.json").read_text())["cells"]}
+    assert told in cells["weak"]["notes"]
+    assert told not in cells["strong"]["notes"]
+    suite = ElementTree.parse(toy.path / "j.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    weak, strong = sorted(suite.iter("testcase"), key=lambda case: case.find("failure") is None)
+    assert weak.find("failure") is not None
+    assert [property.get("value") for property in weak.iter("property") if told in str(property.get("value"))]
+    assert not [property for property in strong.iter("property") if told in str(property.get("value"))]
 
 
 @pytest.mark.parametrize("spread", ["-n0", "-n2"])

@@ -48,6 +48,8 @@ def test_what_an_interrupted_run_of_the_same_command_decided_stands(
     assert join(ledger, "run-2") == audit
     state = ledger.open_audit(KEY, run="run-2", total=TOTAL, order_seed="seed")
     assert state.taken
+    # Whoever has not ended, and lives, as this process does, has not been interrupted.
+    assert state.live == (exitstatus is None)
     assert state.resumed == 2
     ledger.close_audit(audit, make_conclusion())
     ledger.end_run("run-2", 0)
