@@ -15,6 +15,7 @@ from pytest_robustplus.evaluation.population import audit_key, digest
 from pytest_robustplus.evaluation.recorder import POLL_S, STALE_S, TRIES, Recorder, errors, now, refuse_unplayable
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.ledger.records import COMPARISON
+from pytest_robustplus.policies.specs import weights
 from pytest_robustplus.results import comparison as results
 from pytest_robustplus.results.cell import Conclusion
 from pytest_robustplus.results.comparison import Asked, ComparisonReport, Difference, Discordant, Split
@@ -184,7 +185,7 @@ class Contest:
         names = {
             "benchmark": cell.benchmark.name,
             "dimension": str(cell.dimension),
-            "checkpoint": digest(sorted(side.fingerprint for side in self._sides)),
+            "checkpoint": digest(sorted(weights(side.fingerprint) for side in self._sides)),
         }
         places = order([task.name for task in common], **names)
         return tuple(common[place] for place in places[: self._budget]), order_seed(**names)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pytest_robustplus.baselines import Baseline, Printed
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.ledger import AuditKey
+from pytest_robustplus.policies.specs import weights
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.session.session import Session
 from pytest_robustplus.statistics.order import order, order_seed
@@ -47,8 +48,10 @@ class Population:
         known = [task for task in playable if all(task.name in outcomes for outcomes in recorded)]
         benchmark, dimension = cell.benchmark.name, str(cell.dimension)
         names = [task.name for task in known]
-        places = order(names, benchmark=benchmark, dimension=dimension, checkpoint=checkpoint)
-        seed = order_seed(benchmark=benchmark, dimension=dimension, checkpoint=checkpoint)
+        # Of weights that nobody has named the address belongs to what they are, and still not to the order.
+        named = weights(checkpoint)
+        places = order(names, benchmark=benchmark, dimension=dimension, checkpoint=named)
+        seed = order_seed(benchmark=benchmark, dimension=dimension, checkpoint=named)
         return cls(tuple(known[place] for place in places[:budget]), len(playable), len(listed), seed, len(known))
 
     def digest(self) -> str:

@@ -105,6 +105,11 @@ def identity(spec: str, policy: Policy) -> str:
     return name if named else f"{spec}@{name}"
 
 
+def weights(identity: str) -> str:
+    """What an identity says of the weights alone, however they are reached: what the order of the tasks depends on."""
+    return identity.rpartition("@")[2]
+
+
 def from_python(request: PolicyRequest) -> Policy:
     """Build a policy from ``module:attribute``: an object with ``act``, or something that returns one when called."""
     module_name, _, attribute = request.address.partition(":")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from scipy.stats import binom
 
-from pytest_robustplus.baselines import Printed
-from pytest_robustplus.evaluation.gates import PATIENCE, Watch
-from pytest_robustplus.evaluation.population import _spread
-from pytest_robustplus.statistics.evalues import Plan, Verdict, plan
+from pytest_robustplus.baselines import Baseline, Printed
+from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.evaluation.gates import PATIENCE, Gate, Watch, gates
+from pytest_robustplus.evaluation.population import Population, _spread
+from pytest_robustplus.options import Settings
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.statistics.evalues import Plan, Verdict, noise_floor, plan
+from pytest_robustplus.statistics.sequential import Counted, Mirrored
 
 # The default question of one of seven cells of 1,400 tasks, against a paper's 60 %.
 PLAN = plan(0.6, 1400, 0.05, 0.05, 0.01 / 7).plan
@@ -22,6 +28,52 @@ def played(question: Plan, outcomes: list[bool]) -> tuple[int, int]:
         if stop is not None:
             return passed, stop
     raise AssertionError("it plays on beyond the last task")
+
+
+def asked(
+    outcomes: list[bool], *, questions: int = 1, stopped: int | None = None, two_sided: bool = False
+) -> list[Gate]:
+    """The gates of a cell that is held against an accepted run with these outcomes, or the first of them."""
+    tasks = [Task(f"task {number}", "", "", Dimension.CAMERA) for number in range(len(outcomes))]
+    recorded = {task.name: outcome for task, outcome in zip(tasks[:stopped], outcomes, strict=False)}
+    of = sum(recorded.values()) / len(recorded)
+    baseline = Baseline("toy", "toy", Dimension.CAMERA, of, len(recorded), "accepted", "", "", "", outcomes=recorded)
+    population = Population(tuple(tasks[:stopped]), len(tasks), len(tasks), "seed", len(recorded))
+    settings = Settings(two_sided=two_sided)
+    return gates([baseline], population, settings, questions).gates
+
+
+@pytest.mark.parametrize(("total", "questions"), [(50, 7), (100, 7), (100, 28)])
+def test_an_unchanged_stochastic_policy_turns_a_run_red_by_its_own_accepted_run_once_in_a_hundred(
+    total: int, questions: int
+) -> None:
+    """Exactly: over all accepted and all new counts, of cells played to their end."""
+    for rate in (0.5, 0.75, 0.9):
+        worth = binom.pmf(range(total + 1), total, rate)
+        red = 0.0
+        for count in range(total + 1):
+            if worth[count] < 1e-9:
+                continue
+            found = asked([place < count for place in range(total)], questions=questions)
+            if found:
+                red += worth[count] * binom.cdf(found[0].planned.plan.needed - 1, total, rate)
+        assert red <= 0.01 / questions
+
+
+def test_an_accepted_run_that_stopped_early_is_worth_half_of_the_level() -> None:
+    outcomes = [place % 4 > 0 for place in range(400)]
+    early, full = asked(outcomes, stopped=100, questions=7)[0], asked(outcomes[:100], questions=7)[0]
+    assert early.planned.margin > full.planned.margin
+    assert early.planned.margin == pytest.approx(noise_floor(0.75, 100, 0.01 / 14), abs=0.01)
+
+
+def test_both_sides_of_an_accepted_run_are_asked_in_pairs() -> None:
+    before = [place % 2 == 0 for place in range(100)]
+    worse, better = asked(before, two_sided=True)
+    assert (worse.side, better.side) == ("regress", "above")
+    # An identical rerun clears the cell of a gain, too, sooner by pairs.
+    unpaired = Mirrored(Counted(better.planned.plan))
+    assert better.test.log_evalues(before[:40]).log_pass > unpaired.log_evalues(before[:40]).log_pass + 1
 
 
 def test_a_cell_far_above_plays_on_until_that_is_known() -> None:

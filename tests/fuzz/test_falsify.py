@@ -211,6 +211,26 @@ class Noisy:
         return bool(draw < 1 / (1 + np.exp((azimuth - 24) / 4)))
 
 
+def test_what_is_reported_was_shown_by_episodes_that_had_no_part_in_finding_it() -> None:
+    class Noted(Noisy):
+        def __init__(self, seed: int) -> None:
+            super().__init__(seed)
+            self.asked: dict[str, list[int]] = {}
+
+        def outcome(self, point: Point, number: int) -> bool:
+            self.asked.setdefault(point.name, []).append(number)
+            return super().outcome(point, number)
+
+    trials = Noted(2)
+    result = falsify(trials, Spaces((SPACES[Dimension.CAMERA].only("azimuth"),)), share=0.5, budget=250, seed=2)
+    assert result.shown
+    assert result.found is not None
+    assert result.found.perturbation is not None
+    numbers = trials.asked[Point.of(result.found.perturbation).name]
+    assert len(set(numbers)) == len(numbers)
+    assert sum(number >= 1000 for number in numbers) == result.found.at_it.played
+
+
 def test_what_is_reported_falls_short_in_its_own_episodes() -> None:
     """With noisy policies a third of the reports used to be contradicted by the episodes beside them."""
     space = Spaces((SPACES[Dimension.CAMERA].only("azimuth"),))

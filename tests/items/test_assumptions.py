@@ -50,6 +50,14 @@ POLICIES = """
 
     class AtAnotherPlace(Elsewhere):
         pass
+
+    class Unnamed(Elsewhere):
+        def __init__(self):
+            super().__init__()
+            self.checkpoint = None
+
+    class UnnamedToo(Unnamed):
+        pass
 """
 
 
@@ -122,6 +130,34 @@ def test_order_and_episodes_belong_to_the_checkpoint_however_it_is_reached(proje
         assert first.order_seed == second.order_seed
         tasks = [[episode.record.task for episode in ledger.episodes(audit.id)] for audit in (first, second)]
     assert tasks[0] == tasks[1]
+
+
+def test_the_order_of_weights_that_nobody_named_depends_on_no_address_and_their_episodes_are_kept_apart(
+    project: pytest.Pytester,
+) -> None:
+    """As of two servers that say the same of themselves at two ports: one order, but what if they are two models?"""
+    for policy in ("Unnamed", "UnnamedToo"):
+        play(project, policy, "--robust-baseline=none", "--robust-ledger=l.sqlite").assert_outcomes(skipped=1)
+    with Ledger.open(project.path / "l.sqlite", create=False) as ledger:
+        first, second = ledger.audits()
+        tasks = [[episode.record.task for episode in ledger.episodes(audit.id)] for audit in (first, second)]
+    assert first.key.checkpoint != second.key.checkpoint
+    assert first.order_seed == second.order_seed
+    assert tasks[0] == tasks[1]
+
+
+def test_what_a_cell_that_stopped_early_shows_is_no_share_of_successes(project: pytest.Pytester) -> None:
+    """Which is too high of those that passed and too low of those that failed."""
+    result = project.runpytest("--robust-model=steady,weak", CAMERA, "--robust-json=r.json", "--robust-markdown=r.md")
+    passed, failed = json.loads(project.path.joinpath("r.json").read_text())["cells"]
+    for cell in (passed, failed):
+        assert cell["played"] < cell["total"]
+        assert cell["estimate"]["low"] <= cell["estimate"]["rate"] <= cell["estimate"]["high"]
+        shown = f"~{100 * cell['estimate']['rate']:.1f} %"
+        assert shown in result.stdout.str()
+        assert shown in project.path.joinpath("r.md").read_text()
+    assert passed["estimate"]["rate"] < passed["successes"] / passed["played"] - 0.01
+    assert failed["estimate"]["rate"] > failed["successes"] / failed["played"] + 0.01
 
 
 def test_a_cell_that_could_not_fail_is_measured_everywhere(project: pytest.Pytester) -> None:

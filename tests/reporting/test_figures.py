@@ -1,6 +1,12 @@
 """How figures and notes are written."""
 
-from pytest_robustplus.reporting.text import footnotes
+from pytest_robustplus.reporting.text import footnotes, summed
+
+
+def test_a_total_is_bare_only_where_every_cell_was_played_to_its_end() -> None:
+    assert summed(0.7, 0.8, 0.9, early=False) == "80.0 %"
+    assert summed(0.7, 0.8, 0.9, early=True) == "~80.0 % [70.0, 90.0]"
+    assert summed(None, None, None, early=True) == "–"
 
 
 def test_what_holds_for_several_cells_of_a_model_is_said_once() -> None:

@@ -26,6 +26,7 @@ from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies import places
 from pytest_robustplus.policies.contract import Observation, Vector
 from pytest_robustplus.policies.profile import Profile
+from pytest_robustplus.policies.specs import weights
 from pytest_robustplus.results.latency import LatencyReport
 from pytest_robustplus.session.cells import Subject
 from pytest_robustplus.session.session import Session
@@ -63,7 +64,7 @@ def time_model(
         session.ledger.record_latency(session.run, *name, None)
         raise
     scheme = places.scheme(places.on(checkpoint.spec, subject.benchmark.name))
-    report = _report(subject, found, scheme, checkpoint.fingerprint.rpartition("@")[2], source)
+    report = _report(subject, found, scheme, weights(checkpoint.fingerprint), source)
     report = _held(session, subject, report, rows, partner, plans)
     session.ledger.record_latency(session.run, *name, dict(report.properties()))
     return report
