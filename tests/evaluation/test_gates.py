@@ -37,7 +37,9 @@ def asked(
     tasks = [Task(f"task {number}", "", "", Dimension.CAMERA) for number in range(len(outcomes))]
     recorded = {task.name: outcome for task, outcome in zip(tasks[:stopped], outcomes, strict=False)}
     of = sum(recorded.values()) / len(recorded)
-    baseline = Baseline("toy", "toy", Dimension.CAMERA, of, len(recorded), "accepted", "", "", "", outcomes=recorded)
+    baseline = Baseline(
+        "toy", "toy", Dimension.CAMERA, of, len(recorded), "accepted", "unstated", "", "", outcomes=recorded
+    )
     population = Population(tuple(tasks[:stopped]), len(tasks), len(tasks), "seed", len(recorded))
     settings = Settings(two_sided=two_sided)
     return gates([baseline], population, settings, questions).gates
