@@ -19,8 +19,8 @@ import numpy as np
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.evaluation.audit import KNOWN
 from pytest_robustplus.evaluation.gates import Gate
-from pytest_robustplus.evaluation.recorder import POLL_S
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.session.session import POLL_S
 from pytest_robustplus.statistics.evalues import plan
 
 # LIBERO-Plus by dimension: tasks, and a published rate for each (OpenVLA-OFT, arXiv 2510.13626, Table 2).

@@ -16,7 +16,6 @@ from pytest_robustplus.evaluation.campaign import campaign_of
 from pytest_robustplus.evaluation.gates import gates, strictest, watch
 from pytest_robustplus.evaluation.population import Population, audit_key
 from pytest_robustplus.evaluation.recorder import (
-    POLL_S,
     STALE_S,
     TRIES,
     Player,
@@ -39,6 +38,7 @@ from pytest_robustplus.results.cell import (
 )
 from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.session.session import POLL_S
 from pytest_robustplus.statistics.evalues import Plan, Verdict
 from pytest_robustplus.statistics.reruns import pooled
 

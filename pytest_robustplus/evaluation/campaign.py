@@ -13,10 +13,11 @@ import pytest
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import RobustnessError
-from pytest_robustplus.evaluation.recorder import POLL_S, now
+from pytest_robustplus.evaluation.recorder import now
 from pytest_robustplus.evaluation.resources import Resources, resources_of
 from pytest_robustplus.rollout.executor import EpisodeResult, Executor
 from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.session.session import POLL_S
 
 
 class Question(Protocol):

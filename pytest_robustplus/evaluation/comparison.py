@@ -12,7 +12,7 @@ from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError
 from pytest_robustplus.evaluation.campaign import campaign_of
 from pytest_robustplus.evaluation.population import audit_key, digest
-from pytest_robustplus.evaluation.recorder import POLL_S, STALE_S, TRIES, Recorder, errors, now, refuse_unplayable
+from pytest_robustplus.evaluation.recorder import STALE_S, TRIES, Recorder, errors, now, refuse_unplayable
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.ledger.records import COMPARISON
 from pytest_robustplus.policies.specs import weights
@@ -21,6 +21,7 @@ from pytest_robustplus.results.cell import Conclusion
 from pytest_robustplus.results.comparison import Asked, ComparisonReport, Difference, Discordant, Split
 from pytest_robustplus.rollout.executor import EpisodeResult, Executor
 from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.session.session import POLL_S
 from pytest_robustplus.statistics import comparison as statistics
 from pytest_robustplus.statistics.discordance import FEWEST, rerun_margin
 from pytest_robustplus.statistics.evalues import noise_floor

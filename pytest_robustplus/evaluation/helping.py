@@ -11,12 +11,12 @@ from pytest_robustplus.evaluation.audit import Audit
 from pytest_robustplus.evaluation.campaign import Campaign, Question
 from pytest_robustplus.evaluation.comparison import Contest
 from pytest_robustplus.evaluation.population import Population
-from pytest_robustplus.evaluation.recorder import POLL_S
 from pytest_robustplus.evaluation.rerun import repeat
 from pytest_robustplus.evaluation.resources import Resources, again
 from pytest_robustplus.ledger import StoredAudit
 from pytest_robustplus.policies.ablation import ablation_name
 from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.session.session import POLL_S
 
 Key = tuple[str, str]
 Names = tuple[str, str, str]

@@ -15,13 +15,12 @@ from pytest_robustplus.ledger import EpisodeRecord
 from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.rollout.replay import EXTRA, provenance
 from pytest_robustplus.session.cells import Subject
-from pytest_robustplus.session.session import Session
+from pytest_robustplus.session.session import POLL_S, Session
 
 # In the provenance of what was not played here but recalled, see recorded.py.
 RECORDED, PROMPTS = "recorded", "prompt_source"
 # One retry tells a passing fault of the infrastructure from a lasting one.
 TRIES = 2
-POLL_S = 0.2
 # A worker whose process is gone loses its claims at once; this bounds one that hangs.
 STALE_S = 1800.0
 

@@ -11,12 +11,13 @@ from typing import NamedTuple
 from pytest_robustplus.benchmarks.contract import Generative, Staging, Task, settle
 from pytest_robustplus.errors import BadInputError, RobustnessError
 from pytest_robustplus.evaluation.population import digest
-from pytest_robustplus.evaluation.recorder import POLL_S, STALE_S, TRIES, Player, refuse_unplayable
+from pytest_robustplus.evaluation.recorder import STALE_S, TRIES, Player, refuse_unplayable
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.fuzz.points import Point
 from pytest_robustplus.ledger import GENERATED, AuditKey
 from pytest_robustplus.perturbations import Dimension, Perturbation
 from pytest_robustplus.session.cells import Subject
+from pytest_robustplus.session.session import POLL_S
 from pytest_robustplus.statistics.order import order, order_seed
 
 # The order of base tasks is one for all checkpoints, so that their frontiers are measured on the same episodes.

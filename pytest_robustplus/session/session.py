@@ -33,6 +33,7 @@ from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.references import References
 from pytest_robustplus.session.registry import Registry
 
+# How often is looked for what other workers bring.
 POLL_S = 0.2
 
 
