@@ -26,9 +26,11 @@ class Task:
     ``name`` is unique within the benchmark. ``parameters`` are those of the perturbation, in the units that their
     names end in. ``blocked`` is empty for a playable task; otherwise it says why not and what would unlock it.
 
-    ``perturbation`` is a generated one on top, which only a ``Generative`` benchmark's simulator plays: scene and
-    arm before the settling steps, the instruction that ``reset`` returns, noise in every picture. Equal tasks with
-    equal extras play alike, and leave nothing behind for the next reset.
+    ``perturbation`` is what the simulator is told to change, as a value: scene and arm before the settling steps, the
+    instruction that ``reset`` returns, noise in every picture. A list whose perturbations are values sets it; where a
+    list names files of its own instead (LIBERO-Plus' scenes, RoboTwin's configurations), ``dimension``,
+    ``subdimension`` and ``parameters`` say what is changed, and a ``perturbation`` comes on top. Generated ones are
+    played by ``Generative`` benchmarks only. Equal tasks play alike, and leave nothing behind for the next reset.
     """
 
     name: str
@@ -199,7 +201,7 @@ class Staging(Protocol):
     """A simulator that can say what of a perturbation stands in the scene, and whether the task is in the picture."""
 
     def standing(self) -> Perturbation | None:
-        """The task's extra perturbation as it was carried out: less than asked for where there was no room."""
+        """The task's ``perturbation`` as it was carried out: less than asked for where there was no room."""
         ...
 
     def unseen(self) -> Sequence[str]:

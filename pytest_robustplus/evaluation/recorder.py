@@ -13,7 +13,7 @@ from pytest_robustplus.errors import PolicyError, SimulatorError, printable
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.ledger import EpisodeRecord
 from pytest_robustplus.rollout.executor import EpisodeResult
-from pytest_robustplus.rollout.replay import EXTRA, provenance
+from pytest_robustplus.rollout.replay import GENERATED, provenance
 from pytest_robustplus.session.cells import Subject
 from pytest_robustplus.session.session import POLL_S, Session
 
@@ -52,13 +52,16 @@ class Recorder:
         self._write(audit, position, task, started, success=None, error=error, instruction="", **facts)
 
     def _write(self, audit: int, position: int, task: Task, started: str, **outcome: Any) -> None:
-        extra = {} if task.perturbation is None else {EXTRA: json.dumps(task.perturbation.to_json())}
+        generated = task.perturbation
+        if generated is not None and generated == self._subject.benchmark.task(task.name).perturbation:
+            generated = None  # the list's own
+        beside = {} if generated is None else {GENERATED: json.dumps(generated.to_json())}
         record = EpisodeRecord(
             task=task.name,
             suite=task.suite,
             base=task.base,
             subdimension=task.subdimension,
-            parameters={**task.parameters, **extra},
+            parameters={**task.parameters, **beside},
             trial=task.init_state,
             seed=int(self.protocol["env_seed"]),
             started=started,

@@ -19,7 +19,7 @@ from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.rollout.episode import play
 
 # The parameter under which a record keeps the generated perturbation of its task, as JSON.
-EXTRA = "extra"
+GENERATED = "extra"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ def provenance(simulator: Mapping[str, str], profile: Profile, protocol: Mapping
 def recorded_task(stored: StoredEpisode, benchmark: Benchmark) -> Task:
     """The task of a recorded episode, with the generated perturbation under which it was played."""
     task = benchmark.task(stored.record.task)
-    extra = stored.record.parameters.get(EXTRA)
-    return task if extra is None else replace(task, perturbation=from_json(json.loads(str(extra))))
+    generated = stored.record.parameters.get(GENERATED)
+    return task if generated is None else replace(task, perturbation=from_json(json.loads(str(generated))))
 
 
 def picture(benchmark: Benchmark, profile: Profile, protocol: Mapping[str, str], tasks: Sequence[Task]) -> list[Image]:

@@ -104,8 +104,12 @@ _USUAL_VIEW, _USUAL_START, _USUAL_LIGHTING, _USUAL_SURFACES = View(), Start(), L
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
-    """What one episode is made of; the defaults are what is unperturbed."""
+class Setup:
+    """What an episode's scene is built from once every perturbation is applied; the defaults are unperturbed.
+
+    No perturbation itself: it also says where the task's own bodies stand, and holds what RoboTwin 2.0-Plus changes and
+    a ``Perturbation`` has no parameter for (three lights of a colour each, the table's metal, boxes of any size).
+    """
 
     bodies: tuple[Body, ...]
     view: View = _USUAL_VIEW
@@ -129,9 +133,9 @@ def generator(seed: int, stream: str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(stream.encode())]))
 
 
-def draw(base: str, dimension: Dimension, seed: int, protocol: BimanualProtocol) -> tuple[Draw, Summary]:
+def draw(base: str, dimension: Dimension, seed: int, protocol: BimanualProtocol) -> tuple[Setup, Summary]:
     """Draw an episode; the placement is that of the unperturbed episode of the same seed."""
-    placed = Draw(GOALS[base].bodies(generator(seed, base)))
+    placed = Setup(GOALS[base].bodies(generator(seed, base)))
     rng = generator(seed, dimension)
     released = protocol.parameters == "released"
     match dimension:
@@ -152,7 +156,7 @@ def draw(base: str, dimension: Dimension, seed: int, protocol: BimanualProtocol)
     return placed, Summary("", {})
 
 
-def _camera(placed: Draw, rng: np.random.Generator, *, spherical: bool) -> tuple[Draw, Summary]:
+def _camera(placed: Setup, rng: np.random.Generator, *, spherical: bool) -> tuple[Setup, Summary]:
     distance = float(rng.uniform(0.85, 1.0))
     yaw, pitch, roll = _triple(rng.choice((-1, 1), 3) * rng.uniform(0, 5, 3))
     azimuth, elevation = (float(angle) for angle in rng.uniform(-10, 10, 2))
@@ -167,7 +171,7 @@ def _camera(placed: Draw, rng: np.random.Generator, *, spherical: bool) -> tuple
     return replace(placed, view=view), Summary("C1 C2 C3" if spherical else "C1 C3", parameters)
 
 
-def _robot(placed: Draw, rng: np.random.Generator, *, released: bool) -> tuple[Draw, Summary]:
+def _robot(placed: Setup, rng: np.random.Generator, *, released: bool) -> tuple[Setup, Summary]:
     offsets = np.clip(rng.normal(0, _JOINT_STD, 12), -_JOINT_CLIP, _JOINT_CLIP)
     extreme = rng.random() < _GRIPPER_SHARE
     left, right = (float(opening) for opening in rng.choice(_GRIPPERS, 2))
@@ -182,13 +186,13 @@ def _robot(placed: Draw, rng: np.random.Generator, *, released: bool) -> tuple[D
     return replace(placed, start=start), Summary("S1 S2" if grippers != (1.0, 1.0) else "S1", parameters)
 
 
-def _language(placed: Draw, rng: np.random.Generator) -> tuple[Draw, Summary]:
+def _language(placed: Setup, rng: np.random.Generator) -> tuple[Setup, Summary]:
     every = [Rewrite(kind, number) for kind, count in REWRITES.items() for number in range(count)]
     rewrite = every[int(rng.integers(len(every)))]
     return replace(placed, rewrite=rewrite), Summary(rewrite.kind, {"rewrite": rewrite.number})
 
 
-def _light(placed: Draw, rng: np.random.Generator, *, released: bool) -> tuple[Draw, Summary]:
+def _light(placed: Setup, rng: np.random.Generator, *, released: bool) -> tuple[Setup, Summary]:
     colours = [_triple(rng.uniform(0, 3.5, 3)) for _ in range(3)]
     material, shadow = bool(rng.random() < 0.5), bool(rng.random() < 0.5)
     theta = rng.uniform(8, 82)
@@ -217,7 +221,7 @@ def _light(placed: Draw, rng: np.random.Generator, *, released: bool) -> tuple[D
     return replace(placed, lighting=lighting), Summary(" ".join([*applied, "L4"]), parameters)
 
 
-def _background(placed: Draw, rng: np.random.Generator) -> tuple[Draw, Summary]:
+def _background(placed: Setup, rng: np.random.Generator) -> tuple[Setup, Summary]:
     textures = [int(texture) for texture in rng.integers(2**31, size=2)]
     plain = rng.random(2) <= 0.02
     wall, table, floor = _triple(rng.uniform(0.4, 1.8, 3)), _triple(rng.uniform(0.4, 1.8, 3)), rng.uniform(0.3, 1, 3)
@@ -239,7 +243,7 @@ def _background(placed: Draw, rng: np.random.Generator) -> tuple[Draw, Summary]:
     return replace(placed, surfaces=surfaces), Summary("B1 B2", parameters)
 
 
-def _noise(placed: Draw, rng: np.random.Generator, seed: int, *, released: bool) -> tuple[Draw, Summary]:
+def _noise(placed: Setup, rng: np.random.Generator, seed: int, *, released: bool) -> tuple[Setup, Summary]:
     number = (seed - FIRST_SEED) % len(NOISES)
     severity = int(rng.integers(1, 6))
     if released:
@@ -248,7 +252,7 @@ def _noise(placed: Draw, rng: np.random.Generator, seed: int, *, released: bool)
     return replace(placed, noises=(noise,)), Summary(f"N{number + 1} {noise.kind}", {"severity": severity})
 
 
-def _layout(placed: Draw, rng: np.random.Generator, base: str) -> tuple[Draw, Summary]:
+def _layout(placed: Setup, rng: np.random.Generator, base: str) -> tuple[Setup, Summary]:
     count = int(rng.integers(3, _MOST_DISTRACTORS + 1))
     shifts, turns = rng.normal(0, 0.02, (len(placed.bodies), 2)), rng.uniform(-15, 15, len(placed.bodies))
     bodies = tuple(

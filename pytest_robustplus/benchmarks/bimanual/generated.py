@@ -1,4 +1,4 @@
-"""What a perturbation of one's own makes of an episode's draw: the same draw where it changes nothing."""
+"""What ``Task.perturbation`` makes of an episode's setup: the same setup where it changes nothing."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 from pytest_robustplus.benchmarks.bimanual.draws import (
     WHITE,
-    Draw,
     Lighting,
     Pattern,
+    Setup,
     Start,
     Surfaces,
     View,
 )
 from pytest_robustplus.benchmarks.bimanual.goals import Triple
 from pytest_robustplus.benchmarks.bimanual.layouts import arranged
-from pytest_robustplus.benchmarks.bimanual.noise import disturbance
+from pytest_robustplus.benchmarks.bimanual.noise import sensor_noise
 from pytest_robustplus.benchmarks.lighting import tilted
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Background, Camera, Layout, Light, Noise, Perturbation, Robot, part
@@ -30,21 +30,21 @@ _ARM_JOINTS = 6
 _CLOSED = 0.05  # as S2 has it; pads that begin at 0 are stuck in each other
 
 
-def perturbed(drawn: Draw, extra: Perturbation | None, clear: Sequence[Triple], where: str) -> Draw:
-    """Return the draw under ``extra``, but for its words; ``clear`` are places that distractors leave free.
+def perturbed(setup: Setup, perturbation: Perturbation | None, clear: Sequence[Triple], where: str) -> Setup:
+    """Return the setup under ``perturbation``, but for its words; ``clear`` are places that distractors leave free.
 
     Raises ``BadInputError`` for what these scenes cannot show; ``where`` says in it who asked.
     """
-    if extra is None:
-        return drawn
-    noise = part(extra, Noise)
-    moved = replace(drawn, view=_moved(drawn.view, part(extra, Camera)))
+    if perturbation is None:
+        return setup
+    noise = part(perturbation, Noise)
+    moved = replace(setup, view=_moved(setup.view, part(perturbation, Camera)))
     return replace(
-        arranged(moved, part(extra, Layout), clear),
-        start=_offset(drawn.start, part(extra, Robot), where),
-        lighting=_lit(drawn.lighting, part(extra, Light)),
-        surfaces=_painted(drawn.surfaces, part(extra, Background), where),
-        noises=(*drawn.noises, *([disturbance(noise)] if noise.level else [])),
+        arranged(moved, part(perturbation, Layout), clear),
+        start=_offset(setup.start, part(perturbation, Robot), where),
+        lighting=_lit(setup.lighting, part(perturbation, Light)),
+        surfaces=_painted(setup.surfaces, part(perturbation, Background), where),
+        noises=(*setup.noises, *([sensor_noise(noise)] if noise.level else [])),
     )
 
 
@@ -95,7 +95,7 @@ def _painted(surfaces: Surfaces, background: Background, where: str) -> Surfaces
         if isinstance(texture, str):
             raise BadInputError(
                 f"{where}: the bimanual benchmark has no texture {texture!r}: its textures have no names. Give"
-                f" Background.{surface} a whole number, from which one is drawn."
+                f" Background.{surface} a whole number, from which one is setup."
             )
         if texture is not None and background.blend:
             changes[surface] = _times(WHITE, tint)

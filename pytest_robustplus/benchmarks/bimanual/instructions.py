@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pytest_robustplus.benchmarks.bimanual.draws import Draw, Rewrite, generator
+from pytest_robustplus.benchmarks.bimanual.draws import Rewrite, Setup, generator
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.perturbations import Language, part
@@ -164,11 +164,11 @@ WORDINGS: Mapping[str, Wording] = {
 }
 
 
-def instruction(task: Task, drawn: Draw, protocol: BimanualProtocol) -> str:
-    """The words of an episode: its rewording, or one of the seen (unseen) ones by its seed; reworded by its extra."""
+def instruction(task: Task, setup: Setup, protocol: BimanualProtocol) -> str:
+    """The words of an episode: its rewording, or a seen (unseen) one by its seed; reworded by the perturbation."""
     wording = WORDINGS[task.base]
-    if drawn.rewrite is not None:
-        said = rewording(wording, drawn.rewrite)
+    if setup.rewrite is not None:
+        said = rewording(wording, setup.rewrite)
     else:
         choices = wording.seen if protocol.instructions == "seen" else wording.unseen
         said = _sentence(choices[int(generator(task.init_state, "instruction").integers(len(choices)))])

@@ -21,7 +21,7 @@ from pytest_robustplus.benchmarks.arrangement import (
     one_by_one,
     scattered,
 )
-from pytest_robustplus.benchmarks.bimanual.draws import CLUTTER_X, CLUTTER_Y, Draw
+from pytest_robustplus.benchmarks.bimanual.draws import CLUTTER_X, CLUTTER_Y, Setup
 from pytest_robustplus.benchmarks.bimanual.goals import Body, Part, Triple
 from pytest_robustplus.perturbations import Distractor, Layout
 
@@ -40,21 +40,21 @@ _ITEMS = [(colour, shape) for shape in _SHAPES for colour in _COLOURS]
 _GRIPPER_GAP = 0.03  # room for a gripper's open fingers
 
 
-def arranged(drawn: Draw, layout: Layout, clear: Sequence[Triple]) -> Draw:
-    """Return the draw with its bodies scattered, its target (the first body) moved, and distractors added.
+def arranged(setup: Setup, layout: Layout, clear: Sequence[Triple]) -> Setup:
+    """Return the setup with its bodies scattered, its target (the first body) moved, and distractors added.
 
     The target goes as far as it comes without touching what it did not touch. A distractor takes the place nearest to
     where it is wished for in which it touches nothing, leaves room for a gripper and the places ``clear`` (x, y,
     radius), and hides nothing from the head camera; without such a place it is left out.
     """
-    bodies = drawn.bodies
+    bodies = setup.bodies
     if layout.scatter:
         bodies = _scattered(bodies, layout)
     if layout.dx or layout.dy or layout.yaw:
-        bodies = _shifted(bodies, layout, outlines(drawn.clutter))
-    drawn = replace(drawn, bodies=bodies)
-    clutter = _laid(drawn, layout.distractors, clear) if layout.distractors else ()
-    return replace(drawn, clutter=(*drawn.clutter, *clutter))
+        bodies = _shifted(bodies, layout, outlines(setup.clutter))
+    setup = replace(setup, bodies=bodies)
+    clutter = _laid(setup, layout.distractors, clear) if layout.distractors else ()
+    return replace(setup, clutter=(*setup.clutter, *clutter))
 
 
 def outlines(bodies: Iterable[Body]) -> Outlines:
@@ -91,19 +91,19 @@ def _shifted(bodies: tuple[Body, ...], layout: Layout, clutter: Outlines) -> tup
     return (moved(share), *others)
 
 
-def _laid(drawn: Draw, wishes: Sequence[Distractor], clear: Sequence[Triple]) -> list[Body]:
+def _laid(setup: Setup, wishes: Sequence[Distractor], clear: Sequence[Triple]) -> list[Body]:
     from pytest_robustplus.benchmarks.bimanual.cameras import head_place
 
-    task = outlines(drawn.bodies)
+    task = outlines(setup.bodies)
     kept, flat = np.reshape(np.array(clear, np.float64), (-1, 3)), np.array([1.0, 1.0, 0.0])
     free = box(kept * flat, kept[:, 2:] * flat)
-    standing = task.joined(outlines(drawn.clutter)).joined(free)
+    standing = task.joined(outlines(setup.clutter)).joined(free)
     corners = (np.array(corner) for corner in zip(CLUTTER_X, CLUTTER_Y, strict=True))
-    floor = Floor(grid(*corners), 0.0, standing, head_place(drawn.view), lattice(task), _GRIPPER_GAP)
+    floor = Floor(grid(*corners), 0.0, standing, head_place(setup.view), lattice(task), _GRIPPER_GAP)
     found: list[Body] = []
     for item, wish in one_by_one(len(_ITEMS), wishes):
         colour, half = _ITEMS[item]
-        name = f"distractor {len(drawn.clutter) + len(found)}"
+        name = f"distractor {len(setup.clutter) + len(found)}"
         body = Body(name, colour, (Part((0.0, 0.0, 0.0), half),), 0.0, 0.0, half[2], float(np.radians(wish.yaw)))
         reach = outlines([body]).high[0] - np.array([0.0, 0.0, half[2]])
         place = floor.nearest(wish, reach)

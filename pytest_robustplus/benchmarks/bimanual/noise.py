@@ -20,7 +20,7 @@ _FOG_DEPTH = 3.0
 _WHITE = 255.0
 
 
-def disturbance(noise: Noise) -> SensorNoise:
+def sensor_noise(noise: Noise) -> SensorNoise:
     """RoboTwin's severities are 1 to 5, strengths 0 to 1; what is milder shows through the clear picture."""
     return SensorNoise(NOISES[KINDS.index(noise.kind)], max(noise.level - 1, 0) / 4, min(noise.level, 1.0))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.bimanual.arms import ARM_WIDTH, HOME, SIDES, Arm
 from pytest_robustplus.benchmarks.bimanual.assembly import Look
-from pytest_robustplus.benchmarks.bimanual.draws import Draw, Pattern
+from pytest_robustplus.benchmarks.bimanual.draws import Pattern, Setup
 from pytest_robustplus.benchmarks.bimanual.goals import CONTROL_HZ, Body, Triple
 from pytest_robustplus.benchmarks.bimanual.textures import texture
 
@@ -37,26 +37,26 @@ class BimanualScene:
     Implements what goals look at. Positions are in metres on the table, its top at z = 0.
     """
 
-    def __init__(self, draw: Draw, look: Look | None, device: str | None = None) -> None:
+    def __init__(self, setup: Setup, look: Look | None, device: str | None = None) -> None:
         systems: list[Any] = [sapien.physx.PhysxCpuSystem()]
         if look is not None:
             systems.append(sapien.render.RenderSystem(device) if device else sapien.render.RenderSystem())
         self.scene = sapien.Scene(systems)
         self.scene.set_timestep(1 / (CONTROL_HZ * SUBSTEPS))
         self._drawn = look is not None
-        self._draw = draw
+        self._setup = setup
         self._friction = sapien.physx.PhysxMaterial(_FRICTION, _FRICTION, 0.0)
         self._furnish()
-        self._bodies = {body.name: self._add(body) for body in (*draw.bodies, *draw.clutter)}
+        self._bodies = {body.name: self._add(body) for body in (*setup.bodies, *setup.clutter)}
         self._movable = [
             entity.find_component_by_type(sapien.physx.PhysxRigidDynamicComponent)
-            for body, entity in zip((*draw.bodies, *draw.clutter), self._bodies.values(), strict=True)
+            for body, entity in zip((*setup.bodies, *setup.clutter), self._bodies.values(), strict=True)
             if not body.fixed
         ]
         self.arms: Mapping[str, Arm] = {side: Arm(self.scene, side, TABLE, look) for side in SIDES}
         for number, arm in enumerate(self.arms.values()):
-            offsets = np.array(draw.start.joints[6 * number : 6 * number + 6])
-            arm.place(np.append(np.array(HOME) + offsets, draw.start.grippers[number]))
+            offsets = np.array(setup.start.joints[6 * number : 6 * number + 6])
+            arm.place(np.append(np.array(HOME) + offsets, setup.start.grippers[number]))
         self._targets = self.values
         if look is not None:
             self._light()
@@ -104,7 +104,7 @@ class BimanualScene:
         return digest.hexdigest()
 
     def _furnish(self) -> None:
-        surfaces = self._draw.surfaces
+        surfaces = self._setup.surfaces
         table = self.scene.create_actor_builder()
         table.add_box_collision(half_size=_TABLE_HALF, material=self._friction)
         if self._drawn:
@@ -129,7 +129,7 @@ class BimanualScene:
         material = None
         if self._drawn:
             material = self._material(body.colour)
-            lighting = self._draw.lighting
+            lighting = self._setup.lighting
             if lighting.specular is not None and lighting.shininess is not None:
                 # Blinn and Phong's exponent as the roughness of the same width of highlight.
                 material.specular = lighting.specular
@@ -144,7 +144,7 @@ class BimanualScene:
         return builder.build_static(body.name) if body.fixed else builder.build(body.name)
 
     def _light(self) -> None:
-        lighting = self._draw.lighting
+        lighting = self._setup.lighting
         self.scene.set_ambient_light(_AMBIENT)
         self.scene.add_directional_light(
             lighting.direction,
@@ -159,7 +159,7 @@ class BimanualScene:
     def _material(self, colour: Triple, pattern: Pattern | None = None) -> Any:
         material = sapien.render.RenderMaterial(base_color=[*colour, 1.0])
         material.roughness = 0.5
-        material.specular = min(max(_SPECULAR + self._draw.lighting.highlights, 0.0), 1.0)
+        material.specular = min(max(_SPECULAR + self._setup.lighting.highlights, 0.0), 1.0)
         if pattern is not None:
             drawn = texture(pattern, colour)
             material.base_color_texture = sapien.render.RenderTexture2D(drawn, "R8G8B8A8Unorm")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pytest_robustplus.benchmarks.bimanual import noise
-from pytest_robustplus.benchmarks.bimanual.draws import Draw, draw
+from pytest_robustplus.benchmarks.bimanual.draws import Setup, draw
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.instructions import instruction
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
@@ -56,7 +56,7 @@ class BimanualSimulator:
         self._task: Task | None = None
         self._scene: Any = None
         self._mounted: Mapping[str, Any] = {}
-        self._draw: Draw | None = None
+        self._setup: Setup | None = None
         self._instruction = ""
         self._step = 0
         self._seen: Observation | None = None
@@ -86,12 +86,12 @@ class BimanualSimulator:
         self._forget()
         if self._cameras and self._look is None:
             self._look = assembly.upload()
-        drawn, _ = draw(task.base, task.dimension, task.init_state, self.protocol)
-        drawn = perturbed(drawn, task.perturbation, GOALS[task.base].clear, task.name)
-        self._scene = BimanualScene(drawn, self._look, self._renderer.device if self._renderer else None)
-        self._mounted = cameras.mount(self._scene, drawn.view, self._cameras, self._size)
-        self._task, self._draw, self._step = task, drawn, 0
-        self._instruction = instruction(task, drawn, self.protocol)
+        setup, _ = draw(task.base, task.dimension, task.init_state, self.protocol)
+        setup = perturbed(setup, task.perturbation, GOALS[task.base].clear, task.name)
+        self._scene = BimanualScene(setup, self._look, self._renderer.device if self._renderer else None)
+        self._mounted = cameras.mount(self._scene, setup.view, self._cameras, self._size)
+        self._task, self._setup, self._step = task, setup, 0
+        self._instruction = instruction(task, setup, self.protocol)
         return self._instruction
 
     def step(self, action: Actions, *, render: bool) -> bool:
@@ -134,18 +134,18 @@ class BimanualSimulator:
         self._look = None
 
     def _forget(self) -> None:
-        self._seen = self._scene = self._task = self._draw = None
+        self._seen = self._scene = self._task = self._setup = None
         self._mounted = {}
 
     def _observe(self) -> Observation:
         from pytest_robustplus.benchmarks.bimanual import cameras
 
-        scene, drawn = self.scene, self._draw
+        scene, setup = self.scene, self._setup
         images = cameras.shoot(scene, self._mounted) if self._mounted else {}
-        for disturbance in drawn.noises if drawn is not None else ():
+        for sensor_noise in setup.noises if setup is not None else ():
             images = {
                 name: noise.disturb(
-                    image, disturbance, self.protocol.parameters, (self.task.init_state, number, self._step)
+                    image, sensor_noise, self.protocol.parameters, (self.task.init_state, number, self._step)
                 )
                 for number, (name, image) in enumerate(images.items())
             }

@@ -52,13 +52,13 @@ def played(task: Task) -> Task:
     if task.dimension is Dimension.ORIGINAL:
         return task
     own = names.parse(task.name.partition("+")[2]).perturbation()
-    extra = own if task.perturbation is None else Combined(*own.parts, *task.perturbation.parts)
+    both = own if task.perturbation is None else Combined(*own.parts, *task.perturbation.parts)
     return replace(
         task,
         name=f"{task.suite}/{task.base}#{task.init_state}",
         dimension=Dimension.ORIGINAL,
         parameters={},
-        perturbation=extra,
+        perturbation=both,
     )
 
 

@@ -62,11 +62,11 @@ def aim(environment: Any, model: Any, task: Task) -> None:
 
     Where LIBERO-Plus could have the generated view too, it is LIBERO-Plus' to the last bit.
     """
-    official, extra = view(task), part(task.perturbation, Camera)
-    equal = official_view(extra) if official == _UNMOVED else None
+    official, ours = view(task), part(task.perturbation, Camera)
+    equal = official_view(ours) if official == _UNMOVED else None
     place(environment, model, equal or official)
     if equal is None:
-        _move(model, extra)
+        _move(model, ours)
 
 
 def official_view(camera: Camera) -> View | None:

@@ -8,10 +8,9 @@ import numpy as np
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus import requirements
-from pytest_robustplus.benchmarks.libero_plus.severities import KINDS, SEVERITIES
+from pytest_robustplus.benchmarks.libero_plus.severities import as_noise
 from pytest_robustplus.benchmarks.libero_plus.tasks import variant_name
-from pytest_robustplus.perturbations import Background, Camera, Dimension, Noise, Perturbation, Robot
-from pytest_robustplus.perturbations.noise import NOISES
+from pytest_robustplus.perturbations import Background, Camera, Dimension, Perturbation, Robot
 
 NOMINAL_ROBOT = "MountedPanda"
 
@@ -28,8 +27,7 @@ def as_perturbation(task: Task) -> Perturbation | None:
         case Dimension.ROBOT:
             return _robot(int(task.parameters["pose"]))
         case Dimension.NOISE:
-            level = Noise.scales["level"].high / SEVERITIES * int(task.parameters["severity"])
-            return Noise(NOISES[KINDS.index(task.subdimension)], level)
+            return as_noise(task.subdimension, int(task.parameters["severity"]))
         case Dimension.BACKGROUND if task.suite == "libero_object":
             scene = requirements.scene(requirements.looks(task.suite, variant_name(task), objects=False).problem)
             return Background(floor=PurePosixPath(scene.floor).stem, wall=PurePosixPath(scene.walls).stem)

@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import Parameter, Task
-from pytest_robustplus.benchmarks.libero_plus.protocol import Noise
+from pytest_robustplus.benchmarks.libero_plus.protocol import Noise as Version
 from pytest_robustplus.benchmarks.libero_plus.randomness import lent
-from pytest_robustplus.benchmarks.libero_plus.severities import KINDS, SEVERITIES, parameters
+from pytest_robustplus.benchmarks.libero_plus.severities import KINDS, SEVERITIES, as_noise, parameters, severity
 from pytest_robustplus.errors import BadInputError, unknown
-from pytest_robustplus.perturbations import Dimension, part
-from pytest_robustplus.perturbations import Noise as Extra
+from pytest_robustplus.perturbations import Dimension, Noise, part
 from pytest_robustplus.perturbations.noise import NOISES
 from pytest_robustplus.policies.contract import Image
 
@@ -30,29 +29,30 @@ PACKAGED_GLASS = 224
 PACKAGED_FOG = 256
 
 
-class Disturbance(NamedTuple):
-    """One noise of an episode; ``name`` seeds its draws."""
+class SeededNoise(NamedTuple):
+    """What an episode's pictures get, and the name that seeds its draws."""
 
+    noise: Noise
     name: str
-    kind: str
-    parameters: Mapping[str, Parameter]
 
 
-def disturbances(task: Task) -> tuple[Disturbance, ...]:
-    """Return what disturbs a task's frames, in order: its official noise, then that of its generated perturbation.
+def noises(task: Task) -> tuple[SeededNoise, ...]:
+    """Return what a task's frames get, in order: the noise of the official list, then that of its perturbation.
 
-    An extra noise at an official level of a base task draws as the official task of that noise does, which has its
+    A perturbation at an official level of a base task draws as the official task of that noise does, which has its
     number in its name; levels between have a broken number.
     """
     found = []
     if task.dimension is Dimension.NOISE:
-        found.append(Disturbance(task.name, task.subdimension, task.parameters))
-    if (extra := part(task.perturbation, Extra)).level:
-        place = NOISES.index(extra.kind)
-        severity = SEVERITIES / Extra.scales["level"].high * extra.level
+        if task.subdimension not in KINDS:
+            raise unknown("sensor noise", task.subdimension, KINDS, where=task.name)
+        official = as_noise(task.subdimension, int(task.parameters["severity"]))
+        found.append(SeededNoise(official, task.name))
+    if (noise := part(task.perturbation, Noise)).level:
+        number = NOISES.index(noise.kind) * SEVERITIES + severity(noise)
         trial = f"#{task.init_state}" if task.init_state else ""
-        name = f"{task.suite}/{task.base}_view_0_0_100_0_0_initstate_0_noise_{place * SEVERITIES + severity:g}{trial}"
-        found.append(Disturbance(name, KINDS[place], parameters(KINDS[place], severity)))
+        name = f"{task.suite}/{task.base}_view_0_0_100_0_0_initstate_0_noise_{number:g}{trial}"
+        found.append(SeededNoise(noise, name))
     return tuple(found)
 
 
@@ -65,16 +65,15 @@ def seed(task: str, env_seed: int, step: int) -> NDArray[np.uint32]:
     return np.random.SeedSequence([identity, env_seed, step]).generate_state(8).astype(np.uint32, copy=False)
 
 
-def disturb(frame: Image, disturbance: Disturbance, *, env_seed: int, step: int, version: Noise) -> Image:
-    """Return what a disturbed camera shows instead of ``frame`` (height, width, 3).
+def disturb(frame: Image, seeded: SeededNoise, *, env_seed: int, step: int, version: Version) -> Image:
+    """Return what the camera shows instead of ``frame`` (height, width, 3).
 
     At 256 × 256 pixels fog takes 4 ms and glass and Gaussian blur 15 (the packaged glass blur: 200–640); motion and
-    zoom blur, which call the package's parts, take 60–190. Raises ``BadInputError`` for a noise that is not known, or
-    a frame that the chosen version cannot treat.
+    zoom blur, which call the package's parts, take 60–190. Raises ``BadInputError`` for a frame that the chosen version
+    cannot treat.
     """
-    name, kind, strength = disturbance
-    if kind not in _NOISES:
-        raise unknown("sensor noise", kind, _NOISES, where=name)
+    noise, name = seeded
+    kind = KINDS[NOISES.index(noise.kind)]
     height, width = frame.shape[:2]
     if height != width:
         raise BadInputError(f"{name}: sensor noise is defined on square frames, not {width} × {height} pixels.")
@@ -84,10 +83,10 @@ def disturb(frame: Image, disturbance: Disturbance, *, env_seed: int, step: int,
             f" {height}. Set the model's image_size to {PACKAGED_FOG}, or choose noise=upstream."
         )
     with lent(seed(name, env_seed, step)), warnings.catch_warnings():
-        return _NOISES[kind](frame, strength, version)
+        return _NOISES[kind](frame, parameters(kind, severity(noise)), version)
 
 
-def _motion(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Image:
+def _motion(frame: Image, strength: Mapping[str, Parameter], _version: Version) -> Image:
     from liberoplus.liberoplus.envs.env_wrapper import MotionImage
     from PIL.Image import fromarray
     from PIL.Image import open as opened
@@ -100,11 +99,11 @@ def _motion(frame: Image, strength: Mapping[str, Parameter], _version: Noise) ->
             return np.asarray(blurred.convert("RGB"))
 
 
-def _gaussian(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Image:
+def _gaussian(frame: Image, strength: Mapping[str, Parameter], _version: Version) -> Image:
     return _truncated(np.clip(_smooth(frame, float(strength["sigma_px"])), 0, 1) * 255)
 
 
-def _zoom(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Image:
+def _zoom(frame: Image, strength: Mapping[str, Parameter], _version: Version) -> Image:
     from liberoplus.liberoplus.envs.env_wrapper import clipped_zoom
 
     clear = (frame / 255.0).astype(np.float32)
@@ -116,7 +115,7 @@ def _zoom(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> I
     return _truncated(blurred)
 
 
-def _fog(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Image:
+def _fog(frame: Image, strength: Mapping[str, Parameter], _version: Version) -> Image:
     from liberoplus.liberoplus.envs.env_wrapper import plasma_fractal
 
     size = len(frame)
@@ -127,7 +126,7 @@ def _fog(frame: Image, strength: Mapping[str, Parameter], _version: Noise) -> Im
     return _truncated(np.clip((clear + thickness * clouds) * brightest / (brightest + thickness), 0, 1) * 255)
 
 
-def _glass(frame: Image, strength: Mapping[str, Parameter], version: Noise) -> Image:
+def _glass(frame: Image, strength: Mapping[str, Parameter], version: Version) -> Image:
     sigma, shift = float(strength["sigma_px"]), int(strength["shift_px"])
     extent = PACKAGED_GLASS if version == "packaged" else len(frame)
     pixels = _truncated(_smooth(frame, sigma) * 255)
@@ -178,7 +177,7 @@ def _truncated(values: NDArray[np.floating[Any]]) -> Image:
     return frame
 
 
-_NOISES: dict[str, Callable[[Image, Mapping[str, Parameter], Noise], Image]] = {
+_NOISES: dict[str, Callable[[Image, Mapping[str, Parameter], Version], Image]] = {
     "motion blur": _motion,
     "gaussian blur": _gaussian,
     "zoom blur": _zoom,

@@ -98,13 +98,13 @@ class Scene:
     def _joints(self, task: Task) -> NDArray[np.float64]:
         pose = str(task.parameters["pose"]) if task.dimension is Dimension.ROBOT else ""
         joints = stored_joints(self._nominal_robot + pose, where=task.name)
-        extra = part(task.perturbation, Robot)
-        if extra.arms > 1:
+        robot = part(task.perturbation, Robot)
+        if robot.arms > 1:
             raise BadInputError(
-                f"{task.name}: LIBERO's robot has one arm, not {extra.arms}; give Robot.direction {ARM_JOINTS} numbers."
+                f"{task.name}: LIBERO's robot has one arm, not {robot.arms}; give Robot.direction {ARM_JOINTS} numbers."
             )
         # LIBERO-Plus' stored poses have eight digits; rounding makes the sum of nominal joints and offset the same.
-        return np.round(joints + extra.offset, _DIGITS) if extra.radius else joints
+        return np.round(joints + robot.offset, _DIGITS) if robot.radius else joints
 
     def _close_gripper(self, closed: float) -> None:
         """Bring the fingers that far from where they are towards closed; the settling action may open them again."""

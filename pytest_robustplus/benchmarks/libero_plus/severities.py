@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pytest_robustplus.perturbations import Noise
+from pytest_robustplus.perturbations.noise import NOISES
+
 SEVERITIES = 10
 
 
@@ -82,6 +85,7 @@ _LADDERS = {
     ),
 }
 KINDS = tuple(_LADDERS)
+_LEVELS = Noise.scales["level"].high / SEVERITIES
 
 
 def parameters(kind: str, severity: float) -> Mapping[str, float]:
@@ -90,3 +94,13 @@ def parameters(kind: str, severity: float) -> Mapping[str, float]:
     steps = range(SEVERITIES + 1)
     between = [float(np.interp(severity, steps, column)) for column in zip(none, *rungs, strict=True)]
     return {name: round(value) if counts else value for name, value, counts in zip(names, between, whole, strict=True)}
+
+
+def severity(noise: Noise) -> float:
+    """A noise's place on LIBERO-Plus' scale of ten severities, which need not be a whole one."""
+    return noise.level / _LEVELS
+
+
+def as_noise(kind: str, severity: float) -> Noise:
+    """LIBERO-Plus' noise as a value."""
+    return Noise(NOISES[KINDS.index(kind)], _LEVELS * severity)

@@ -84,7 +84,7 @@ class LiberoSimulator:
         self._task: Task | None = None
         self._scene: Scene | None = None
         self._instruction = ""
-        self._disturbances: tuple[noise.Disturbance, ...] = ()
+        self._noises: tuple[noise.SeededNoise, ...] = ()
         self._step = 0
         self._seen: Observation | None = None
 
@@ -99,7 +99,7 @@ class LiberoSimulator:
         return self._playing()[1].environment
 
     def standing(self) -> Perturbation | None:
-        """The task's extra perturbation with the layout that found room."""
+        """The task's perturbation with the layout that found room."""
         task, scene = self._playing()
         if task.perturbation is None or part(task.perturbation, Layout).is_identity:
             return task.perturbation
@@ -120,7 +120,7 @@ class LiberoSimulator:
         scene.reset(task, self.protocol.env_seed, self.protocol.robot_start)
         self._task, self._scene, self._step = task, scene, 0
         self._instruction = reword(instruction(task, self.protocol.prompt_source), part(task.perturbation, Language))
-        self._disturbances = noise.disturbances(task)
+        self._noises = noise.noises(task)
         return self._instruction
 
     def step(self, action: Actions, *, render: bool) -> bool:
@@ -201,9 +201,9 @@ class LiberoSimulator:
         images = {}
         for camera in self._cameras:
             image = self._scenes.painter(scene).draw(_CAMERAS[camera])
-            for disturbance in self._disturbances if camera == cameras.MAIN else ():
+            for seeded in self._noises if camera == cameras.MAIN else ():
                 image = noise.disturb(
-                    image, disturbance, env_seed=self.protocol.env_seed, step=self._step, version=self.protocol.noise
+                    image, seeded, env_seed=self.protocol.env_seed, step=self._step, version=self.protocol.noise
                 )
             images[camera] = image
         state = {name: np.array(scene.sensors[sensor]({})) for name, sensor in STATE.items()}

@@ -26,14 +26,14 @@ from pytest_robustplus.perturbations.rewording import reword
 _DIGITS = 4
 
 
-class Draw(NamedTuple):
-    """A perturbation and how a task list tells of it."""
+class Variant(NamedTuple):
+    """What a task of the list is perturbed by, and how the list tells of it."""
 
     perturbation: Perturbation
     kind: str = ""
 
 
-def draw(base: str, dimension: Dimension, seed: int) -> Draw:
+def draw(base: str, dimension: Dimension, seed: int) -> Variant:
     """Draw the perturbation of one episode; equal arguments draw alike, whatever else is drawn."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(f"{base}/{dimension}".encode())]))
 
@@ -50,17 +50,17 @@ def draw(base: str, dimension: Dimension, seed: int) -> Draw:
                 pitch=within(-5, 5),
                 roll=within(-5, 5),
             )
-            return Draw(camera, "sphere and turns")
+            return Variant(camera, "sphere and turns")
         case Dimension.ROBOT:
             direction = tuple(float(part) for part in rng.normal(size=7))
-            return Draw(Robot(radius=within(0.1, 0.5), direction=direction), "joints")
+            return Variant(Robot(radius=within(0.1, 0.5), direction=direction), "joints")
         case Dimension.LANGUAGE:
             return _reworded(base, int(rng.integers(1, 5)), seed)
         case Dimension.LIGHT:
             light = Light(
                 colour=(within(0.2, 2), within(0.2, 2), within(0.2, 2)), tilt=within(8, 70), heading=within(0, 360)
             )
-            return Draw(light, "colour and direction")
+            return Variant(light, "colour and direction")
         case Dimension.BACKGROUND:
             background = Background(
                 table=int(rng.integers(2**31)),
@@ -68,17 +68,17 @@ def draw(base: str, dimension: Dimension, seed: int) -> Draw:
                 table_tint=(within(0.4, 1.8), within(0.4, 1.8), within(0.4, 1.8)),
                 floor_tint=(within(0.3, 1), within(0.3, 1), within(0.3, 1)),
             )
-            return Draw(background, "textures and tints")
+            return Variant(background, "textures and tints")
         case Dimension.NOISE:
             noise = NOISES[seed % len(NOISES)]
-            return Draw(Noise(kind=noise, level=float(rng.integers(1, 6))), noise)
-    return Draw(Combined())
+            return Variant(Noise(kind=noise, level=float(rng.integers(1, 6))), noise)
+    return Variant(Combined())
 
 
-def _reworded(base: str, amount: int, seed: int) -> Draw:
+def _reworded(base: str, amount: int, seed: int) -> Variant:
     """The kinds take turns; one that finds nothing to change in this wording gives its turn to the next."""
     first = seed % len(REWRITES)
     kinds = (*REWRITES[first:], *REWRITES[:first])
     changes = (Language(kind=kind, amount=amount, seed=seed) for kind in kinds)
     language = next(change for change in changes if reword(wording(base), change) != wording(base))
-    return Draw(language, language.kind)
+    return Variant(language, language.kind)

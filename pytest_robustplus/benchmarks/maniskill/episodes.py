@@ -34,9 +34,9 @@ def facts(protocol: ManiSkillProtocol, physics: str, drawing: Renderer | None) -
     }
 
 
-def told(task: Task, perturbation: Perturbation | None) -> str:
+def told(task: Task) -> str:
     """The instruction of an episode."""
-    return reword(wording(task.base), part(perturbation, Language))
+    return reword(wording(task.base), part(task.perturbation, Language))
 
 
 def noisy(images: dict[str, Image], perturbation: Perturbation | None, moment: tuple[int, int]) -> dict[str, Image]:
@@ -44,11 +44,11 @@ def noisy(images: dict[str, Image], perturbation: Perturbation | None, moment: t
     noise = part(perturbation, Noise)
     if not noise.level or not images:
         return images
-    from pytest_robustplus.benchmarks.bimanual.noise import disturb, disturbance
+    from pytest_robustplus.benchmarks.bimanual.noise import disturb, sensor_noise
 
     seed, step = moment
-    disturbed = disturbance(noise)
+    drawn = sensor_noise(noise)
     return {
-        name: disturb(picture, disturbed, "documented", (seed, number, step))
+        name: disturb(picture, drawn, "documented", (seed, number, step))
         for number, (name, picture) in enumerate(images.items())
     }

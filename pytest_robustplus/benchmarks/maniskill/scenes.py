@@ -10,11 +10,10 @@ import numpy as np
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.maniskill.catalogue import TOGETHER
-from pytest_robustplus.benchmarks.maniskill.draws import draw
 from pytest_robustplus.benchmarks.maniskill.episodes import facts, noisy, renderer, told
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.perturbations import Dimension, Perturbation
+from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.contract import Actions, Observation
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ _SHARED = (Dimension.CAMERA, Dimension.LIGHT, Dimension.BACKGROUND)
 @dataclass(slots=True)
 class _Episode:
     task: Task
-    perturbation: Perturbation
     instruction: str
     step: int = 0
 
@@ -75,10 +73,9 @@ class ManiSkillScenes:
                     f"{task.name}: the scenes of a card look alike, so {task.dimension} is played on processors only."
                     " Leave physics=cuda out, or choose others by --robust-perturbation."
                 )
-            perturbation = draw(task.base, task.dimension, task.init_state).perturbation
-            placer.place(task.init_state, perturbation, task.name)
+            placer.place(task)
             states[scene] = placer.state()
-            self._episodes[scene] = _Episode(task, perturbation, told(task, perturbation))
+            self._episodes[scene] = _Episode(task, told(task))
         world.take(states)
         return {scene: self._episodes[scene].instruction for scene in tasks}
 
@@ -138,5 +135,5 @@ class ManiSkillScenes:
         from pytest_robustplus.benchmarks.maniskill.world import image
 
         episode = self._episodes[scene]
-        images = noisy(image(pictures, scene), episode.perturbation, (episode.task.init_state, episode.step))
+        images = noisy(image(pictures, scene), episode.task.perturbation, (episode.task.init_state, episode.step))
         return Observation(images, {name: values[scene] for name, values in sensed.items()}, episode.instruction)

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.benchmarks.maniskill.draws import draw
 from pytest_robustplus.benchmarks.maniskill.episodes import facts, noisy, renderer, told
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
-from pytest_robustplus.errors import BadInputError, SimulatorError
-from pytest_robustplus.perturbations import Perturbation
+from pytest_robustplus.errors import SimulatorError
 from pytest_robustplus.policies.contract import Actions, Observation
 
 if TYPE_CHECKING:
@@ -38,7 +36,6 @@ class ManiSkillSimulator:
         self._world: World | None = None
         self._looks: tuple[Any, Appearance] | None = None
         self._task: Task | None = None
-        self._perturbation: Perturbation | None = None
         self._instruction = ""
         self._step = 0
         self._seen: Observation | None = None
@@ -64,16 +61,13 @@ class ManiSkillSimulator:
 
     def reset(self, task: Task) -> str:
         """Place the scene of ``task``; 20–60 ms, seconds for the first of a base task."""
-        if task.perturbation is not None:
-            raise BadInputError("The ManiSkill benchmark plays its own perturbations, no generated ones.")
         self._seen, self._task = None, None
         world = self._made(task)
-        perturbation = draw(task.base, task.dimension, task.init_state).perturbation
-        world.place(task.init_state, perturbation, task.name)
+        world.place(task)
         if self._cameras:
-            self._shown(world).show(perturbation, task.name)
-        self._task, self._perturbation, self._step = task, perturbation, 0
-        self._instruction = told(task, perturbation)
+            self._shown(world).show(task.perturbation, task.name)
+        self._task, self._step = task, 0
+        self._instruction = told(task)
         return self._instruction
 
     def step(self, action: Actions, *, render: bool) -> bool:
@@ -135,4 +129,4 @@ class ManiSkillSimulator:
         world, task = self.world, self.task
         images = image(world.pictures(), 0) if self._cameras else {}
         state = {name: values[0] for name, values in world.sensed().items()}
-        return Observation(noisy(images, self._perturbation, (task.init_state, self._step)), state, self._instruction)
+        return Observation(noisy(images, task.perturbation, (task.init_state, self._step)), state, self._instruction)

@@ -34,6 +34,7 @@ def listed(base: str, dimension: Dimension, seed: int) -> Task:
         subdimension=drawn.kind,
         parameters=_plain(drawn.perturbation),
         init_state=seed,
+        perturbation=None if drawn.perturbation.is_identity else drawn.perturbation,
     )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks import vulkan
+from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
 from pytest_robustplus.errors import BadInputError, unknown
-from pytest_robustplus.perturbations import Perturbation, Robot, part
+from pytest_robustplus.perturbations import Layout, Robot, part
 from pytest_robustplus.policies.contract import Actions, Image
 
 INSTALL = "pip install 'pytest-robustplus[maniskill]'"
@@ -106,11 +107,15 @@ class World:
         sensor = self.env._sensors.get(MAIN_CAMERA) if self._cameras else None
         return None if sensor is None else sensor.camera._render_cameras[number]
 
-    def place(self, seed: int, perturbation: Perturbation | None, where: str) -> None:
-        """Put the only scene into the initial state of a seed, the robot perturbed."""
+    def place(self, task: Task) -> None:
+        """Put the only scene into the initial state of a task, the robot perturbed; raises ``BadInputError``."""
+        if part(task.perturbation, Layout).severity:
+            raise BadInputError(
+                f"{task.name}: no layout is changed: ManiSkill places its objects by the seed and has none to spare."
+            )
         self._rows = None
-        self.env.reset(seed=seed)
-        self._start(part(perturbation, Robot), where)
+        self.env.reset(seed=task.init_state)
+        self._start(part(task.perturbation, Robot), task.name)
 
     def take(self, states_of: Mapping[int, Mapping[str, Any]]) -> None:
         """Put some scenes into states that ``state`` has told of another world of the same task."""

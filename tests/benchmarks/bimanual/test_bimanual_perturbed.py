@@ -12,7 +12,7 @@ from pytest_robustplus.benchmarks.arrangement import Outlines
 from pytest_robustplus.benchmarks.bimanual.arms import HOME
 from pytest_robustplus.benchmarks.bimanual.benchmark import Bimanual
 from pytest_robustplus.benchmarks.bimanual.conversion import as_perturbation
-from pytest_robustplus.benchmarks.bimanual.draws import CLUTTER_X, CLUTTER_Y, DOWN, FIRST_SEED, Draw, draw
+from pytest_robustplus.benchmarks.bimanual.draws import CLUTTER_X, CLUTTER_Y, DOWN, FIRST_SEED, Setup, draw
 from pytest_robustplus.benchmarks.bimanual.generated import perturbed
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS, Body
 from pytest_robustplus.benchmarks.bimanual.layouts import outlines
@@ -52,7 +52,7 @@ EVERYTHING = Combined(
 )
 
 
-def drawn(extra: Perturbation | None, base: str = BASE, seed: int = FIRST_SEED) -> Draw:
+def drawn(extra: Perturbation | None, base: str = BASE, seed: int = FIRST_SEED) -> Setup:
     plain, _ = draw(base, Dimension.ORIGINAL, seed, DOCUMENTED)
     return perturbed(plain, extra, GOALS[base].clear, base)
 

@@ -11,7 +11,7 @@ import pytest
 from pytest_robustplus.benchmarks.bimanual import simulator as simulators
 from pytest_robustplus.benchmarks.bimanual.arms import HOME_ACTION
 from pytest_robustplus.benchmarks.bimanual.benchmark import DEMONSTRATIONS, Bimanual
-from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED, Draw, View, draw
+from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED, Setup, View, draw
 from pytest_robustplus.benchmarks.bimanual.expert import Expert
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
@@ -162,6 +162,6 @@ def test_blocks_cast_shadows(drawing: BimanualSimulator, monkeypatch: pytest.Mon
     assert (pictures[1] - pictures[0]).max() > 10
 
 
-def shaded(*given: Any, shadow: bool) -> tuple[Draw, Any]:
+def shaded(*given: Any, shadow: bool) -> tuple[Setup, Any]:
     drawn, record = draw(*given)
     return dataclasses.replace(drawn, lighting=drawn.lighting._replace(shadow=shadow)), record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -43,8 +44,8 @@ def package() -> Any:
 
 
 def disturbed(identifier: int, picture: Image, step: int = 3, version: Noise = "packaged") -> Image:
-    (disturbance,) = noise.disturbances(task(identifier))
-    return noise.disturb(picture, disturbance, env_seed=7, step=step, version=version)
+    (seeded,) = noise.noises(task(identifier))
+    return noise.disturb(picture, seeded, env_seed=7, step=step, version=version)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_the_draw_depends_on_the_step_and_the_task_alone(identifier: int) -> Non
     disturbed(identifier, picture, step=6, version="upstream")
     assert np.array_equal(disturbed(identifier, picture, step=5, version="upstream"), first)
     assert not np.array_equal(disturbed(identifier, picture, step=6, version="upstream"), first)
-    (official,) = noise.disturbances(task(identifier))
+    (official,) = noise.noises(task(identifier))
     other = official._replace(name="libero_object/another")
     assert not np.array_equal(noise.disturb(picture, other, env_seed=7, step=5, version="upstream"), first)
     assert not np.array_equal(noise.disturb(picture, official, env_seed=8, step=5, version="upstream"), first)
@@ -134,4 +135,4 @@ def test_the_packaged_noise_refuses_frames_it_cannot_treat(identifier: int) -> N
 
 def test_an_unknown_noise_names_the_nearest() -> None:
     with pytest.raises(BadInputError, match=r"'fogg'.*Did you mean 'fog'"):
-        noise.disturb(frame(32), noise.Disturbance("x", "fogg", {}), env_seed=7, step=0, version="upstream")
+        noise.noises(replace(task(31), subdimension="fogg"))

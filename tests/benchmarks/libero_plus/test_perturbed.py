@@ -15,7 +15,7 @@ from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
 from pytest_robustplus.benchmarks.libero_plus.conversion import as_perturbation
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.scene import stored_joints
-from pytest_robustplus.benchmarks.libero_plus.severities import KINDS, parameters
+from pytest_robustplus.benchmarks.libero_plus.severities import KINDS, as_noise, parameters, severity
 from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
 from pytest_robustplus.errors import BadInputError
@@ -116,9 +116,10 @@ def test_every_official_perturbation_with_parameters_is_one_of_ours() -> None:
             if isinstance(found, Camera):
                 assert cameras.official_view(found) == cameras.view(task)
             if isinstance(found, Noise):
-                ours, theirs = noise.disturbances(as_extra(task)), noise.disturbances(task)
-                assert [one.name for one in ours] == [one.name for one in theirs]
-                assert dict(ours[0].parameters).items() <= dict(theirs[0].parameters).items()
+                ours, theirs = noise.noises(as_extra(task)), noise.noises(task)
+                assert ours == theirs
+                drawn = parameters(task.subdimension, severity(ours[0].noise))
+                assert drawn.items() <= dict(task.parameters).items()
 
 
 def test_every_stored_pose_is_an_offset_of_ours(simulator: LiberoSimulator) -> None:
@@ -274,10 +275,10 @@ def test_scattered_objects_stay_within_the_named_distance(simulator: LiberoSimul
 @pytest.mark.parametrize("kind", KINDS)
 def test_noise_begins_at_none_and_meets_every_severity(simulator: LiberoSimulator, kind: str) -> None:
     frame = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
-    nothing = noise.Disturbance("x", kind, parameters(kind, 1e-9))
+    nothing = noise.SeededNoise(as_noise(kind, 1e-9), "x")
     same = noise.disturb(frame, nothing, env_seed=7, step=0, version="upstream")
     assert np.abs(same.astype(int) - frame).max() <= 1
-    first, last = (np.array(list(parameters(kind, severity).values())) for severity in (1, 10))
+    first, last = (np.array(list(parameters(kind, rung).values())) for rung in (1, 10))
     middle = np.array(list(parameters(kind, 5.5).values()))
     assert (np.minimum(first, last) <= middle).all() or kind == "zoom blur"
 

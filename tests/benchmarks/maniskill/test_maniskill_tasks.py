@@ -46,10 +46,9 @@ def test_a_draw_is_of_its_dimension_alone_and_repeats() -> None:
 
 def test_the_words_of_the_language_dimension_differ_and_no_others() -> None:
     for base in {**ONE_ARM, **TWO_ARMS}:
-        task = listed(base, Dimension.LANGUAGE, 1)
-        said = [told(task, draw(base, Dimension.LANGUAGE, seed).perturbation) for seed in range(10)]
+        said = [told(listed(base, Dimension.LANGUAGE, seed)) for seed in range(10)]
         assert wording(base) not in said
-        assert told(task, draw(base, Dimension.LIGHT, 1).perturbation) == wording(base)
+        assert told(listed(base, Dimension.LIGHT, 1)) == wording(base)
     assert wording("PickSingleThing-v2") == "pick single thing"
 
 
@@ -116,3 +115,12 @@ def test_a_missing_mani_skill_is_told_with_the_line_that_installs_it(monkeypatch
     simulator = benchmark.simulator(blind, benchmark.protocol(blind))
     with pytest.raises(BadInputError, match=r"pip install 'pytest-robustplus\[maniskill\]'"):
         simulator.reset(benchmark.tasks()[0])
+
+
+def test_a_listed_task_carries_the_perturbation_that_is_played() -> None:
+    assert listed("PickCube-v1", Dimension.ORIGINAL, 3).perturbation is None
+    for dimension in DIMENSIONS[1:]:
+        task = listed("PickCube-v1", dimension, 3)
+        assert task.perturbation == draw("PickCube-v1", dimension, 3).perturbation
+        assert task.perturbation is not None
+        assert {one.dimension for one in task.perturbation.parts} == {dimension}
