@@ -123,7 +123,7 @@ def libero(draws: int) -> list[str]:
     scenes = len(simulator._scenes._scenes)
 
     def ready() -> object:
-        return simulator._scenes.painter(simulator._playing()[1])
+        return simulator._scenes.painter(simulator.scene)
 
     late = Bench("libero_plus", simulator, plain, list(texture_files()), ready, with_spares).measure(draws)
     assert len(simulator._scenes._scenes) == scenes, "a perturbation compiled a scene"

@@ -2,10 +2,10 @@
 
 These are the public names. What a suite is handed: ``Cell``, ``Comparison``, ``Claim``, ``Preflight``, ``Latency``,
 ``Frontier``, ``Fuzz``, ``Play``. What a policy is: ``Policy``, ``Observation``, ``PolicyRequest``. What a model is:
-``Card``, ``Profile``. What a benchmark is: ``Benchmark``, ``Simulator``, ``Task``, ``Check``, ``CheckContext``. What
-changes a task: ``Dimension``, ``Perturbation`` and its kinds, ``strategies``. What is held against: ``Baseline``. What
-a run has found: ``load_run``, ``RunRecord``, ``CellRow``, ``EpisodeRow``, ``Rows``. What can go wrong:
-``RobustnessError`` and its kinds. Everything else may move without notice.
+``Card``, ``Profile``. What a benchmark is: ``Benchmark``, ``Simulator``, ``Task``, ``TaskList``, ``Check``,
+``CheckContext``. What changes a task: ``Dimension``, ``Perturbation`` and its kinds, ``strategies``. What is held
+against: ``Baseline``. What a run has found: ``load_run``, ``RunRecord``, ``CellRow``, ``EpisodeRow``, ``Rows``. What
+can go wrong: ``RobustnessError`` and its kinds. Everything else may move without notice.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
     from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
+    from pytest_robustplus.benchmarks.listing import TaskList
     from pytest_robustplus.errors import (
         BadInputError,
         CheckFailedError,
@@ -81,6 +82,7 @@ _HOMES = {
         "Simulator",
         "Task",
     ),
+    "benchmarks.listing": ("TaskList",),
     "benchmarks.libero_plus.protocol": ("LiberoProtocol",),
     "benchmarks.libero_plus.simulator": ("LiberoSimulator",),
     "errors": (
@@ -191,6 +193,7 @@ __all__ = [
     "Simulator",
     "SimulatorError",
     "Task",
+    "TaskList",
     "load_run",
     "perturbation_from_json",
     "strategies",

@@ -66,6 +66,7 @@ NAMES = [
     "Simulator",
     "SimulatorError",
     "Task",
+    "TaskList",
     "load_run",
     "perturbation_from_json",
     "strategies",

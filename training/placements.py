@@ -64,14 +64,14 @@ class PlacedSimulator(LiberoSimulator):
 
     def look_from(self, positions: Sequence[float]) -> Mapping[str, Image]:
         """Put every joint there and draw what the cameras see."""
-        _, scene = self._playing()
+        scene = self.scene
         scene.environment.sim.data.qpos[:] = positions
         scene.environment.sim.forward()
         return self._look().images
 
     def look_randomly(self, random: np.random.Generator) -> dict[str, Image]:
         """Draw what the cameras would see under another view, other lights and other colours; state is unchanged."""
-        task, scene = self._playing()
+        task, scene = self.task, self.scene
         model = scene.compiled.model
         with _restored(model):
             _randomise(scene.environment, model, random)

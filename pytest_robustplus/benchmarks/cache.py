@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import platformdirs
+
 from pytest_robustplus.errors import BadInputError
 
 CACHE_VARIABLE = "ROBUSTPLUS_CACHE"
 
 
 def cache_folder(benchmark: str) -> Path:
-    """Return a benchmark's private folder, made if need be; ``ROBUSTPLUS_CACHE`` or ``XDG_CACHE_HOME`` move it."""
+    """Return a benchmark's private folder, made if need be; ``ROBUSTPLUS_CACHE`` moves it."""
     chosen = os.environ.get(CACHE_VARIABLE)
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = Path(chosen).expanduser() if chosen else Path(home).expanduser() / "pytest-robustplus"
-    folder = folder.absolute() / benchmark
+    usual = platformdirs.user_cache_path("pytest-robustplus", appauthor=False)
+    folder = (Path(chosen).expanduser() if chosen else usual).absolute() / benchmark
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -36,7 +36,7 @@ TABLE_2 = ("openvla", "openvla_oft", "nora", "worldvla", "univla", "pi0", "pi0_f
 pytestmark = pytest.mark.skipif(
     not installed(), reason="LIBERO-Plus, whose task list gives the weights, is not installed"
 )
-TASKS = tasks() if installed() else ()
+TASKS = tuple(tasks()) if installed() else ()
 
 
 @pytest.fixture(scope="module")

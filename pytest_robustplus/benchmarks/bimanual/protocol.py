@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from pytest_robustplus.benchmarks import choices as named
+from pytest_robustplus.benchmarks.choices import Choices
 
 Parameters = Literal["documented", "released"]
 Instructions = Literal["seen", "unseen"]
@@ -15,7 +14,7 @@ DRAWING = ("parameters", "spherical_camera")  # the choices that change what a t
 
 
 @dataclass(frozen=True, slots=True)
-class BimanualProtocol:
+class BimanualProtocol(Choices):
     """How episodes are played.
 
     ``parameters``: ``documented`` perturbs as RoboTwin 2.0-Plus says; ``released`` as its code of 2026-07-29 does,
@@ -29,26 +28,10 @@ class BimanualProtocol:
     ``prompt_source`` and ``env_seed`` have one value each: instructions and seeds come with the task list.
     """
 
+    TITLE: ClassVar[str] = "the bimanual protocol"
+
     parameters: Parameters = "documented"
     spherical_camera: Switch = "off"
     instructions: Instructions = "seen"
     prompt_source: Literal["task_language"] = "task_language"
     env_seed: Literal["0"] = "0"
-
-    @classmethod
-    def parse(cls, choices: Mapping[str, str], *, where: str = "") -> BimanualProtocol:
-        """Build a protocol from strings, as options and ledgers hold them; what is absent stays at its default.
-
-        Raises ``BadInputError`` with the nearest right key or value; ``where`` says in it who asked.
-        """
-        named.check_brought(choices, "the bimanual benchmark")
-        named.check(cls, choices, "the bimanual protocol", where)
-        return cls(**choices)  # type: ignore[arg-type]  # every value is one of its literals
-
-    def choices(self) -> dict[str, str]:
-        """Every choice as a string; ``parse`` reads it back."""
-        return asdict(self)
-
-    def digest(self) -> str:
-        """Return 12 hexadecimal digits that differ between any two protocols."""
-        return named.digest(self.choices())

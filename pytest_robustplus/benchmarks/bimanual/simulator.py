@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 import warnings
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -16,16 +14,16 @@ from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.instructions import instruction
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.playing import OneScene, playing, versions
 from pytest_robustplus.benchmarks.rendering import Renderer, choose_renderer
 from pytest_robustplus.benchmarks.two_arms import CAMERAS
-from pytest_robustplus.errors import BadInputError, SimulatorError, unknown
+from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.policies.contract import Actions, Observation
 
 SHADER = "bimanual 1"  # the folder shader/; count up when pictures change
-_VERSIONS = {"sapien": "sapien", "gym_aloha": "gym-aloha", "numpy": "numpy"}
 
 
-class BimanualSimulator:
+class BimanualSimulator(OneScene):
     """Plays bimanual tasks one after another, each in a scene of its own.
 
     Images are (height, width, 3) uint8, top row first, keyed as RoboTwin keys them. State: ``joint_pos`` (14: six
@@ -48,32 +46,20 @@ class BimanualSimulator:
         for camera in cameras:
             if camera not in CAMERAS:
                 raise unknown("camera of the bimanual benchmark", camera, CAMERAS)
+        super().__init__()
         self._renderer: Renderer | None = choose_renderer()._replace(shader=SHADER) if cameras else None
         _import_sapien()
         self.protocol = protocol
         self._cameras, self._size = cameras, size
-        self._look: Any = None
-        self._task: Task | None = None
+        self._appearance: Any = None
         self._scene: Any = None
         self._mounted: Mapping[str, Any] = {}
         self._setup: Setup | None = None
-        self._instruction = ""
-        self._step = 0
-        self._seen: Observation | None = None
-
-    @property
-    def task(self) -> Task:
-        """The task at hand, for scripts that play by its name."""
-        if self._task is None:
-            raise SimulatorError("No task is being played. Call reset(task) first.")
-        return self._task
 
     @property
     def scene(self) -> Any:
         """The scene at hand (``BimanualScene``); it changes with the episode."""
-        if self._scene is None:
-            raise SimulatorError("No task is being played. Call reset(task) first.")
-        return self._scene
+        return playing(self._scene)
 
     def reset(self, task: Task) -> str:
         """Build the scene of ``task``; 25–60 ms."""
@@ -83,16 +69,15 @@ class BimanualSimulator:
 
         if task.base not in GOALS:
             raise unknown("bimanual task", task.base, GOALS)
-        self._forget()
-        if self._cameras and self._look is None:
-            self._look = assembly.upload()
+        self._leave()
+        if self._cameras and self._appearance is None:
+            self._appearance = assembly.upload()
         setup, _ = draw(task.base, task.dimension, task.init_state, self.protocol)
         setup = perturbed(setup, task.perturbation, GOALS[task.base].clear, task.name)
-        self._scene = BimanualScene(setup, self._look, self._renderer.device if self._renderer else None)
+        self._scene = BimanualScene(setup, self._appearance, self._renderer.device if self._renderer else None)
         self._mounted = cameras.mount(self._scene, setup.view, self._cameras, self._size)
-        self._task, self._setup, self._step = task, setup, 0
-        self._instruction = instruction(task, setup, self.protocol)
-        return self._instruction
+        self._setup = setup
+        return self._begin(task, instruction(task, setup, self.protocol))
 
     def step(self, action: Actions, *, render: bool) -> bool:
         """Advance 40 ms; 1 ms of wall clock, and 8–11 ms for every camera when ``render``."""
@@ -101,18 +86,8 @@ class BimanualSimulator:
         self._seen = None
         scene.step(np.array(action, np.float64))
         if render:
-            self._seen = self._observe()
+            self._seen = self._look()
         return GOALS[self.task.base].reached(scene)
-
-    def observe(self) -> Observation:
-        """Return what the step that looked saw, or after a reset what is there now."""
-        if self._seen is None and self._step == 0:
-            self._seen = self._observe()
-        if self._seen is None:
-            raise SimulatorError(
-                "The last step did not render, so there is nothing to observe. Pass render=True to the step before."
-            )
-        return self._seen
 
     def state_hash(self) -> str:
         """Digest positions and velocities of joints and bodies, and the joint targets."""
@@ -122,22 +97,22 @@ class BimanualSimulator:
     def provenance(self) -> Mapping[str, str]:
         """Versions, and the driver and the shader that draw; ``none`` without rendering."""
         return {
-            **{name: version(package) for name, package in _VERSIONS.items()},
-            "python": platform.python_version(),
+            **versions("sapien", "gym_aloha", "numpy"),
             "renderer": self._renderer.name if self._renderer else "none",
             "bimanual_protocol": self.protocol.digest(),
         }
 
     def close(self) -> None:
         """Free the scene; idempotent."""
-        self._forget()
-        self._look = None
+        self._leave()
+        self._appearance = None
 
-    def _forget(self) -> None:
-        self._seen = self._scene = self._task = self._setup = None
+    def _leave(self) -> None:
+        super()._leave()
+        self._scene = self._setup = None
         self._mounted = {}
 
-    def _observe(self) -> Observation:
+    def _look(self) -> Observation:
         from pytest_robustplus.benchmarks.bimanual import cameras
 
         scene, setup = self.scene, self._setup

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -13,7 +12,7 @@ from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED, draw
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.benchmarks.listing import TaskList
 from pytest_robustplus.perturbations import DIMENSIONS, Dimension
 
 EPISODES = 50
@@ -24,14 +23,16 @@ PHYSICAL = (Dimension.ORIGINAL, Dimension.ROBOT, Dimension.LAYOUT)
 
 
 @cache
-def tasks(protocol: BimanualProtocol = DEFAULT) -> tuple[Task, ...]:
+def tasks(protocol: BimanualProtocol = DEFAULT) -> TaskList:
     """Every task, named BASE/DIMENSION#SEED; 2,400 of them in 0.2 s."""
-    return tuple(
+    every = (
         listed(base, dimension, seed, protocol)
         for dimension in DIMENSIONS
         for base in GOALS
         for seed in islice(verified(base, dimension), EPISODES)
     )
+    spelling = f"BASE/DIMENSION#SEED, with BASE one of {', '.join(GOALS)}; seeds on which the expert fails are left out"
+    return TaskList(every, "The bimanual benchmark", spelling)
 
 
 def listed(base: str, dimension: Dimension, seed: int, protocol: BimanualProtocol) -> Task:
@@ -64,17 +65,4 @@ def skipped() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
 
 def find_task(name: str, protocol: BimanualProtocol = DEFAULT) -> Task:
     """Look one task up by name; raises ``BadInputError`` with the nearest name."""
-    known = _by_name(protocol)
-    if name in known:
-        return known[name]
-    begun = [other for other in known if other.partition("#")[0] == name.partition("#")[0]]
-    near = difflib.get_close_matches(name, begun or known, n=1)
-    raise BadInputError(
-        f"The bimanual benchmark has no task {name!r}.{f' Did you mean {near[0]!r}?' if near else ''} Names are"
-        f" BASE/DIMENSION#SEED, with BASE one of {', '.join(GOALS)}; seeds on which the expert fails are left out."
-    )
-
-
-@cache
-def _by_name(protocol: BimanualProtocol) -> Mapping[str, Task]:
-    return {task.name: task for task in tasks(protocol)}
+    return tasks(protocol).find(name)

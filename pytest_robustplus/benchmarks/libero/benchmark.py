@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
-from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
+from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
+from pytest_robustplus.benchmarks.libero_plus.tasks import tasks
+from pytest_robustplus.benchmarks.listing import TaskList
 from pytest_robustplus.perturbations import Dimension
 
 
@@ -21,5 +24,12 @@ class Libero(LiberoPlus):
         super().__init__(protocol, assets)
         self.whole = LiberoPlus(protocol, assets)
 
-    def tasks(self) -> Sequence[Task]:
-        return [task for task in super().tasks() if task.dimension is Dimension.ORIGINAL]
+    def tasks(self) -> TaskList:
+        return unperturbed()
+
+
+@cache
+def unperturbed() -> TaskList:
+    """The tasks of the column *original*."""
+    listed = (task for task in tasks() if task.dimension is Dimension.ORIGINAL)
+    return TaskList(listed, "LIBERO", f"SUITE/BASE#TRIAL, with SUITE one of {', '.join(SUITES)}")

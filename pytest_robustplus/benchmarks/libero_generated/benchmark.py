@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pytest_robustplus.benchmarks.contract import Check, Simulator, Task
-from pytest_robustplus.benchmarks.libero_generated.tasks import find_task, played, tasks
+from pytest_robustplus.benchmarks.libero_generated.tasks import played, tasks
 from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
+from pytest_robustplus.benchmarks.listing import TaskList
 from pytest_robustplus.perturbations import DIMENSIONS, Dimension, Language, part
 from pytest_robustplus.perturbations.rewording import reword
 from pytest_robustplus.policies.profile import Profile, PromptSource
@@ -20,11 +21,8 @@ class LiberoGenerated(LiberoPlus):
     title = "LIBERO-Plus, generated edition 1 (its own list: published scores do not transfer)"
     dimensions: tuple[Dimension, ...] = (*DIMENSIONS, Dimension.COMBINED)
 
-    def tasks(self) -> Sequence[Task]:
+    def tasks(self) -> TaskList:
         return tasks()
-
-    def task(self, name: str) -> Task:
-        return find_task(name)
 
     def instruction(self, task: Task, source: PromptSource) -> str:
         base = played(task)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_generated import names
 from pytest_robustplus.benchmarks.libero_plus.tasks import TRIALS
-from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.benchmarks.listing import TaskList
 from pytest_robustplus.perturbations import Combined, Dimension
 
 EDITION = 1
@@ -21,7 +20,7 @@ LIST = Path(__file__).parent / f"edition_{EDITION}.txt"
 
 
 @cache
-def tasks() -> tuple[Task, ...]:
+def tasks() -> TaskList:
     """Every task: those of the list, then LIBERO's base tasks × 50 stored initial states. Takes 0.1 s."""
     listed = tuple(_listed())
     bases = dict.fromkeys((task.suite, task.base) for task in listed)
@@ -30,21 +29,13 @@ def tasks() -> tuple[Task, ...]:
         for suite, base in bases
         for trial in range(TRIALS)
     )
-    return (*listed, *original)
+    spelling = "SUITE/BASE+DIMENSION-LEVEL:PARAMETERS, or SUITE/BASE#TRIAL for an unperturbed task"
+    return TaskList([*listed, *original], f"The generated edition {EDITION} of LIBERO-Plus", spelling)
 
 
 def find_task(name: str) -> Task:
     """Look one task up by name; raises ``BadInputError`` with the nearest names."""
-    known = _by_name()
-    if name in known:
-        return known[name]
-    begun = [other for other in known if other.partition("+")[0] == name.partition("+")[0].partition("#")[0]]
-    near = difflib.get_close_matches(name, begun or known, n=3)
-    hint = f" Did you mean {', or '.join(map(repr, near))}?" if near else ""
-    raise BadInputError(
-        f"The generated edition {EDITION} of LIBERO-Plus has no task {name!r}.{hint} Names are"
-        " SUITE/BASE+DIMENSION-LEVEL:PARAMETERS, or SUITE/BASE#TRIAL for an unperturbed task."
-    )
+    return tasks().find(name)
 
 
 def played(task: Task) -> Task:
@@ -66,11 +57,6 @@ def played(task: Task) -> Task:
 def digest() -> str:
     """SHA-256 of the list."""
     return hashlib.sha256(LIST.read_bytes()).hexdigest()
-
-
-@cache
-def _by_name() -> Mapping[str, Task]:
-    return {task.name: task for task in tasks()}
 
 
 def _listed() -> Iterator[Task]:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pytest_robustplus.benchmarks.contract import Check, Simulator, Task
-from pytest_robustplus.benchmarks.installed import require
+from pytest_robustplus.benchmarks.contract import Simulator, Task
 from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
 from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.renderer import choose_renderer
-from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, instruction, tasks
-from pytest_robustplus.benchmarks.scripts import script
+from pytest_robustplus.benchmarks.libero_plus.tasks import instruction, tasks
+from pytest_robustplus.benchmarks.listing import TaskList
+from pytest_robustplus.benchmarks.packaged import Packaged
 from pytest_robustplus.perturbations import DIMENSIONS, PERTURBATIONS, Dimension
-from pytest_robustplus.policies.cards import default_profile
-from pytest_robustplus.policies.contract import Policy
 from pytest_robustplus.policies.profile import Profile, PromptSource
 from pytest_robustplus.results.totals import TotalRule
 
 DEMONSTRATIONS = Path(__file__).parent / "demonstrations.npz"
 
 
-class LiberoPlus:
+class LiberoPlus(Packaged):
     """10,030 perturbed LIBERO tasks in four suites, each played once; arXiv 2510.13626."""
 
     name = "libero_plus"
@@ -36,25 +34,21 @@ class LiberoPlus:
     sensors: Mapping[str, int] = MappingProxyType(
         {"eef_pos": 3, "eef_quat": 4, "gripper_qpos": 2, "joint_pos": 7, "controller_pos": 3, "controller_mat": 9}
     )
+    folder = "pytest_robustplus.benchmarks.libero_plus"
+    choices = LiberoProtocol
+    demonstrations = DEMONSTRATIONS
+    extra, modules = "libero", ("liberoplus", "mujoco", "robosuite", "scipy")
 
     def __init__(self, protocol: Mapping[str, str], assets: Path | None = None) -> None:
         """Take the choices that differ from the published protocol, and an unpacked assets archive if there is one."""
-        self.profile = default_profile(self.name)
-        self._choices = dict(protocol)
+        super().__init__(protocol)
         self._assets = assets
 
-    def tasks(self) -> Sequence[Task]:
+    def tasks(self) -> TaskList:
         return tasks(self._assets)
-
-    def task(self, name: str) -> Task:
-        return find_task(name, self._assets)
 
     def instruction(self, task: Task, source: PromptSource) -> str:
         return instruction(task, source)
-
-    def protocol(self, profile: Profile) -> Mapping[str, str]:
-        own = {"prompt_source": profile.prompt_source, "env_seed": str(profile.env_seed)}
-        return LiberoProtocol.parse({**own, **self._choices}).choices()
 
     def simulator(self, profile: Profile, protocol: Mapping[str, str]) -> Simulator:
         self._require()
@@ -74,16 +68,6 @@ class LiberoPlus:
         }
 
     def _require(self) -> None:
-        """Say what is missing before anything imports MuJoCo, which binds whatever draws as it is imported."""
-        require(self.title, "libero", "liberoplus", "mujoco", "robosuite", "scipy")
+        super()._require()
+        # Before anything imports MuJoCo, which binds whatever draws as it is imported.
         choose_renderer()
-
-    def script(self, name: str) -> Policy:
-        if name == "expert":
-            self._require()
-        return script(name, expert="pytest_robustplus.benchmarks.libero_plus.expert", demonstrations=DEMONSTRATIONS)
-
-    def checks(self) -> Sequence[Check]:
-        from pytest_robustplus.benchmarks.libero_plus.checks import CHECKS
-
-        return CHECKS

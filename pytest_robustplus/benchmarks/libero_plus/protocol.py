@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
-from pytest_robustplus.benchmarks import choices as named
+from pytest_robustplus.benchmarks.choices import Choices
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.policies.profile import PromptSource
 
@@ -18,7 +18,7 @@ _LARGEST_SEED = 2**32 - 1  # what numpy's legacy generator takes
 
 
 @dataclass(frozen=True, slots=True)
-class LiberoProtocol:
+class LiberoProtocol(Choices):
     """How episodes are played. Every default is what published scores measured; the other value says what it names.
 
     ``prompt_source``: ``task_language`` tells the policy what LIBERO-Plus' task list derives from the file name, with
@@ -39,6 +39,8 @@ class LiberoProtocol:
     leave them out.
     """
 
+    TITLE: ClassVar[str] = "the LIBERO-Plus protocol"
+
     prompt_source: PromptSource = "task_language"
     robot_start: RobotStart = "controller"
     image_timing: ImageTiming = "clock"
@@ -46,24 +48,8 @@ class LiberoProtocol:
     env_seed: int = 7
 
     @classmethod
-    def parse(cls, choices: Mapping[str, str], *, where: str = "") -> LiberoProtocol:
-        """Build a protocol from strings, as options and ledgers hold them; what is absent stays at its default.
-
-        Raises ``BadInputError`` with the nearest right key or value; ``where`` says in it who asked.
-        """
-        named.check(cls, choices, "the LIBERO-Plus protocol", where)
-        parsed: dict[str, Any] = dict(choices)
-        if "env_seed" in choices:
-            parsed["env_seed"] = _seed(choices["env_seed"], where)
-        return cls(**parsed)
-
-    def choices(self) -> dict[str, str]:
-        """Every choice as a string; ``parse`` reads it back."""
-        return {key: str(value) for key, value in asdict(self).items()}
-
-    def digest(self) -> str:
-        """Return 12 hexadecimal digits that differ between any two protocols."""
-        return named.digest(self.choices())
+    def convert(cls, choices: Mapping[str, str], where: str) -> Mapping[str, Any]:
+        return {**choices, "env_seed": _seed(choices["env_seed"], where)} if "env_seed" in choices else choices
 
 
 def _seed(value: str, where: str) -> int:

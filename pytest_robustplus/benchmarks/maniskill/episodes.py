@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.maniskill.catalogue import wording
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
+from pytest_robustplus.benchmarks.playing import versions
 from pytest_robustplus.benchmarks.rendering import Renderer, choose_renderer
 from pytest_robustplus.perturbations import Language, Noise, Perturbation, part
 from pytest_robustplus.perturbations.rewording import reword
@@ -26,8 +25,7 @@ def renderer(cameras: Sequence[str]) -> Renderer | None:
 def facts(protocol: ManiSkillProtocol, physics: str, drawing: Renderer | None) -> dict[str, str]:
     """Versions, where physics runs, and what draws; ``none`` without rendering."""
     return {
-        **{package: version(package) for package in _VERSIONS},
-        "python": platform.python_version(),
+        **versions(*_VERSIONS),
         "physics": physics,
         "renderer": drawing.name if drawing else "none",
         "maniskill_protocol": protocol.digest(),

@@ -11,7 +11,7 @@ import numpy as np
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.maniskill.episodes import facts, noisy, renderer, told
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
-from pytest_robustplus.errors import SimulatorError
+from pytest_robustplus.benchmarks.playing import OneScene, playing
 from pytest_robustplus.policies.contract import Actions, Observation
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_robustplus.benchmarks.maniskill.world import World
 
 
-class ManiSkillSimulator:
+class ManiSkillSimulator(OneScene):
     """Plays ManiSkill tasks one after another; an environment is made once for each base task in a row.
 
     Images are (height, width, 3) uint8, top row first, keyed by ManiSkill's names of cameras. State: ``qpos`` and
@@ -30,29 +30,17 @@ class ManiSkillSimulator:
         self, protocol: ManiSkillProtocol, *, cameras: tuple[str, ...], size: tuple[int, int], action_width: int
     ) -> None:
         """Take ``size`` as (height, width) and the width of the profile's actions; without cameras nothing is drawn."""
+        super().__init__()
         self.protocol, self.action_width = protocol, action_width
         self._renderer = renderer(cameras)
         self._cameras, self._size = cameras, size
         self._world: World | None = None
         self._looks: tuple[Any, Appearance] | None = None
-        self._task: Task | None = None
-        self._instruction = ""
-        self._step = 0
-        self._seen: Observation | None = None
-
-    @property
-    def task(self) -> Task:
-        """The task at hand, for scripts that play by its name."""
-        if self._task is None:
-            raise SimulatorError("No task is being played. Call reset(task) first.")
-        return self._task
 
     @property
     def world(self) -> World:
         """ManiSkill's environment at hand, for scripts that read it."""
-        if self._world is None:
-            raise SimulatorError("No task is being played. Call reset(task) first.")
-        return self._world
+        return playing(self._world)
 
     @property
     def scene(self) -> int:
@@ -61,14 +49,12 @@ class ManiSkillSimulator:
 
     def reset(self, task: Task) -> str:
         """Place the scene of ``task``; 20–60 ms, seconds for the first of a base task."""
-        self._seen, self._task = None, None
+        self._leave()
         world = self._made(task)
         world.place(task)
         if self._cameras:
             self._shown(world).show(task.perturbation, task.name)
-        self._task, self._step = task, 0
-        self._instruction = told(task)
-        return self._instruction
+        return self._begin(task, told(task))
 
     def step(self, action: Actions, *, render: bool) -> bool:
         """Advance one control step, 50 ms; 2–5 ms of wall clock, and about 100 ms for a camera when ``render``."""
@@ -76,18 +62,8 @@ class ManiSkillSimulator:
         self._step += 1
         reached = bool(world.step(np.asarray(action)[None])[0])
         if render:
-            self._seen = self._observe()
+            self._seen = self._look()
         return reached
-
-    def observe(self) -> Observation:
-        """Return what the step that looked saw, or after a reset what is there now."""
-        if self._seen is None and self._step == 0:
-            self._seen = self._observe()
-        if self._seen is None:
-            raise SimulatorError(
-                "The last step did not render, so there is nothing to observe. Pass render=True to the step before."
-            )
-        return self._seen
 
     def state_hash(self) -> str:
         """Digest poses and velocities of everything that may move."""
@@ -101,7 +77,8 @@ class ManiSkillSimulator:
         """Free the environment; idempotent."""
         if self._world is not None:
             self._world.close()
-        self._world = self._looks = self._task = self._seen = None
+        self._world = self._looks = None
+        self._leave()
 
     def _made(self, task: Task) -> World:
         from pytest_robustplus.benchmarks.maniskill.world import World
@@ -123,7 +100,7 @@ class ManiSkillSimulator:
             self._looks = world.env.scene, Appearance(scene, world.camera(0))
         return self._looks[1]
 
-    def _observe(self) -> Observation:
+    def _look(self) -> Observation:
         from pytest_robustplus.benchmarks.maniskill.world import image
 
         world, task = self.world, self.task

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from pytest_robustplus.benchmarks.contract import Parameter, Task
+from pytest_robustplus.benchmarks.listing import TaskList
 from pytest_robustplus.benchmarks.maniskill.draws import draw
-from pytest_robustplus.errors import unknown
 from pytest_robustplus.perturbations import DIMENSIONS as COLUMNS
 from pytest_robustplus.perturbations import Dimension, Perturbation
 
@@ -16,11 +16,11 @@ DIMENSIONS = tuple(dimension for dimension in COLUMNS if dimension is not Dimens
 
 
 @cache
-def tasks(bases: tuple[str, ...]) -> tuple[Task, ...]:
+def tasks(bases: tuple[str, ...]) -> TaskList:
     """Every task, named BASE/DIMENSION#SEED; placements of a seed are the same in all dimensions."""
-    return tuple(
-        listed(base, dimension, seed) for dimension in DIMENSIONS for base in bases for seed in range(EPISODES)
-    )
+    every = (listed(base, dimension, seed) for dimension in DIMENSIONS for base in bases for seed in range(EPISODES))
+    spelling = f"BASE/DIMENSION#SEED, with BASE one of {', '.join(bases)} and seeds from 0 to {EPISODES - 1}"
+    return TaskList(every, "ManiSkill", spelling)
 
 
 def listed(base: str, dimension: Dimension, seed: int) -> Task:
@@ -36,19 +36,6 @@ def listed(base: str, dimension: Dimension, seed: int) -> Task:
         init_state=seed,
         perturbation=None if drawn.perturbation.is_identity else drawn.perturbation,
     )
-
-
-def find_task(name: str, bases: tuple[str, ...]) -> Task:
-    """Look one task up by name; raises ``BadInputError`` with the nearest name."""
-    known = _by_name(bases)
-    if name not in known:
-        raise unknown("task of ManiSkill", name, known)
-    return known[name]
-
-
-@cache
-def _by_name(bases: tuple[str, ...]) -> dict[str, Task]:
-    return {task.name: task for task in tasks(bases)}
 
 
 def _plain(perturbation: Perturbation) -> dict[str, Parameter]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pytest_robustplus.benchmarks.contract import Check, Simulator, Task
+from pytest_robustplus.benchmarks.contract import Check, Simulator
+from pytest_robustplus.benchmarks.listing import TaskList
+from pytest_robustplus.benchmarks.packaged import Packaged
 from pytest_robustplus.benchmarks.robotwin_plus.checkout import OPTION, PLUS, Checkout, examine, interpreter
 from pytest_robustplus.benchmarks.robotwin_plus.protocol import LISTING, RoboTwinProtocol
-from pytest_robustplus.benchmarks.robotwin_plus.tasks import BASES, find_task, tasks
-from pytest_robustplus.benchmarks.scripts import script
+from pytest_robustplus.benchmarks.robotwin_plus.tasks import BASES, tasks
 from pytest_robustplus.benchmarks.two_arms import SENSORS
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import DIMENSIONS, Dimension
-from pytest_robustplus.policies.cards import default_profile
 from pytest_robustplus.policies.contract import Policy
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.results.totals import TotalRule
@@ -24,7 +25,7 @@ _PATIENCE_S = 600.0
 _HOME = (*[0.0] * 6, 1.0) * 2
 
 
-class RoboTwinPlus:
+class RoboTwinPlus(Packaged):
     """50 two-armed tasks in eight configurations, 50 verified seeds each; arXiv 2603.22078."""
 
     name = "robotwin_plus"
@@ -35,6 +36,8 @@ class RoboTwinPlus:
     # RoboTwin re-times every action; policies are trained on demonstrations of 250 / 15 frames a second.
     control_hz = 250 / 15
     sensors: Mapping[str, int] = SENSORS
+    folder = "pytest_robustplus.benchmarks.robotwin_plus"
+    choices = RoboTwinProtocol
 
     def __init__(
         self,
@@ -47,16 +50,12 @@ class RoboTwinPlus:
 
         ``patience`` is how many seconds the child may take for one thing.
         """
-        self.profile = default_profile(self.name)
-        self._choices = dict(protocol)
+        super().__init__(protocol)
         self._folder, self._python = folder, python
         self._patience = patience or _PATIENCE_S
 
-    def tasks(self) -> Sequence[Task]:
-        return tasks(self._checkout(), self._trials())
-
-    def task(self, name: str) -> Task:
-        return find_task(name, self._checkout(), self._trials())
+    def tasks(self) -> TaskList:
+        return tasks(self._checkout(), int(RoboTwinProtocol.of(self._choices, *LISTING).trials))
 
     def check_options(self) -> None:
         if (checkout := self._checkout()) is not None:
@@ -89,25 +88,16 @@ class RoboTwinPlus:
             patience=self._patience,
         )
 
-    def script(self, name: str) -> Policy:
-        expert = "pytest_robustplus.benchmarks.robotwin_plus.expert"
-        return script(name, expert=expert, hold=_HOME, demonstrations=_no_demonstrations)
-
     def checks(self) -> Sequence[Check]:
-        from pytest_robustplus.benchmarks.robotwin_plus.checks import CHECKS
+        return super().checks() if self._folder is not None else ()
 
-        return CHECKS if self._folder is not None else ()
+    def _hold(self) -> tuple[tuple[float, ...], ...]:
+        return (_HOME,)
+
+    def _replay(self, **conventions: Any) -> Policy:
+        raise BadInputError(
+            "No demonstrations come for RoboTwin: what its expert did on each seed is replayed by the model expert."
+        )
 
     def _checkout(self) -> Checkout | None:
         return None if self._folder is None else examine(self._folder)
-
-    def _trials(self) -> int:
-        """How many episodes a task has; the same options may hold choices of another benchmark."""
-        own = {key: value for key, value in self._choices.items() if key in LISTING}
-        return int(RoboTwinProtocol.parse(own).trials)
-
-
-def _no_demonstrations() -> Policy:
-    raise BadInputError(
-        "No demonstrations come for RoboTwin: what its expert did on each seed is replayed by the model expert."
-    )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
-from pytest_robustplus.benchmarks import choices as named
+from pytest_robustplus.benchmarks.choices import Choices
 from pytest_robustplus.errors import BadInputError
 
-_TITLE = "the RoboTwin protocol"
 # RoboTwin counts from 100,000 · (1 + seed); numpy's generator, which it seeds, takes 32 bits.
 _LARGEST_SEED = 40_000
 _FIRST_SEED = 100_000
@@ -17,7 +16,7 @@ LISTING = ("trials",)  # the choices that change which tasks there are
 
 
 @dataclass(frozen=True, slots=True)
-class RoboTwinProtocol:
+class RoboTwinProtocol(Choices):
     """How episodes are played; the defaults are what the published table of 2.0-Plus was measured by.
 
     ``parameters`` has one value: what is played is the checkout's own code and configurations, as ``released``.
@@ -36,6 +35,8 @@ class RoboTwinProtocol:
     ``env_seed`` is RoboTwin's own ``seed``: 100,000 · (1 + env_seed) is the first. ``prompt_source`` has one value.
     """
 
+    TITLE: ClassVar[str] = "the RoboTwin protocol"
+
     parameters: Literal["released"] = "released"
     trials: Literal["50", "100"] = "50"
     seeds: Literal["consecutive", "apart"] = "consecutive"
@@ -45,25 +46,16 @@ class RoboTwinProtocol:
     env_seed: str = "0"
 
     @classmethod
-    def parse(cls, choices: Mapping[str, str], *, where: str = "") -> RoboTwinProtocol:
-        """Build a protocol from strings, as options and ledgers hold them; what is absent stays at its default.
-
-        Raises ``BadInputError`` with the nearest right key or value; ``where`` says in it who asked.
-        """
-        named.check(cls, choices, _TITLE, where)
+    def convert(cls, choices: Mapping[str, str], where: str) -> Mapping[str, Any]:
         seed = choices.get("env_seed", "0")
         if not seed.isdecimal() or int(seed) > _LARGEST_SEED:
             raise BadInputError(
-                f"env_seed of {_TITLE} is {seed!r}; it must be a whole number from 0 to {_LARGEST_SEED}, and published"
-                " scores used 0."
+                f"env_seed of {cls.TITLE} is {seed!r}; it must be a whole number from 0 to {_LARGEST_SEED}, and"
+                " published scores used 0."
             )
-        return cls(**choices)  # type: ignore[arg-type]  # every value is one of its literals
+        return choices
 
     @property
     def first_seed(self) -> int:
         """Where RoboTwin begins to count."""
         return _FIRST_SEED * (1 + int(self.env_seed))
-
-    def choices(self) -> dict[str, str]:
-        """Every choice as a string; ``parse`` reads it back."""
-        return asdict(self)

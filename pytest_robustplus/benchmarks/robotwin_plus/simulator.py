@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.playing import OneScene, playing
 from pytest_robustplus.benchmarks.robotwin_plus import faults, vulkan
 from pytest_robustplus.benchmarks.robotwin_plus.checkout import Checkout, inventory
 from pytest_robustplus.benchmarks.robotwin_plus.process import Faulty, RoboTwinProcess
@@ -23,7 +24,7 @@ WIDTHS = {"joint": 14, "eef": 16}
 _TYPES = {"joint": "qpos", "eef": "ee"}
 
 
-class RoboTwinSimulator:
+class RoboTwinSimulator(OneScene):
     """Plays RoboTwin's tasks one after another in one child process.
 
     Images are (240, 320, 3) uint8, top row first. State: ``joint_pos`` (14: six angles in radians and the gripper from
@@ -47,6 +48,7 @@ class RoboTwinSimulator:
         for camera in cameras:
             if camera not in CAMERAS:
                 raise unknown("camera of RoboTwin", camera, CAMERAS)
+        super().__init__()
         self.checkout, self.protocol = checkout, protocol
         self.action_width = WIDTHS[action_space]
         self._python, self._cameras, self._patience = python, cameras, patience
@@ -57,11 +59,7 @@ class RoboTwinSimulator:
         self._assets = ""
         self._book: SeedBook | None = None
         self._verified: Verified | None = None
-        self._task: Task | None = None
         self._limit = 0
-        self._instruction = ""
-        self._steps = 0
-        self._seen: Observation | None = None
 
     @property
     def limits(self) -> Mapping[str, int]:
@@ -73,9 +71,7 @@ class RoboTwinSimulator:
     @property
     def verified(self) -> Verified:
         """The seed of the episode at hand and what the expert did on it."""
-        if self._verified is None:
-            raise SimulatorError("No task is being played. Call reset(task) first.")
-        return self._verified
+        return playing(self._verified)
 
     def prepare(self, task: Task) -> Iterator[None]:
         """Find the seed of an episode: the expert plays those that nobody has seen it play; seconds for each piece."""
@@ -96,7 +92,7 @@ class RoboTwinSimulator:
         for _ in self.prepare(task):
             pass
         seed = self.verified
-        self._seen, self._steps = None, 0
+        self._seen = None
         answer = self._ask(
             "reset",
             **seed.scene._asdict(),
@@ -106,27 +102,17 @@ class RoboTwinSimulator:
             cameras=list(self._cameras),
             action_type=self._action_type,
         )
-        self._limit, self._instruction = answer["limit"], answer["instruction"]
-        return self._instruction
+        self._limit = answer["limit"]
+        return self._begin(task, answer["instruction"])
 
     def step(self, action: Actions, *, render: bool) -> bool:
         """Execute one action; with ``render``, all three cameras are rendered, as RoboTwin cannot render one alone."""
         self._seen = None
         answer = self._ask("step", action=[float(value) for value in action], render=render)
-        self._steps += 1
+        self._step += 1
         if render:
             self._seen = self._observation(answer["arrays"])
         return bool(answer["success"])
-
-    def observe(self) -> Observation:
-        """Return what the step that looked saw, or after a reset what is there now."""
-        if self._seen is None and self._steps == 0:
-            self._seen = self._observation(self._ask("observe")["arrays"])
-        if self._seen is None:
-            raise SimulatorError(
-                "The last step did not render, so there is nothing to observe. Pass render=True to the step before."
-            )
-        return self._seen
 
     def state_hash(self) -> str:
         """Digest all that SAPIEN's physics engine packs: poses, velocities, joints."""
@@ -153,7 +139,8 @@ class RoboTwinSimulator:
 
     def close(self) -> None:
         """End the child; idempotent."""
-        self._verified = self._task = self._seen = None
+        self._leave()
+        self._verified = None
         self._end_child()
         if self._book is not None:
             self._book.close()
@@ -206,6 +193,9 @@ class RoboTwinSimulator:
             return self._child.ask(do, **request)
         except Faulty as fault:
             raise faults.explained(fault, self.checkout, self._python, self._child) from None
+
+    def _look(self) -> Observation:
+        return self._observation(self._ask("observe")["arrays"])
 
     def _arrays(self, table: Sequence[Sequence[Any]]) -> dict[str, Any]:
         assert self._child is not None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
 from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.listing import TaskList
 from pytest_robustplus.benchmarks.robotwin_plus.checkout import OPTION, PLUS, Checkout
-from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.cards import default_profile
 
@@ -32,9 +31,9 @@ _NOISES = ("motion", "gaussian", "zoom", "fog", "glass")
 
 
 @cache
-def tasks(checkout: Checkout | None, trials: int) -> tuple[Task, ...]:
+def tasks(checkout: Checkout | None, trials: int) -> TaskList:
     """Every task, named BASE/CONFIGURATION#EPISODE; which seed an episode has is known once the expert has played."""
-    return tuple(
+    every = (
         Task(
             name=f"{base}/{configuration}#{episode}",
             suite=base,
@@ -48,26 +47,10 @@ def tasks(checkout: Checkout | None, trials: int) -> tuple[Task, ...]:
         for base in BASES
         for episode in range(trials)
     )
-
-
-def find_task(name: str, checkout: Checkout | None, trials: int) -> Task:
-    """Look one task up by name; raises ``BadInputError`` with the nearest name."""
-    known = _by_name(checkout, trials)
-    if name in known:
-        return known[name]
-    head = name.partition("#")[0]
-    begun = [other for other in known if other.partition("#")[0] == head]
-    near = difflib.get_close_matches(name, begun or known, n=1)
-    raise BadInputError(
-        f"RoboTwin has no task {name!r}.{f' Did you mean {near[0]!r}?' if near else ''} Names are"
-        f" BASE/CONFIGURATION#EPISODE, such as {BASES[0]}/{CONFIGURATIONS[Dimension.CAMERA]}#0, with episodes from 0 to"
-        f" {trials - 1}."
+    example = f"{BASES[0]}/{CONFIGURATIONS[Dimension.CAMERA]}#0"
+    return TaskList(
+        every, "RoboTwin", f"BASE/CONFIGURATION#EPISODE, such as {example}, with episodes from 0 to {trials - 1}"
     )
-
-
-@cache
-def _by_name(checkout: Checkout | None, trials: int) -> Mapping[str, Task]:
-    return {task.name: task for task in tasks(checkout, trials)}
 
 
 @cache

@@ -116,6 +116,6 @@ def test_a_wrong_name_or_choice_names_the_nearest() -> None:
         find_task("stack_blocks_tow/camera#100003")
     with pytest.raises(BadInputError, match=r"'documentd'.*Did you mean 'documented'"):
         BimanualProtocol.parse({"parameters": "documentd"})
-    with pytest.raises(BadInputError, match="env_seed is '7'"):
+    with pytest.raises(BadInputError, match=r"env_seed of the bimanual protocol is '7'.*leave it at '0'"):
         BimanualProtocol.parse({"env_seed": "7"})
     assert len(Bimanual({"noise": "packaged"}).tasks()) == len(tasks()), "another benchmark's choices are not its own"

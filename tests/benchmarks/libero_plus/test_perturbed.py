@@ -242,7 +242,7 @@ def test_distractors_touch_nothing_and_hide_nothing(simulator: LiberoSimulator) 
     # One of each kind; the second ones come only after them.
     wished = tuple(Distractor(0, np.cos(item), np.sin(item), 40.0 * item) for item in range(11))
     picture(simulator, Layout(distractors=wished), KITCHEN)
-    scene = simulator._playing()[1]
+    scene = simulator.scene
     model, data = scene.compiled.model, scene.compiled.sim.data._data
     laid = [spare.body for spare in scene._spares if data.xpos[spare.body, 2] < 1]
     assert len(laid) == len(wished)
