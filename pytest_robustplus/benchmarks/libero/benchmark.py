@@ -25,11 +25,10 @@ class Libero(LiberoPlus):
         self.whole = LiberoPlus(protocol, assets)
 
     def tasks(self) -> TaskList:
-        return unperturbed()
+        return _unperturbed(self._assets)
 
 
 @cache
-def unperturbed() -> TaskList:
-    """The tasks of the column *original*."""
-    listed = (task for task in tasks() if task.dimension is Dimension.ORIGINAL)
+def _unperturbed(assets: Path | None) -> TaskList:
+    listed = (task for task in tasks(assets) if task.dimension is Dimension.ORIGINAL)
     return TaskList(listed, "LIBERO", f"SUITE/BASE#TRIAL, with SUITE one of {', '.join(SUITES)}")

@@ -158,7 +158,7 @@ class LiberoSimulator(OneScene):
 
     def events(self, steps: int) -> EpisodeEvents:
         """Tell what happened in the last ``steps`` control steps, by contacts and LIBERO's own predicates; 1 ms."""
-        _, scene = self._playing()
+        scene = self.scene
         return scene.witness.events(steps, limit=1.0 if self._poses_from is None else None)
 
     def provenance(self) -> Mapping[str, str]:
