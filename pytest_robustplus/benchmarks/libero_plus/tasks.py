@@ -122,6 +122,6 @@ def _reason(what: str, assets: Path | None) -> str:
     if assets is None:
         return (
             f"needs {what}, which only LIBERO-Plus' assets archive holds; unpack assets.zip of the data set "
-            f"Sylvest/LIBERO-plus and pass {merged_assets.ARCHIVE_OPTION} DIR"
+            f"Sylvest/LIBERO-plus and pass {merged_assets.ARCHIVE_OPTION}=DIR"
         )
     return f"needs {what}, which neither the packages nor {assets} hold; unpack the assets archive there completely"

@@ -70,8 +70,8 @@ class RoboTwinPlus(Packaged):
         checkout = self._checkout()
         if checkout is None:
             raise BadInputError(
-                f"RoboTwin is played in a checkout of your own. Name it by {OPTION} DIR, and the Python of its"
-                f" environment by {OPTION}-python FILE; docs/reference/robotwin_plus.md says more."
+                f"RoboTwin is played in a checkout of your own. Name it by {OPTION}=DIR, and the Python of its"
+                f" environment by {OPTION}-python=FILE; docs/reference/robotwin_plus.md says more."
             )
         if profile.action_width != WIDTHS[profile.action_space]:
             raise BadInputError(

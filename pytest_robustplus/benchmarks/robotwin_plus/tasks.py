@@ -56,7 +56,7 @@ def tasks(checkout: Checkout | None, trials: int) -> TaskList:
 @cache
 def _blocked(checkout: Checkout | None, base: str, configuration: str) -> str:
     if checkout is None:
-        return f"needs a checkout of {PLUS}, which {OPTION} DIR names"
+        return f"needs a checkout of {PLUS}, which {OPTION}=DIR names"
     if not checkout.has_task(base):
         return f"{checkout.folder} has no envs/{base}.py"
     if not checkout.has_configuration(configuration):
