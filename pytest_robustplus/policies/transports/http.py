@@ -32,6 +32,8 @@ class Http:
         self._under_way = False
         self.ended_by_closing = False
         """Whether nothing but the end of the connection told where the last answer ends: it may have been cut off."""
+        self.opened = 0
+        """How many connections there have been."""
         self._path = urlsplit(address.url).path or "/act"
 
     def open(self) -> None:
@@ -163,6 +165,7 @@ class Http:
             raise retry.NotYetError(str(error)) from error
         watch.stop()
         self._watch = watch
+        self.opened += 1
         kind = http.client.HTTPSConnection if self.address.url.startswith("https") else http.client.HTTPConnection
         connection = kind(self.address.host, self.address.port)
         connection.sock = sock

@@ -103,6 +103,16 @@ def changed(address: Address, before: str, now: str) -> PolicyError:
     )
 
 
+def answers_otherwise(address: Address, far: str) -> PolicyError:
+    """The server came back, says nothing of its weights, and answers by others."""
+    return PolicyError(
+        f"The policy server at {address.url} came back as another model: asked about the first observation of this run"
+        f" again, it answers by actions that are {far}, and does so each time. Its episodes would be recorded under the"
+        " name of the first. Start pytest again, or name the weights with ?checkpoint=NAME in the spec if they are the"
+        " same."
+    )
+
+
 def silent(address: Address, asked: str) -> PolicyUnreachableError:
     """The server took the request and said nothing."""
     return PolicyUnreachableError(

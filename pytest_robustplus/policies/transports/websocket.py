@@ -33,6 +33,8 @@ class WebSocket:
         self._library = load("websockets.sync.client", "pytest-robustplus[remote]", "Talking to a policy server")
         self._faults = load("websockets.exceptions", "pytest-robustplus[remote]", "Talking to a policy server")
         self._greet = greet
+        self.opened = 0
+        """How many connections there have been."""
         self._connection: Any = None
         self._watch: Watch | None = None
         self._under_way = False
@@ -143,6 +145,7 @@ class WebSocket:
             raise
         watch.stop()
         self._watch = watch
+        self.opened += 1
         return connection
 
     def _opened(self, sock: Any, headers: Any, left: float) -> Any:

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import random
 import signal
 import socket
 import ssl
@@ -23,6 +24,7 @@ import msgpack
 import numpy as np
 import pytest
 from policy_servers import act, observed, openpi, request, starvla, vla_eval, websocket
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
 from pytest_robustplus.errors import BadInputError, PolicyError, PolicyUnreachableError, RobustnessError
@@ -394,6 +396,57 @@ def test_a_server_that_comes_back_as_another_is_noticed() -> None:
             policy.act([observed()])
         assert policy.checkpoint == before
         policy.close()
+
+
+@pytest.mark.parametrize("kind", ["act", "openpi"])
+@pytest.mark.parametrize(
+    ("before", "after", "noticed"),
+    [(lambda: 0.5, lambda: 0.5, False), (lambda: 0.5, lambda: 0.501, False), (lambda: 0.5, lambda: 0.9, True),
+     (random.Random(3).random, random.Random(4).random, False)],
+    ids=["same", "rounded", "others", "draws"],
+)  # fmt: skip
+def test_other_weights_behind_a_new_connection_are_noticed_by_what_they_answer(
+    kind: str, before: Callable[[], float], after: Callable[[], float], noticed: bool
+) -> None:
+    """Where the server says nothing of them; unless it draws its actions, or the user has named its weights."""
+    weights, asked = [before], list[float]()
+
+    def chunk() -> list[list[float]]:
+        asked.append(weights[-1]())
+        return [[asked[-1]] * 7]
+
+    def infer(connection: ServerConnection) -> None:
+        connection.send(msgpack.packb({}))
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                connection.recv()
+                connection.send(msgpack.packb({"actions": chunk()}))
+
+    served = act(lambda _: (200, json.dumps(chunk()))) if kind == "act" else websocket(infer)
+    with served as url:
+        made = [request(url + name, Profile(), "oft" if kind == "act" else "openpi") for name in ("", "?checkpoint=a")]
+        for number, one in enumerate(made):
+            del weights[1:], asked[:]
+            policy = Act(one) if kind == "act" else OpenPi(one)
+            for _ in range(3):
+                policy.act([observed()])
+            assert len(asked) == 3
+            weights.append(after)
+            _drop(policy)
+            if noticed and not number:
+                with pytest.raises(PolicyError, match=r"came back as another model.*up to 0\.4 away.*checkpoint=NAME"):
+                    policy.act([observed()])
+            else:
+                assert np.asarray(policy.act([observed()])).shape == (1, 1, 7)
+            policy.close()
+
+
+def _drop(policy: Act | OpenPi) -> None:
+    """As a server does that ends; the websocket finds out at its next request."""
+    if isinstance(policy, Act):
+        policy._http._connection.sock.shutdown(2)  # type: ignore[union-attr]
+    else:
+        policy._socket.close()
 
 
 @pytest.mark.parametrize("size", [2**20, 10 * 2**20], ids=["1 MiB", "10 MiB"])
