@@ -1,8 +1,8 @@
 """robosuite's operational-space controller, asked for what it needs at every physics step, once.
 
 robosuite recomputes the forward dynamics (again), every Jacobian (twice), all limits and all names at each of the 25
-physics steps of a control step, and keeps statistics that no observation holds: with the physics done once, that is
-more than half of what remains. The torques are the package's own, to the last bit.
+physics steps of a control step, and keeps statistics that no observation holds. What is left is one compiled function
+where that gives the same bits. The torques are the package's own, to the last bit.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ class Arm:
     """Arm and gripper of an environment that has just been reset, which gives it a new controller."""
 
     def __init__(self, environment: Any) -> None:
+        from pytest_robustplus.benchmarks.libero_plus import torques  # imports robosuite, which `packages` prepares
+
         robot, sim = environment.robots[0], environment.sim
         self._model, self._data = sim.model._model, sim.data._data
         self._controller, self._gripper = robot.controller, robot.gripper
@@ -31,20 +33,35 @@ class Arm:
         self._fingers = robot._ref_joint_gripper_actuator_indexes
         lowest, highest = sim.model.actuator_ctrlrange[self._fingers].T
         self._finger_middle, self._finger_reach = 0.5 * (highest + lowest), 0.5 * (highest - lowest)
-        self._turning, self._moving = np.zeros((2, 3, self._model.nv))
+        self._jacobians = np.zeros((2, 3, self._model.nv))
+        self._moving, self._turning = self._jacobians
         self._inertia = np.zeros((self._model.nv, self._model.nv))
+        known = torques.known(self._controller, self._gripper)
+        self._compiled = torques.Compiled(robot, self._site, self._jacobians) if known else None
 
-    def act(self, action: Actions, *, begins: bool) -> None:
-        """Set the motors for one physics step whose positions and velocities are up to date.
+    def begin(self, action: Actions) -> None:
+        """Take the goal of a control step, whose physics steps come next."""
+        controller, self._grip = self._controller, action[_ARM_WIDTH:]
+        # What the controller learned at the reset holds for one physics step, whatever the stored state has changed.
+        self._learned = not controller.new_update
+        if self._compiled and not self._learned:
+            self._compiled.locate()
+        controller.set_goal(action[:_ARM_WIDTH])
+        if self._compiled and not self._learned:
+            self._compiled.begin(self._grip)
 
-        ``begins`` says that the control step begins with it, so that ``action`` is a new goal.
-        """
-        grip = self._gripper.format_action(action[_ARM_WIDTH:])
-        if begins:
-            self._controller.set_goal(action[:_ARM_WIDTH])
-        torques = self._controller.run_controller()
+    def act(self) -> None:
+        """Set the motors for one physics step whose positions and velocities are up to date."""
+        if self._compiled and not self._learned:
+            self._compiled.act()
+            return
+        grip = self._gripper.format_action(self._grip)
+        wished = self._controller.run_controller()
         self._data.ctrl[self._fingers] = self._finger_middle + self._finger_reach * grip
-        self._data.ctrl[self._motors] = np.clip(torques, self._lowest, self._highest)
+        self._data.ctrl[self._motors] = np.clip(wished, self._lowest, self._highest)
+        self._learned = False
+        if self._compiled:
+            self._compiled.begin(self._grip)
 
     def take_poses(self) -> None:
         """From now on an action is where the grip site shall be: position in metres, axis-angle, gripper."""
@@ -52,8 +69,8 @@ class Arm:
 
     def pose(self) -> dict[str, Vector]:
         """Where the controller last saw the grip site: ``controller_pos`` (3, metres), ``controller_mat`` (9)."""
-        controller = self._controller
-        return {"controller_pos": np.array(controller.ee_pos), "controller_mat": controller.ee_ori_mat.ravel()}
+        pos, mat = self._controller.ee_pos, self._controller.ee_ori_mat
+        return {"controller_pos": np.array(pos), "controller_mat": np.array(mat).ravel()}
 
     def _update(self, force: bool = False) -> None:
         """Stand in for the controller's method of that name, which computes the forward dynamics first."""

@@ -24,6 +24,7 @@ from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, RobotS
 from pytest_robustplus.benchmarks.libero_plus.randomness import lent
 from pytest_robustplus.benchmarks.libero_plus.tasks import variant_name
 from pytest_robustplus.benchmarks.libero_plus.textures import Source
+from pytest_robustplus.benchmarks.libero_plus.touching import Touching
 from pytest_robustplus.benchmarks.libero_plus.witness import Witness
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Background, Dimension, Layout, Light, Robot, part
@@ -72,6 +73,7 @@ class Scene:
                     break
                 except RandomizationError:  # objects did not fit; the package builds once more and draws on
                     environment._load_model()
+        environment.check_contact = Touching(environment)
         self.arm = Arm(environment)
         self.witness = Witness(environment)
         model = self.compiled.model

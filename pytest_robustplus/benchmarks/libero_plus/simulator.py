@@ -43,6 +43,7 @@ STATE = {
 }
 _CAMERAS = cameras.NAMES  # the constructor's parameter of that name hides the module
 _PHYSICAL_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+_NO_SENSORS = int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
 
 
 class LiberoSimulator(OneScene):
@@ -126,9 +127,16 @@ class LiberoSimulator(OneScene):
             scene.arm.take_poses()
         self._step += 1
         self._seen = None
+        arm, act = scene.arm, scene.arm.act
+        # What sensors say is computed when the step ends: nothing in between reads it.
+        model.opt.disableflags |= _NO_SENSORS
         for substep in range(SUBSTEPS):
+            if substep == SUBSTEPS - 1:
+                model.opt.disableflags &= ~_NO_SENSORS
             mujoco.mj_step1(model, data)
-            scene.arm.act(action, begins=substep == 0)
+            if not substep:
+                arm.begin(action)
+            act()
             mujoco.mj_step2(model, data)
             if substep == looks_at:
                 self._seen = self._look()
