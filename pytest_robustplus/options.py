@@ -295,6 +295,9 @@ class Settings:
         "auto or off: a line per running cell (default: auto)", "WHEN", _automatic)] = "auto"
     fresh: Annotated[bool, Option("start anew instead of resuming an unfinished run")] = False
     two_sided: Annotated[bool, Option("fail a cell that is far above its baseline, too")] = False
+    subgoals: Annotated[float | None, Option(
+        "a second question: the mean share of subgoals that a cell reaches is at least P (default: not asked)", "P",
+        _probability)] = None
     all_runs: Annotated[bool, Option(
         "one verdict over this and all earlier runs of the same checkpoint, played on as far as it takes")] = False
     spots: Annotated[int, Option(

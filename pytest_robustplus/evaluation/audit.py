@@ -13,7 +13,8 @@ from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError, SimulatorError
 from pytest_robustplus.evaluation.assurance import drifting, earlier, estimated, spot_p, spot_positions
 from pytest_robustplus.evaluation.campaign import campaign_of
-from pytest_robustplus.evaluation.gates import gates, strictest, watch
+from pytest_robustplus.evaluation.credit import Credit
+from pytest_robustplus.evaluation.gates import gates, share_of_alpha, strictest, watch
 from pytest_robustplus.evaluation.population import Population, audit_key
 from pytest_robustplus.evaluation.recorder import (
     STALE_S,
@@ -39,8 +40,10 @@ from pytest_robustplus.results.cell import (
 from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.session.session import POLL_S
+from pytest_robustplus.statistics.bounded import MeanPlan
 from pytest_robustplus.statistics.evalues import Plan, Verdict
 from pytest_robustplus.statistics.reruns import pooled
+from pytest_robustplus.statistics.sequential import Decision
 
 # Outcomes that a rate may be judged by.
 KNOWN = 20
@@ -86,6 +89,11 @@ class Audit:
         judged = baselines if session.share is ALL else ()
         self._gates, self._unasked = gates(judged, self._population, session.settings, session.questions)
         self._watch = watch(self._gates, session.settings)
+        self._credit: Credit | None = None
+        if (needed := session.settings.subgoals) and session.share is ALL:
+            alpha = share_of_alpha(len(judged), session.settings, session.questions)
+            plan = MeanPlan(len(self._places), needed, session.settings.alpha_pass, alpha)
+            self._credit = Credit(plan)
         self._interval = Plan(max(len(self._places), 1), 0, 0).interval
         self.key = audit_key(session, cell, fingerprint, self._population.digest())
         self._told = False
@@ -229,15 +237,30 @@ class Audit:
         for gate in self._gates:
             gate.look(outcomes)
         total = len(self._places)
-        decided = [gate.decision for gate in self._gates if gate.decision is not None]
+        if self._credit is not None:
+            self._credit.look(self._shares(len(outcomes)))
+        decided = self._decisions()
         # One lost question fails the cell; it passes only when every question has been answered.
         if failed := [decision.played for decision in decided if decision.verdict is Verdict.FAIL]:
             return min(failed)
-        if self._gates and len(decided) == len(self._gates):
+        if decided and len(decided) == self._asked():
             stop = self._watch.stop(outcomes, max(decision.played for decision in decided))
             if stop is not None:
                 return stop
         return total if len(outcomes) == total else None
+
+    def _asked(self) -> int:
+        """How many questions have to be answered for a PASS."""
+        return len(self._gates) + (self._credit is not None and not self._credit.lost)
+
+    def _decisions(self) -> list[Decision]:
+        decided = [gate.decision for gate in self._gates]
+        if self._credit is not None and not self._credit.lost:
+            decided.append(self._credit.decision)
+        return [decision for decision in decided if decision is not None]
+
+    def _shares(self, played: int) -> list[float | None]:
+        return self._session.ledger.shares(self._state.id, self._places[:played])
 
     def _reach(self) -> int:
         """How far into the order helpers play: to where the verdict will fall if the rate so far holds.
@@ -246,7 +269,7 @@ class Audit:
         """
         outcomes = self._prefix()
         played, successes, total = len(outcomes), sum(outcomes), len(self._population.tasks)
-        if played < KNOWN or not self._gates:
+        if played < KNOWN or not self._gates or self._asked() > len(self._gates):
             return total
         if open_yet := [gate for gate in self._gates if gate.decision is None]:
             return max(gate.foreseen(played, successes) for gate in open_yet)
@@ -299,9 +322,9 @@ class Audit:
         return known
 
     def _outcome(self, played: int) -> Outcome:
-        if not self._gates:
+        if not self._asked():
             return "measured"
-        decisions = [gate.decision for gate in self._gates if gate.decision is not None]
+        decisions = self._decisions()
         failed = any(decision.played <= played and decision.verdict is Verdict.FAIL for decision in decisions)
         return "fail" if failed else "pass"
 
@@ -362,11 +385,15 @@ class Audit:
             failed=tuple(summaries.failed(finished)[:SHOWN_FAILURES]),
             failures=summaries.failures(finished),
             progress=summaries.progress(finished),
+            credit=None if self._credit is None else self._credit.report(self._shares(played)),
             gates=tuple(asked),
             needed=None if shown is None else _least(shown, len(tasks)),
             side="" if shown is None else shown.side,
             questions=self._session.questions,
-            estimate=estimated(self._gates, self._watch, played, successes, len(self._places)),
+            # Where subgoals may end a cell, too, its rate has no known bias.
+            estimate=None
+            if self._asked() > len(self._gates) and played < len(self._places)
+            else estimated(self._gates, self._watch, played, successes, len(self._places)),
             taken="" if self._state.live else self._state.taken[:19].replace("T", " "),
             drift=self._drift(outcomes, spots),
             reruns=runs,
@@ -404,6 +431,8 @@ class Audit:
             if baseline.prompt_source and baseline.prompt_source != own:
                 notes.append(f"prompts come from {own}, the baseline's from {baseline.prompt_source}")
             notes += self._other_versions(baseline)
+        if self._credit is not None and self._credit.lost:
+            notes.append("subgoals are not judged: of some episodes it is not known which were reached")
         return notes + self._unasked
 
     def _renderers(self, finished: Sequence[StoredEpisode]) -> list[str]:

@@ -184,8 +184,7 @@ def gates(baselines: Sequence[Baseline], population: Population, settings: Setti
     keeps its own. The noise floor of the margin gets the same share: an unchanged policy turns a run red at most that
     often, too. A baseline that no outcome could fall short of asks nothing.
     """
-    sides = 2 if settings.two_sided else 1
-    alpha_fail = settings.alpha_fail / (questions * max(len(baselines), 1) * sides)
+    alpha_fail = share_of_alpha(len(baselines), settings, questions)
     total, found, unasked = len(population.tasks), list[Gate](), list[str]()
     for baseline in baselines:
         previous = population.previous(baseline)
@@ -203,6 +202,13 @@ def gates(baselines: Sequence[Baseline], population: Population, settings: Setti
             mirrored = replace(planned.plan, baseline=total - planned.plan.baseline)
             found.append(Gate(baseline, planned._replace(plan=mirrored), previous, "above"))
     return Asked(found, unasked)
+
+
+def share_of_alpha(baselines: int, settings: Settings, questions: int) -> float:
+    """The error rate of one question's FAIL, of a run whose every cell asks about so many baselines."""
+    sides = 2 if settings.two_sided else 1
+    asked = baselines * sides + (settings.subgoals is not None)
+    return settings.alpha_fail / (questions * max(asked, 1 if settings.subgoals is not None else sides))
 
 
 def measured_floor(baseline: Baseline, total: int, alpha: float) -> float | None:

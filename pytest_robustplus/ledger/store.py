@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from pytest_robustplus.ledger.records import (
     StoredEpisode,
 )
 from pytest_robustplus.results.cell import Conclusion
+from pytest_robustplus.results.events import EpisodeEvents
 
 # All positions of an order, however long.
 EVERYWHERE = range(2**31)
@@ -45,6 +46,7 @@ class Ledger:
         self._runs: dict[int, str] = {}
         self._prefixes: dict[tuple[int, range], list[bool]] = {}
         self._provenances: set[str] = set()
+        self._shares: dict[int, dict[int, float | None]] = {}
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, verify: bool = True) -> Self:
@@ -266,6 +268,21 @@ class Ledger:
                 if len(known) == len(places):
                     break
             return known.copy()
+
+    def shares(self, audit: int, places: Sequence[int]) -> list[float | None]:
+        """The share of subgoals reached by each finished episode at ``places``, None where nobody watched."""
+        with self._connection.reading("reading subgoals") as database:
+            known = self._shares.setdefault(audit, {})
+            # As outcomes, what has finished never changes.
+            if any(place not in known for place in places):
+                rows = database.execute(
+                    """SELECT position, events FROM episode LEFT JOIN happened ON happened.episode = episode.id
+                    WHERE audit = ? AND success IS NOT NULL AND position >= ?""",
+                    (audit, min(place for place in places if place not in known)),
+                )
+                for position, events in rows:
+                    known[position] = None if events is None else EpisodeEvents.from_json(json.loads(events)).progress
+            return [known[place] for place in places]
 
     def outcomes(self, audit: int) -> dict[int, bool]:
         """Outcome of every finished position, in order, holes or not."""

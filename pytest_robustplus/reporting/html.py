@@ -110,7 +110,7 @@ def headline(told: Sequence[CellStory], benchmarks: Mapping[str, Benchmark]) -> 
         lost: dict[str, list[str]] = {}
         for result in gated:
             if result.state == "fail" and result.figures is not None:
-                lost.setdefault(result.figures.source or "an assertion of its suite", []).append(result.name.dimension)
+                lost.setdefault(text.lost_to(result.figures), []).append(result.name.dimension)
         held = sum(result.state == "pass" for result in gated)
         said = [f"holds on {held} of {len(gated)}"] if gated else []
         said += [f"lost {', '.join(dimensions)} against {source}" for source, dimensions in lost.items()]

@@ -225,6 +225,13 @@ def _cell(story: CellStory) -> dict[str, Any]:
         "reruns": figures.reruns._asdict(),
         "groups": [group._asdict() for group in figures.groups],
         "failed": [failed._asdict() for failed in figures.failed],
+        "credit": None
+        if figures.credit is None
+        else {
+            **figures.credit._asdict(),
+            "log_pass": _finite(figures.credit.log_pass),
+            "log_fail": _finite(figures.credit.log_fail),
+        },
         "failures": {found.failure: found.episodes for found in figures.failures},
         "repeat": [again._asdict() for again in figures.repeat],
         "ablations": [

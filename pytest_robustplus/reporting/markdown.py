@@ -13,6 +13,7 @@ from pytest_robustplus.reporting.latency import control, sentences
 from pytest_robustplus.reporting.text import (
     ablations,
     assumptions,
+    credited,
     failures,
     footnotes,
     legend,
@@ -52,6 +53,11 @@ def markdown(
             f"- {_escape(f'{r.name.model}, {r.name.dimension}: {how}')}."
             for r in own
             if r.figures is not None and (how := failures(r.figures))
+        ]
+        parts += [
+            f"- {_escape(f'{r.name.model}, {r.name.dimension}, subgoals: {second}')}."
+            for r in own
+            if r.figures is not None and (second := credited(r.figures))
         ]
         noted = [
             (str(r.name.model), str(r.name.dimension), note)
@@ -105,6 +111,8 @@ def _lost(result: CellResult, title: str) -> list[str]:
     lost = [
         f"{gate.side}, {percent(gate.baseline)} of {gate.source}" for gate in report.gates if gate.verdict == "fail"
     ]
+    if report.credit is not None and report.credit.verdict == "fail":
+        lost.append(f"subgoals, {percent(report.credit.needed)} asked for")
     said = "; ".join(lost) or "no gate of its own: an assertion of the test failed"
     text = paragraph(report, f"{report.dimension} of {report.model} on {title}")
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))

@@ -21,6 +21,7 @@ from pytest_robustplus.reporting.replaying import complete
 from pytest_robustplus.reporting.text import (
     ablations,
     assumptions,
+    credited,
     failures,
     footnotes,
     legend,
@@ -193,6 +194,8 @@ def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[
     for report in reports:
         if how := failures(report):
             yield f"{report.model}, {report.dimension}: {how}."
+        if second := credited(report):
+            yield f"{report.model}, {report.dimension}, subgoals: {second}."
     yield from legend(reports)
     noted = [(r.model, r.dimension, note) for r in reports for note in [*assumptions(r), *r.notes]]
     for line in footnotes(noted):

@@ -71,7 +71,8 @@ def legend(cells: Iterable[CellReport]) -> list[str]:
         )
     if any(cell.estimate is None for cell in early):
         said.append(
-            "° successes over played of a cell ended early by its pairs: reads high after PASS, low after FAIL."
+            "° successes over played of a cell ended early by its pairs or subgoals: reads high after PASS, low after"
+            " FAIL."
         )
     return said
 
@@ -129,6 +130,8 @@ def paragraph(cell: CellReport, title: str) -> str:
     for gate in cell.gates:
         lines += question(gate, cell, several=len(cell.gates) > 1)
     lines.append(f"  episodes  {denominators(cell)}")
+    if second := credited(cell):
+        lines.append(f"  subgoals  {second}")
     if how := failures(cell):
         lines.append(f"  why       {how}" + (f"; {reached}" if (reached := subgoals(cell)) else ""))
     lines += [f"  ablation  {said}" for said in ablations(cell)]
@@ -244,6 +247,27 @@ def failures(cell: CellReport) -> str:
 def subgoals(cell: CellReport) -> str:
     """The mean share of subgoals that a cell's episodes reached; empty where it is unknown."""
     return "" if cell.progress is None else f"{percent(cell.progress)} of subgoals reached"
+
+
+def lost_to(cell: CellReport) -> str:
+    """What a failed cell was lost against, in words."""
+    if any(gate.verdict == "fail" for gate in cell.gates):
+        return cell.source
+    if cell.credit is not None and cell.credit.verdict == "fail":
+        return f"the {percent(cell.credit.needed)} of subgoals asked for"
+    return cell.source or "an assertion of its suite"
+
+
+def credited(cell: CellReport) -> str:
+    """Tell a cell's second question, about subgoals; empty where it was not asked."""
+    credit = cell.credit
+    if credit is None:
+        return ""
+    answer = "undecided" if credit.verdict == "open" else credit.verdict.upper()
+    return (
+        f"{answer}: {percent(credit.mean)} of subgoals reached, needs {percent(credit.needed)}; e-value"
+        f" {evalue(credit.log_pass)} for it, {evalue(credit.log_fail)} against it"
+    )
 
 
 def happened(events: EpisodeEvents) -> str:

@@ -80,6 +80,23 @@ class GateReport(NamedTuple):
     elsewhere: tuple[Elsewhere, ...] = ()
 
 
+class CreditReport(NamedTuple):
+    """A cell's second question, about subgoals, and its answer: pass, fail or open.
+
+    ``needed`` and ``mean`` are shares of subgoals reached, of all tasks and of those played; ``decided`` counts the
+    episodes after which it was answered, 0 where it was not.
+    """
+
+    needed: float
+    mean: float
+    verdict: str
+    decided: int
+    log_pass: float
+    log_fail: float
+    alpha_pass: float
+    alpha_fail: float
+
+
 class AblationResult(NamedTuple):
     """What an ablation did on the tasks that the cell's verdict rests on.
 
@@ -207,6 +224,7 @@ class CellReport(Conclusion, CarriedByField):
     failed: tuple[FailedTask, ...] = ()
     failures: tuple[FailureCount, ...] = ()
     progress: float | None = None
+    credit: CreditReport | None = None
     gates: tuple[GateReport, ...] = ()
     ablations: tuple[AblationResult, ...] = ()
     repeat: tuple[RepeatReport, ...] = ()

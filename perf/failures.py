@@ -1,0 +1,74 @@
+"""How often the computed kind of failure agrees with a label by hand; bound: 90 % of the labelled episodes.
+
+The episodes of tests/benchmarks/libero_plus/failures.npz are played again from their actions. The labels beside them
+were given by looking at sheets of 16 frames each, which scripts/record_failures.py draws, before anyone saw the
+computed kinds.
+
+Usage: python perf/failures.py
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
+from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
+from pytest_robustplus.benchmarks.libero_plus.tasks import find_task
+from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.policies.profile import Profile
+from pytest_robustplus.rollout.episode import play
+
+BOUND = 0.9
+SCALE = 127
+FOLDER = Path(__file__).parents[1] / "tests" / "benchmarks" / "libero_plus"
+
+
+class Tape:
+    """Answers the first look with everything that was recorded."""
+
+    def __init__(self, actions: Actions) -> None:
+        self.actions = actions
+
+    def reset(self, slot: int, instruction: str) -> None:
+        pass
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        return [self.actions]
+
+
+def main() -> int:
+    warnings.simplefilter("ignore")
+    simulator = LiberoSimulator(LiberoProtocol(), render=False)
+    with np.load(FOLDER / "failures.npz") as bank, (FOLDER / "failures.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+        recorded = {row["number"]: bank[row["number"]] / SCALE for row in rows}
+    agreed, apart = 0, Counter[tuple[str, str]]()
+    # By scene, so that each is compiled once.
+    for row in sorted(rows, key=lambda row: (row["task"].rpartition("_view_")[0], row["task"])):
+        task, actions = find_task(row["task"]), recorded[row["number"]]
+        profile = Profile(replan=len(actions), horizons={task.suite: len(actions)})
+        events = play(simulator, Tape(actions), task, profile).events
+        assert events is not None
+        computed = "succeeded" if events.failure is None else str(events.failure)
+        agreed += computed == row["label"]
+        if computed != row["label"]:
+            apart[row["label"], computed] += 1
+            told = "; ".join(f"{event.what} {event.step}" for event in events.events)
+            print(f"{row['number']}: {row['label']} by hand, {computed} computed ({task.name}: {told})", flush=True)
+    simulator.close()
+    for (label, computed), count in apart.most_common():
+        print(f"{count} × {label} → {computed}")
+    share = agreed / len(rows)
+    print(f"{share:.1%} of {len(rows)} episodes labelled by hand agree (bound {BOUND:.0%})")
+    return int(share < BOUND)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
