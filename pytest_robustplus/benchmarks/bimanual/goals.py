@@ -66,12 +66,18 @@ class Bodies(Protocol):
 
 
 class Goal(NamedTuple):
-    """A base task; ``clear`` are places (x, y, radius) that distractors leave free."""
+    """A base task; ``clear`` are places (x, y, radius) that distractors leave free.
+
+    ``conjuncts`` name what of the goal can be reached alone: all of them hold where it is reached. ``moved`` are the
+    bodies that have to be taken.
+    """
 
     step_limit: int
     bodies: Callable[[np.random.Generator], tuple[Body, ...]]
     reached: Callable[[Bodies], bool]
     clear: tuple[Triple, ...] = ()
+    conjuncts: Mapping[str, Callable[[Bodies], bool]] = {}
+    moved: tuple[str, ...] = ()
 
 
 def block(name: str, x: float, y: float, yaw: float) -> Body:
@@ -157,10 +163,14 @@ def _three_are_stacked(state: Bodies) -> bool:
     return _two_are_stacked(state) and _is_on(state, "blue block", "green block")
 
 
+def _are_neighbours(state: Bodies, left: str, right: str) -> bool:
+    way = state.position(right) - state.position(left)
+    return bool(0 < way[0] < 0.13 and abs(way[1]) < 0.03 and abs(way[2]) < HALF)
+
+
 def _are_ranked(state: Bodies) -> bool:
     """In a row from left to right: neighbours less than 13 cm apart along x and 3 cm along y, as RoboTwin has it."""
-    ways = [state.position(right) - state.position(left) for left, right in pairwise(BLOCKS)]
-    in_row = all(0 < way[0] < 0.13 and abs(way[1]) < 0.03 and abs(way[2]) < HALF for way in ways)
+    in_row = all(_are_neighbours(state, left, right) for left, right in pairwise(BLOCKS))
     return in_row and _all_released(state)
 
 
@@ -169,24 +179,66 @@ def _is_handed_over(state: Bodies) -> bool:
     return bool(np.linalg.norm(way[:2]) < 0.05 and way[2] < 0.03 and state.released("right"))
 
 
+def _is_in_bin(state: Bodies, name: str) -> bool:
+    way = state.position(name) - state.position("grey bin")
+    return bool(np.abs(way[:2]).max() < _BIN_HALF and way[2] < _BIN_HEIGHT + HALF)
+
+
 def _are_in_bin(state: Bodies) -> bool:
-    ways = [state.position(name) - state.position("grey bin") for name in BLOCKS[:2]]
-    inside = all(np.abs(way[:2]).max() < _BIN_HALF and way[2] < _BIN_HEIGHT + HALF for way in ways)
-    return inside and _all_released(state)
+    return all(_is_in_bin(state, name) for name in BLOCKS[:2]) and _all_released(state)
 
 
 # RoboTwin's step limits (arXiv 2506.18088): those of the tasks of the same name, of lift_pot for lift_block and of
 # place_can_basket for place_blocks_bin.
 GOALS: Mapping[str, Goal] = {
-    "lift_block": Goal(400, _one_block, _is_lifted),
-    "stack_blocks_two": Goal(800, lambda rng: _scattered(BLOCKS[:2], rng), _two_are_stacked, ((*CENTRE, 0.10),)),
-    "stack_blocks_three": Goal(1200, lambda rng: _scattered(BLOCKS, rng), _three_are_stacked, ((*CENTRE, 0.10),)),
+    "lift_block": Goal(400, _one_block, _is_lifted, conjuncts={"red block lifted": _is_lifted}, moved=BLOCKS[:1]),
+    "stack_blocks_two": Goal(
+        800,
+        lambda rng: _scattered(BLOCKS[:2], rng),
+        _two_are_stacked,
+        ((*CENTRE, 0.10),),
+        {"green block on red block": lambda state: _is_on(state, "green block", "red block")},
+        BLOCKS[:2],
+    ),
+    "stack_blocks_three": Goal(
+        1200,
+        lambda rng: _scattered(BLOCKS, rng),
+        _three_are_stacked,
+        ((*CENTRE, 0.10),),
+        {
+            "green block on red block": lambda state: _is_on(state, "green block", "red block"),
+            "blue block on green block": lambda state: _is_on(state, "blue block", "green block"),
+        },
+        BLOCKS,
+    ),
     "blocks_ranking_rgb": Goal(
         1200,
         lambda rng: _scattered(BLOCKS, rng, nearest=0.16),
         _are_ranked,
         tuple((x, CENTRE[1], 0.08) for x in (-0.09, 0.0, 0.09)),
+        {
+            "red block left of green block": lambda state: _are_neighbours(state, "red block", "green block"),
+            "green block left of blue block": lambda state: _are_neighbours(state, "green block", "blue block"),
+        },
+        BLOCKS,
     ),
-    "handover_block": Goal(800, _bar_and_pad, _is_handed_over, ((0.0, 0.05, 0.10),)),
-    "place_blocks_bin": Goal(700, _blocks_and_bin, _are_in_bin),
+    "handover_block": Goal(
+        800,
+        _bar_and_pad,
+        _is_handed_over,
+        ((0.0, 0.05, 0.10),),
+        {"red bar on blue pad": _is_handed_over},
+        ("red bar",),
+    ),
+    "place_blocks_bin": Goal(
+        700,
+        _blocks_and_bin,
+        _are_in_bin,
+        (),
+        {
+            "red block in grey bin": lambda state: _is_in_bin(state, "red block"),
+            "green block in grey bin": lambda state: _is_in_bin(state, "green block"),
+        },
+        BLOCKS[:2],
+    ),
 }

@@ -13,12 +13,14 @@ from pytest_robustplus.benchmarks.bimanual.draws import Setup, draw
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.instructions import instruction
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
+from pytest_robustplus.benchmarks.bimanual.witness import Witness
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.playing import OneScene, playing, versions
 from pytest_robustplus.benchmarks.rendering import Renderer, choose_renderer
 from pytest_robustplus.benchmarks.two_arms import CAMERAS
 from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.results.events import EpisodeEvents
 
 SHADER = "bimanual 1"  # the folder shader/; count up when pictures change
 
@@ -77,6 +79,7 @@ class BimanualSimulator(OneScene):
         self._scene = BimanualScene(setup, self._appearance, self._renderer.device if self._renderer else None)
         self._mounted = cameras.mount(self._scene, setup.view, self._cameras, self._size)
         self._setup = setup
+        self._witness = Witness(GOALS[task.base], self._scene)
         return self._begin(task, instruction(task, setup, self.protocol))
 
     def step(self, action: Actions, *, render: bool) -> bool:
@@ -87,7 +90,13 @@ class BimanualSimulator(OneScene):
         scene.step(np.array(action, np.float64))
         if render:
             self._seen = self._look()
-        return GOALS[self.task.base].reached(scene)
+        reached = GOALS[self.task.base].reached(scene)
+        self._witness.watch(self._step, last=reached)
+        return reached
+
+    def events(self, steps: int) -> EpisodeEvents:
+        """Tell what happened in the last ``steps`` control steps, looked at five times a second."""
+        return self._witness.events(steps, GOALS[self.task.base].reached(self.scene))
 
     def state_hash(self) -> str:
         """Digest positions and velocities of joints and bodies, and the joint targets."""
