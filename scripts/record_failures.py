@@ -1,6 +1,7 @@
 """Play episodes that fail in many ways, keep their actions, and draw each as a sheet of frames to be labelled by hand.
 
-python scripts/record_failures.py FOLDER      plays, writes FOLDER/failures.npz and FOLDER/NUMBER.png in shuffled order
+python scripts/record_failures.py FOLDER [FIRST]   plays the plan, from number FIRST on, and draws FOLDER/NUMBER.png
+
 Labels then go by hand into tests/benchmarks/libero_plus/failures.csv, before anyone looks at what is computed;
 perf/failures.py compares. Actions are rounded to 1/127, so that a byte holds each and they replay exactly.
 """
@@ -50,7 +51,7 @@ class Spoilt:
     def __init__(self, inner: Any, fault: str, seed: int, sentence: str) -> None:
         self._inner, self._fault, self._sentence = inner, fault, sentence
         self._random = np.random.default_rng(seed)
-        self._from = int(self._random.integers(30, 100))
+        self._from = int(self._random.integers(*((150, 300) if fault == "wanders late" else (30, 100))))
         self._offset = self._random.choice([-1, 1], 2) * self._random.uniform(0.3, 0.6, 2)
         self._wander = np.zeros(7)
 
@@ -81,7 +82,10 @@ class Spoilt:
             chunk[:, :2] += self._offset
         elif self._fault == "never closes":
             chunk[:, 6] = -1
-        elif self._fault == "wanders" and step >= self._from:
+        elif self._fault == "sweeps" and step >= self._from:
+            down = step < self._from + 30
+            chunk[:] = (0, 0, -1, 0, 0, 0, 1) if down else (0.1, 1 if self._offset[0] > 0 else -1, 0, 0, 0, 0, 1)
+        elif self._fault.startswith("wanders") and step >= self._from:
             for row in chunk:
                 self._wander += self._random.normal(0, 0.3, 7) - 0.1 * self._wander
                 row[:6] = self._wander[:6] * np.array([1, 1, 1, 0.3, 0.3, 0.3])
@@ -107,6 +111,9 @@ def plan(benchmark: LiberoPlus) -> Iterator[Planned]:
     yield from (Planned("zero", "", task) for task in some(2, Dimension.ROBOT, both))
     for fault, count in (("opens", 8), ("aside", 9), ("slow", 6), ("never closes", 4), ("wanders", 8)):
         yield from (Planned("expert", fault, task) for task in some(count, Dimension.ROBOT, both))
+
+    yield from (Planned("expert", "wanders late", task) for task in some(8, Dimension.ROBOT, large[1:]))
+    yield from (Planned("expert", "sweeps", task) for task in some(8, Dimension.ROBOT, both))
 
 
 def sentence(benchmark: LiberoPlus, planned: Planned) -> str:
@@ -163,7 +170,8 @@ def main() -> int:
     kept: list[tuple[Planned, Actions]] = []
     planned = list(plan(benchmark))
     simulators: dict[str, Any] = {}
-    for number, one in enumerate(planned):
+    first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    for number, one in enumerate(planned[first:], first):
         profile = cards["reference"].profiles["libero_plus"] if one.policy == "reference" else benchmark.profile
         if one.policy != "reference":
             profile = replace(profile, replan=1)
