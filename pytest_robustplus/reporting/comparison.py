@@ -62,8 +62,8 @@ def noise(report: ComparisonReport) -> str:
 def story(report: ComparisonReport, title: str) -> str:
     """Explain a comparison to the person who has to act on it."""
     lines = [
-        f"{' against '.join(report.models)}, {report.dimension} on {title}: {answer(report)},"
-        f" after {count(report.pairs)} of {count(report.total)} pairs"
+        f"{_figures(report)}{answer(report)}, after {count(report.pairs)} of {count(report.total)} pairs:"
+        f" {report.dimension}, {' against '.join(report.models)} on {title}"
     ]
     lines += [f"  {side.model:24s} {_rate(side)}" for side in report.sides]
     for found in report.differences:
@@ -78,6 +78,11 @@ def story(report: ComparisonReport, title: str) -> str:
     lines += [f"  note      {note}" for note in report.notes]
     lines += [f"  {line}" for line in tasks(report)]
     return "\n".join(lines)
+
+
+def _figures(report: ComparisonReport) -> str:
+    """The difference of two policies in points, which stands before everything else."""
+    return "" if len(report.models) != 2 else f"{difference(report.differences[0], report.total)} points, "
 
 
 def errors(report: ComparisonReport) -> str:

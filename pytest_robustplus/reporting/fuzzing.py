@@ -47,15 +47,16 @@ def paragraph(probe: Probe, title: str) -> str:
 
 
 def _frontier(report: FrontierReport) -> str:
-    held = "" if report.accepted is None else f", accepted {_place(report, report.accepted)}"
-    found = f"no frontier, {report.rises}" if report.rises else _place(report, report.found)
+    held = "" if report.accepted is None else f", accepted {place(report, report.accepted)}"
+    found = f"no frontier, {report.rises}" if report.rises else place(report, report.found)
     return (
         f"{report.axis} of {report.model}: {found}, unperturbed {percent(report.rate)},"
         f" {report.episodes} episodes{held}: {report.outcome.upper()}{f' ({report.note})' if report.note else ''}"
     )
 
 
-def _place(report: FrontierReport, interval: Interval) -> str:
+def place(report: FrontierReport, interval: Interval) -> str:
+    """Where a frontier lies, with its interval."""
     if interval.beyond:
         return f"beyond {report.end:g}{report.unit}"
     high = "beyond" if interval.open else f"{interval.high:.3g}"
@@ -66,9 +67,10 @@ def _nearer(report: FrontierReport, title: str) -> str:
     assert report.accepted is not None
     return "\n".join(
         [
-            f"{report.axis} of {report.model} on {title}: the frontier has come nearer.",
-            f"  now       {_place(report, report.found)}, {report.episodes} episodes",
-            f"  accepted  {_place(report, report.accepted)}",
+            f"{place(report, report.found)}, accepted {place(report, report.accepted)}: the frontier of {report.axis}"
+            f" of {report.model} on {title} has come nearer.",
+            f"  now       {place(report, report.found)}, {report.episodes} episodes",
+            f"  accepted  {place(report, report.accepted)}",
             f"  question  where success has fallen to {percent(report.share)} of its unperturbed"
             f" {percent(report.rate)}; 95 % intervals that do not overlap fail",
             *([f"  note      {report.note}"] if report.note else []),
@@ -93,7 +95,8 @@ def _hunt(report: FuzzReport) -> str:
 def _found(report: FuzzReport, title: str) -> str:
     how = "in the corpus" if report.known else f"found by candidate {report.candidates}"
     lines = [
-        f"{report.what} of {report.model} on {title}: success falls below {percent(report.threshold)} under",
+        f"{report.at_it.successes}/{report.at_it.played} < {percent(report.threshold)}:"
+        f" {report.what} of {report.model} on {title}, under",
         f"  {report.mildest}",
         f"  at it        {report.at_it} fresh episodes succeed, severity {report.severity:.2f};"
         f" {100 * report.confidence:.0f} % confidence that it falls short",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Run, StoredEpisode
-from pytest_robustplus.reporting import comparison, latency, text
+from pytest_robustplus.reporting import comparison, fuzzing, latency, text
 from pytest_robustplus.reporting.json import CellStory, totals
 from pytest_robustplus.results import text as figures
 from pytest_robustplus.results.comparison import ComparisonReport
@@ -95,8 +95,8 @@ def _environment() -> Environment:
         tell=lambda word, before: before + word,
     )
     made.globals.update(
-        text=text, figures=figures, latency=latency, comparison=comparison, words=WORDS, differences=_differences,
-        zip=zip,
+        text=text, figures=figures, latency=latency, comparison=comparison, fuzzing=fuzzing, words=WORDS,
+        differences=_differences, zip=zip,
     )  # fmt: skip
     return made
 

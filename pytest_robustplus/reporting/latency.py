@@ -44,12 +44,14 @@ def _change(ratio: float) -> str:
 
 
 def paragraph(report: LatencyReport, title: str) -> str:
-    """Explain a red item to the person who has to act on it."""
-    server = "" if report.server_ms is None else f", {report.server_ms:.1f} of it by the server's own account"
+    """Explain a red item to the person who has to act on it; the figures first, as of a cell."""
+    server = "" if report.server_ms is None else f", {report.server_ms:.1f} ms of it by the server's own account"
     size = f"; {report.sent:,} bytes sent, {report.received:,} received" if report.sent else ""
+    slower = next((gate for gate in report.gates if gate.verdict == "fail"), None)
+    figures = "" if slower is None else f"{_change(slower.ratio)[:-2]} > {_change(1 + slower.allowed)}, "
     lines = [
-        f"latency of {report.model} on {title} over {report.transport}: median {report.p50_ms:.1f} ms an inference"
-        f"{server}{size}",
+        f"{figures}median {report.p50_ms:.1f} ms: latency of {report.model} on {title}",
+        f"  inference over {report.transport}{server}{size}",
         f"  calls     {report.calls} after warm-up, p95 {report.p95_ms:.1f} ms, p99 {report.p99_ms:.1f} ms",
         f"  control   {report.executed} of {report.chunk} actions played: {control(report)}",
         *(f"  {gate.verdict:<8}  {held(gate)}" for gate in report.gates),

@@ -122,8 +122,7 @@ def paragraph(cell: CellReport, title: str) -> str:
     """
     lines = [
         headline(cell, title),
-        f"  outcome   {cell.successes} of {cell.played} episodes succeeded, full run {rate(cell)}"
-        f" {interval(*cell.shown[1:])}",
+        f"  outcome   {cell.successes} of {cell.played} episodes succeeded, full run {_full(cell)}",
     ]
     if cell.checkpoint:
         lines.append(f"  policy    {cell.checkpoint}")
@@ -145,13 +144,29 @@ def paragraph(cell: CellReport, title: str) -> str:
 
 
 def headline(cell: CellReport, title: str) -> str:
-    """Say what a cell reached and what it needs, such as ``~12.0 %, needs 33.3 %, after 25 of 60: camera of …``."""
+    """Say what a cell reached and what it needs, such as ``~12.0 < 33.3 %, after 25 of 60: camera of …``.
+
+    Pytest's own summary gives it what is left of a line after the test's id: at 80 columns some twenty characters.
+    """
     after = (
         f", after {count(cell.played)} of {count(cell.total)}" if cell.saved else f", all {count(cell.total)} played"
     )
-    most = "at most " if cell.side == "above" else ""
-    needs = "" if cell.needed is None else f", needs {most}{percent(cell.needed)}"
-    return f"{rate(cell)}{needs}{after}: {title}"
+    reached, above = cell.shown[0], cell.side == "above"
+    if cell.needed is None:
+        figures = rate(cell)
+    elif reached > cell.needed if above else reached < cell.needed:
+        figures = f"{rate(cell).replace(' %', '')} {'>' if above else '<'} {percent(cell.needed)}"
+    else:
+        # An assertion of the test's own, or all runs together, made it red.
+        figures = f"{rate(cell)}, needs {'at most ' if above else ''}{percent(cell.needed)}"
+    return f"{figures}{after}: {title}"
+
+
+def _full(cell: CellReport) -> str:
+    """What is known of the full run: an estimate with its interval, or that alone where pairs ended the cell."""
+    if cell.saved and cell.estimate is None:
+        return f"within {interval(*cell.shown[1:])}, of which a share of successes is no estimate"
+    return f"{rate(cell)} {interval(*cell.shown[1:])}"
 
 
 def question(gate: GateReport, cell: CellReport, *, several: bool) -> list[str]:

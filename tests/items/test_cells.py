@@ -44,7 +44,7 @@ def test_a_policy_below_its_baseline_fails_with_what_a_person_needs(toy: pytest.
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "~*%, needs *%, after * of 60: camera of weak on Toy Table",
+            "~* < *%, after * of 60: camera of weak on Toy Table",
             "*outcome * of * episodes succeeded, full run ~*% [[]*[]]",
             "*policy *steady-0.3*",
             "*baseline*80.0 %: arXiv 2600.00001v1, Table 1*",

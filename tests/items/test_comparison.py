@@ -158,7 +158,7 @@ def test_gates_turn_red_with_their_story(toy: pytest.Pytester) -> None:
     result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines(
         [
-            "weak against strong, camera on Toy Table: weak better than strong: NO, after *",
+            "-* points, weak better than strong: NO, after * pairs: camera, weak against strong on Toy Table",
             "  weak − strong: -* points; only one solves 0 and *; McNemar p *",
             "*only strong*pytest *--robust-replay*",
         ]

@@ -80,7 +80,7 @@ def test_a_failing_perturbation_is_found_and_made_mild(fuzzed: pytest.Pytester) 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "camera of steady on Toy Table: success falls below *% under",
+            "*/* < *%: camera of steady on Toy Table, under",
             "  Camera(azimuth=*)",
             "  at it * of * fresh episodes succeed, severity 0.*; 95 % confidence that it falls short",
             "  begins       near severity 0.* [[]0.*, 0.*[]]",
@@ -157,7 +157,9 @@ def test_a_frontier_is_measured_accepted_and_gated(fuzzed: pytest.Pytester) -> N
     file.write_text(re.sub(r"(?m)^(low|estimate|high) = .*$", r"\1 = 60.0", file.read_text()))
     nearer = fuzzed.runpytest(*arguments)
     nearer.assert_outcomes(failed=1)
-    nearer.stdout.fnmatch_lines(["camera.azimuth+ of steady on Toy Table: the frontier has come nearer."])
+    nearer.stdout.fnmatch_lines(
+        ["*° [[]*[]], accepted *: the frontier of camera.azimuth+ of steady on Toy Table has come nearer."]
+    )
 
 
 def test_frontiers_that_cannot_be_read_are_an_error(fuzzed: pytest.Pytester) -> None:

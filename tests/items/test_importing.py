@@ -73,7 +73,7 @@ def test_imported_results_pass_gates_without_a_simulator(toy: pytest.Pytester, m
     )
     red = toy.runpytest(*arguments[1:], "--robust-model=mine", CAMERA)
     red.assert_outcomes(failed=1)
-    red.stdout.fnmatch_lines(["*%*, needs *: camera of mine on Toy Table", "* of * episodes succeeded*"])
+    red.stdout.fnmatch_lines(["* < *%, *: camera of mine on Toy Table", "* of * episodes succeeded*"])
     assert json.loads(toy.path.joinpath("r.json").read_text())
     # Of the lights nothing can be played here, and everything is recorded.
     toy.runpytest(*arguments, "--robust-perturbation=light", "--robust-baseline=none").assert_outcomes(skipped=1)

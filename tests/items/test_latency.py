@@ -73,7 +73,7 @@ def test_measured_accepted_and_held(timed: pytest.Pytester) -> None:
     slower.assert_outcomes(failed=1)
     slower.stdout.fnmatch_lines(
         [
-            "latency of steady on Toy Table over demo_replay: median * ms an inference",
+            "+* > +* %, median * ms: latency of steady on Toy Table",
             "  calls     100 after warm-up, *",
             "  fail      +* % time *, 95 % interval +* to +* %, against the run accepted on *; * +10 %*",
         ]
