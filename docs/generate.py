@@ -34,7 +34,7 @@ def _option(option: Option) -> str:
 
 def fields() -> str:
     rows = _fields(json.loads(SCHEMA.read_text(encoding="utf-8")), "")
-    return "\n".join(["| field | type | |", "|---|---|---|", *rows])
+    return "\n".join(["| field | type | what it is |", "|---|---|---|", *rows])
 
 
 def _fields(schema: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -57,8 +57,10 @@ def _type(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(map(_type, schema["anyOf"]))
     if "items" in schema:
-        return f"list of {_type(schema['items'])}s"
-    return str(schema.get("type", "anything"))
+        several = schema["items"].get("type")
+        return f"list of {several}s" if several else f"list of {_type(schema['items'])}"
+    kinds = schema.get("type", "anything")
+    return kinds if isinstance(kinds, str) else " or ".join(kinds)
 
 
 def tables() -> str:

@@ -99,6 +99,13 @@ def test_what_pages_take_from_the_code_is_up_to_date() -> None:
     assert not [page.name for page, text in pages() if page.read_text("utf-8") != text], "run make docs"
 
 
+def test_every_field_of_the_json_document_is_described() -> None:
+    page = (ROOT / "docs" / "reference" / "json.md").read_text("utf-8")
+    rows = re.findall(r"^\| `[^`]+` \| .* \| (.*) \|$", page, re.MULTILINE)
+    assert len(rows) > 200
+    assert all(rows)
+
+
 def test_every_public_name_is_on_the_page_of_the_api() -> None:
     page = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
     documented = {*re.findall(r"^\.\. (?:autoclass|autoexception|autofunction|py:data):: (\w+)", page, re.MULTILINE)}
