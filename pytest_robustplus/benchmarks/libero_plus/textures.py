@@ -12,6 +12,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_robustplus.benchmarks.libero_plus import kept
 from pytest_robustplus.benchmarks.libero_plus.compiled import Attributes, Texture
 from pytest_robustplus.benchmarks.libero_plus.memory import forget_last_compile
 
@@ -180,4 +181,10 @@ def _pixels(texture: ElementTree.Element, file: str) -> NDArray[np.uint8] | None
         width, height = image.size
         colorspace = "sRGB" if "srgb" in image.info else "linear"
         texture.attrib.update(builtin="flat", width=str(width), height=str(height), colorspace=colorspace)
-        return np.asarray(image.convert("RGB")).ravel()
+    name = kept.digest("pixels", [file])
+    if path := kept.find("rgb", name):
+        return np.memmap(path, np.uint8, "r")
+    with Image.open(file) as image:
+        pixels = np.asarray(image.convert("RGB")).ravel()
+    kept.keep("rgb", name, pixels)
+    return pixels
