@@ -7,12 +7,14 @@ import runpy
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pytest_robustplus
 from pytest_robustplus.options import OPTIONS as DECLARED
 from pytest_robustplus.perturbations import PERTURBATIONS
+from pytest_robustplus.policies.contract import Observation
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -144,6 +146,20 @@ def test_the_suite_of_the_page_has_these_cells(pytester: pytest.Pytester) -> Non
     command, *shown = blocks(SUITE, "console")[0].splitlines()
     result = pytester.runpytest_inprocess(*shlex.split(command)[2:])
     assert [line for line in result.outlines if line.startswith("test_")] == shown
+
+
+def test_the_policy_of_the_readme_keeps_episodes_apart() -> None:
+    """With four simulators it once acted on the instruction of whichever episode had begun last."""
+    (source,) = [block for block in blocks(ROOT / "README.md", "python") if block.startswith("# my_policy.py")]
+    code: dict[str, Any] = {"my_network": lambda image, state, told: (image, told)}
+    exec(source, code)
+    policy = code["Policy"]()
+    episodes = [Observation({"agentview": slot}, {"state": None}, f"task {slot}", 0, slot) for slot in range(4)]  # type: ignore[dict-item]
+    for seen in episodes:
+        policy.reset(seen.slot, seen.instruction)
+    assert policy.act(episodes) == [(slot, f"task {slot}") for slot in range(4)]
+    for page in [*PAGES, *ROOT.glob("examples/**/*.py"), *ROOT.glob("suites/**/*.py")]:
+        assert not re.search(r"self\.\w+ = instruction", page.read_text("utf-8")), page
 
 
 def test_the_readme_shows_a_run() -> None:
