@@ -82,7 +82,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     from pytest_robustplus.distributed.board import board_of
+    from pytest_robustplus.items.helping import make_way
 
+    make_way(item)
     ended = yield
     board_of(item.config).end(item.nodeid)
     return ended
@@ -105,8 +107,10 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    from pytest_robustplus.evaluation.campaign import rest
     from pytest_robustplus.evaluation.resources import close
 
+    rest(session.config)
     close(session.config, exitstatus)
 
 

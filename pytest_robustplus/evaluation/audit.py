@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError, SimulatorError
 from pytest_robustplus.evaluation.assurance import drifting, earlier, estimated, spot_p, spot_positions
-from pytest_robustplus.evaluation.campaign import campaign_of
+from pytest_robustplus.evaluation.campaign import Standing, campaign_of
 from pytest_robustplus.evaluation.credit import Credit
 from pytest_robustplus.evaluation.gates import gates, share_of_alpha, strictest, watch
 from pytest_robustplus.evaluation.population import Population, audit_key
@@ -26,7 +26,7 @@ from pytest_robustplus.evaluation.recorder import (
     refuse_unplayable,
 )
 from pytest_robustplus.evaluation.resources import Resources
-from pytest_robustplus.ledger import AuditState, StoredEpisode, summaries
+from pytest_robustplus.ledger import AuditKey, AuditState, StoredEpisode, summaries
 from pytest_robustplus.options import ALL
 from pytest_robustplus.results.cell import (
     CellReport,
@@ -95,10 +95,19 @@ class Audit:
             plan = MeanPlan(len(self._places), needed, session.settings.alpha_pass, alpha)
             self._credit = Credit(plan)
         self._interval = Plan(max(len(self._places), 1), 0, 0).interval
-        self.key = audit_key(session, cell, fingerprint, self._population.digest())
+        self._key = audit_key(session, cell, fingerprint, self._population.digest())
         self._told = False
         # How it stood, and until when, since nothing was free for helpers.
         self._barren: tuple[tuple[int, int], float] = ((-1, -1), 0.0)
+        # Claimed and not handed out yet; how far into its places was handed out; how it stood, and until when.
+        self._reserve: deque[int] = deque()
+        self._ahead = 0
+        self._stood: tuple[int, int | None] | None = None
+        self._looked: int | None = None
+        self._looked_until = 0.0
+        # How far the order is likely to be played, and for which prefix that was last foreseen.
+        self._foreseen, self._foreseen_at = len(self._places), -1
+        self._stood_until = 0.0
 
     @cached_property
     def _state(self) -> AuditState:
@@ -120,6 +129,11 @@ class Audit:
         """Whether the share that this run plays has none of the cell's tasks."""
         return not self._places
 
+    @property
+    def key(self) -> AuditKey:
+        """What its episodes depend on."""
+        return self._key
+
     def decide(self) -> CellReport:
         """Play until the verdict is known and record it; raises what made an episode unplayable."""
         start = time.monotonic()
@@ -138,7 +152,7 @@ class Audit:
         finally:
             self._session.progress.end()
             # A worker that gives up on an episode must not keep others waiting for it.
-            self._session.ledger.release(self._session.claimant)
+            self._session.ledger.release(self._session.claimant, self._state.id)
         report = self._report(played, spots, runs, time.monotonic() - start)
         if self._session.share is ALL:
             # Otherwise the question stays open: whoever has the other shares concludes it.
@@ -147,22 +161,30 @@ class Audit:
 
     def decided(self) -> int | None:
         """Return how many episodes the verdict needed, once it is known; raises what makes it unknowable."""
+        at = time.monotonic()
+        if at < self._looked_until:
+            return self._looked
         played = self._decided()
         if played is None:
             if self._session.settings.merge:
                 raise self._incomplete()
-            self._count_losses()
+            if self._session.spread:
+                self._count_losses()
             # Where all of a share is finished there would be no such place, but then it is decided.
             refuse_unplayable(self._session, self._state.id, self._places[len(self._prefix())])
+        # What this process brings is known at once; what others bring may wait as long as they do.
+        self._looked, self._looked_until = played, at + (0.0 if self._session.spread else POLL_S)
         return played
 
     def next(self, *, first: bool) -> int | None:
         """Claim the next free position for the worker that leads; what it plays beside the ``first`` one is help."""
-        return self._claim(len(self._population.tasks) if first else self._reach())
+        return self._claim(len(self._places) if first else self._reach())
 
     def offer(self) -> int | None:
         """Claim the next free position for a helper, who plays until the verdict is known or the lead has given up."""
         ledger, audit = self._session.ledger, self._state.id
+        if not self._session.spread:
+            return None if self.standing() is None or self._stood is None else self._claim(self._stood[1] or 0)
         stands, wait_until = (len(self._prefix()), ledger.claimed(audit)), time.monotonic() + BARREN_S
         # Claiming writes, which many idle workers must not do many times a second.
         if stands == self._barren[0] and wait_until - BARREN_S < self._barren[1]:
@@ -173,6 +195,34 @@ class Audit:
                 return position
         self._barren = stands, wait_until
         return None
+
+    def standing(self) -> Standing | None:
+        """How much is at play and how much is needed; None once it is decided or given up."""
+        at, spread = time.monotonic(), self._session.spread
+        if self._stood is None or at > self._stood_until:
+            over = spread and self._session.ledger.conclusion(self._state.id) is not None
+            reach = None if over or self.decided() is not None else self._reach()
+            self._stood, self._stood_until = (len(self._prefix()), reach), at + POLL_S
+        prefix, reach = self._stood
+        if reach is None:
+            return None
+        flying = self._session.ledger.claimed(self._state.id) if spread else max(self._ahead - prefix, 0)
+        return Standing(flying, reach - prefix)
+
+    def holding(self) -> int:
+        """The first position that has not finished, for which all that follow wait."""
+        prefix = len(self._prefix())
+        return self._places[prefix] if prefix < len(self._places) else -1
+
+    def inherit(self, positions: Collection[int]) -> None:
+        """Take note of positions that are at play for it already."""
+        self._ahead = max([self._ahead, *(self._places.index(position) + 1 for position in positions)])
+
+    def leave(self) -> None:
+        """Give back whatever is claimed for it here."""
+        self._reserve.clear()
+        self._ahead, self._stood = 0, None
+        self._session.ledger.release(self._session.claimant, self._state.id)
 
     def helpers(self) -> int:
         """How many play for it now."""
@@ -185,6 +235,7 @@ class Audit:
     def take(self, position: int, started: str, outcome: EpisodeResult) -> bool:
         """Record what came of a position; False when it is to be played once more, which the second fault is not."""
         error = outcome.error
+        self._stood, self._looked_until = None, 0.0
         self._recorder.record(self._state.id, position, self.task(position), started, outcome)
         if error is None:
             return True
@@ -198,11 +249,26 @@ class Audit:
         self._session.ledger.give_back(self._state.id, position, self._session.claimant)
 
     def _claim(self, reach: int) -> int | None:
-        ledger, claimant = self._session.ledger, self._session.claimant
-        block = ledger.claim(
-            self._state.id, claimant, block=1, total=reach, stale_s=STALE_S, tries=TRIES, places=self._places
-        )
-        return None if block is None else block.start
+        """Take the next free one of the first ``reach`` of its places."""
+        if not self._reserve:
+            within, total = self._places[:reach], len(self._population.tasks)
+            # Where nobody else claims, a cluster's worth at once costs as much as one.
+            block = 1 if self._session.spread else campaign_of(self._session.config).players.block
+            found = self._session.ledger.claim(
+                self._state.id,
+                self._session.claimant,
+                block=block,
+                total=total,
+                stale_s=STALE_S,
+                tries=TRIES,
+                places=within,
+            )
+            self._reserve.extend(found or ())
+        if not self._reserve or self._places.index(self._reserve[0]) >= reach:
+            return None
+        position = self._reserve.popleft()
+        self._ahead = max(self._ahead, self._places.index(position) + 1)
+        return position
 
     def _count_losses(self) -> None:
         """Record a try in error wherever a worker of this run died, so that an episode which kills its player ends."""
@@ -268,11 +334,15 @@ class Audit:
         Beyond it they wait. With 64 workers that takes a fifth off the episodes played in vain, and costs no time.
         """
         outcomes = self._prefix()
-        played, successes, total = len(outcomes), sum(outcomes), len(self._population.tasks)
+        played, successes, total = len(outcomes), sum(outcomes), len(self._places)
         if played < KNOWN or not self._gates or self._asked() > len(self._gates):
             return total
         if open_yet := [gate for gate in self._gates if gate.decision is None]:
-            return max(gate.foreseen(played, successes) for gate in open_yet)
+            # A bisection over the plan, for a guess: two more episodes of a hundred hardly change it.
+            if not 0 <= played - self._foreseen_at <= played // 50:
+                reach = max(gate.foreseen(played, successes) for gate in open_yet)
+                self._foreseen, self._foreseen_at = reach, played
+            return max(self._foreseen, played + 1)
         passed = max(gate.decision.played for gate in self._gates if gate.decision is not None)
         return self._watch.foreseen(played, successes, passed) or total
 

@@ -1,23 +1,45 @@
-"""One pool of simulators for all open questions of a run: what leaves one idle gives another its next episode."""
+"""One owner of all open questions of a process: what leaves a simulator idle gives another its next episode."""
 
 from __future__ import annotations
 
+import heapq
 import itertools
+import statistics
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import ExitStack, nullcontext
 from typing import NamedTuple, Protocol
 
 import pytest
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import RobustnessError
+from pytest_robustplus.evaluation.players import Players
 from pytest_robustplus.evaluation.recorder import now
 from pytest_robustplus.evaluation.resources import Resources, resources_of
-from pytest_robustplus.rollout.executor import EpisodeResult, Executor
+from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.session.session import POLL_S
+
+# Which questions there are is asked so often while several are at play.
+REFRESH_S = 0.5
+# A position that all others of its question wait for is played a second time once it is overdue by so much.
+OVERDUE = 3.0
+# Durations of finished episodes that say what is usual.
+USUAL, FEWEST = 200, 8
+
+
+class Standing(NamedTuple):
+    """How a question stands: positions handed out beyond the prefix, and how many of those its answer still takes."""
+
+    flying: int
+    needed: int
+
+    @property
+    def share(self) -> float:
+        """What of the need is at play; at 1 and above, more would likely be played in vain."""
+        return self.flying / max(self.needed, 1)
 
 
 class Question(Protocol):
@@ -26,6 +48,11 @@ class Question(Protocol):
     @property
     def cell(self) -> TableCell:
         """Whose policy plays, on which benchmark."""
+        ...
+
+    @property
+    def key(self) -> object:
+        """Equal for questions whose episodes are the same."""
         ...
 
     def decided(self) -> int | None:
@@ -40,8 +67,24 @@ class Question(Protocol):
         """Claim the next position for who helps; None while nothing is free, or when nobody needs help any more."""
         ...
 
+    def standing(self) -> Standing | None:
+        """How much is at play and how much is needed; None when it is decided or given up. Raises as ``decided``."""
+        ...
+
+    def holding(self) -> int:
+        """The first position that has not finished, for which all that follow wait."""
+        ...
+
+    def inherit(self, positions: Collection[int]) -> None:
+        """Take note of positions that are at play for it already."""
+        ...
+
     def give_back(self, position: int) -> None:
         """Leave a claimed position to whoever comes."""
+        ...
+
+    def leave(self) -> None:
+        """Give back whatever is claimed for it here."""
         ...
 
     def task(self, position: int) -> Task:
@@ -57,41 +100,64 @@ class _Playing(NamedTuple):
     question: Question
     position: int
     started: str
+    since: float
 
 
-def nothing(besides: Question | None, within: tuple[str, str] | None) -> Iterable[Question]:
+def nothing(besides: Question | None, fits: Callable[[TableCell], bool]) -> Iterable[Question]:
     """No other questions."""
     return ()
 
 
 class Campaign:
-    """What one process plays: the question that it decides first, and any other that is open while a simulator idles.
+    """What one process plays: the question that its item waits for, and any other that is open while a simulator idles.
 
-    ``others`` names those others besides the first, of a model on a benchmark alone where it is given one; they are
-    built as late as they are needed. What goes wrong with another's question is counted in ``unable``: whoever decides
-    it will meet it, too.
+    A process with one simulator plays its own question first. One with several gives each to the question with the
+    least at play for what it still needs, its own among them, so that none waits for the last episodes of another.
+    ``others`` names those others besides the first; they are built as late as they are needed. What goes wrong with
+    another's question is counted in ``unable``: whoever decides it will meet it, too.
     """
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources, self._session = resources, resources.session
-        self.others: Callable[[Question | None, tuple[str, str] | None], Iterable[Question]] = nothing
+    def __init__(self, resources: Resources, players: Players | None = None) -> None:
+        self._session = resources.session
+        self.players = players or resources.players()
+        resources.before_use = self.leave
+        self.others: Callable[[Question | None, Callable[[TableCell], bool]], Iterable[Question]] = nothing
         self.unable: Counter[str] = Counter()
         self._given_up: set[int] = set()
         self._tickets = itertools.count()
         self._playing: dict[int, _Playing] = {}
         # Episodes to be played once more; claimed still.
         self._again: list[tuple[Question, int]] = []
-        self._executor: Executor | None = None
         # The lease of the machine, held while anything is at play here.
         self._seat = ExitStack()
+        self._open: tuple[float, Question | None, list[Question]] = (0.0, None, [])
+        self._barren: dict[int, float] = {}
+        # The open questions by what of their need is at play, while simulators are being given something.
+        self._ranking: list[tuple[float, int, Question]] | None = None
+        self._lasted: deque[float] = deque(maxlen=USUAL)
+        self._hedged: set[int] = set()
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds, as the players count them."""
+        return self.players.clock
 
     def decide(self, question: Question) -> int:
         """Play until a question is decided, and say how many episodes that needed; raises what made it unplayable."""
+        if self._playing and not self.players.beside(question.cell, question.cell):
+            self.leave()
+        self._adopt(question)
+        self._open = (0.0, None, [])
         try:
             while (played := question.decided()) is None:
                 self._turn(question, lambda: time.sleep(POLL_S))
-        finally:
-            self._leave()
+        except BaseException:
+            self.leave()
+            raise
+        # What is at play for others goes on while pytest reports this one and begins the next.
+        self._drop(question)
+        if not self.players.several:
+            self.leave()
         return played
 
     def help(self, until: Callable[[], bool], idle: Callable[[], None] = lambda: time.sleep(POLL_S)) -> None:
@@ -100,16 +166,54 @@ class Campaign:
             while not until():
                 self._turn(None, idle)
         finally:
-            self._leave()
+            self.leave()
 
     def fill(self, seconds: float) -> None:
         """Play one episode for others, or wait; for who has nothing at play and nothing claimed."""
-        if self._session.settings.simulators > 1:
+        if self.players.several:
             # Simulators of another model would take the place of those that wait.
             time.sleep(seconds)
             return
         turns = iter((False, True))
         self.help(lambda: not self._playing and next(turns), lambda: time.sleep(seconds))
+
+    def leave(self) -> None:
+        """Give back all that was claimed: who gives up on an episode must not keep others waiting for it."""
+        if not (self._playing or self._again or self._open[2]):
+            return
+        self.players.abandon(self._playing)
+        questions = [playing.question for playing in self._playing.values()]
+        for question in {id(q): q for q in [*questions, *(q for q, _ in self._again), *self._open[2]]}.values():
+            question.leave()
+        self._playing.clear()
+        self._again.clear()
+        self._hedged.clear()
+        self._open = (0.0, None, [])
+        self._seat.close()
+        self._session.ledger.release(self._session.claimant)
+
+    def _adopt(self, own: Question) -> None:
+        """Let what is at play for the question already count for it."""
+        mine = [ticket for ticket, playing in self._playing.items() if playing.question.key == own.key]
+        for ticket in mine:
+            self._playing[ticket] = self._playing[ticket]._replace(question=own)
+        for question in self._open[2]:
+            if question is not own and question.key == own.key:
+                question.leave()
+        self._again = [(own if question.key == own.key else question, p) for question, p in self._again]
+        own.inherit([self._playing[ticket].position for ticket in mine])
+
+    def _drop(self, question: Question) -> None:
+        """Give up what is still at play for a question that is decided."""
+        mine = [ticket for ticket, playing in self._playing.items() if playing.question is question]
+        if mine:
+            self.players.abandon(mine)
+        for ticket in mine:
+            del self._playing[ticket]
+        self._again = [(other, position) for other, position in self._again if other is not question]
+        question.leave()
+        if not self._playing:
+            self._seat.close()
 
     def _give_up(self, question: Question, error: RobustnessError) -> None:
         """Help with a question no more."""
@@ -120,60 +224,60 @@ class Campaign:
         """Give every idle simulator something to play, and take what came of what was played."""
         self._hand_out(own)
         self._session.progress.look()
-        if not self._playing or self._executor is None:
+        if not self._playing:
             idle()
             return
-        pieces = self._executor.pieces
-        for outcome in self._executor.wait(POLL_S):
-            self._take(outcome, own)
-        if self._executor.pieces > pieces:
+        pieces = self.players.pieces
+        self._take_all(self.players.wait(POLL_S), own)
+        if self.players.pieces > pieces:
             self._session.ledger.heartbeat(self._session.claimant)
 
     def _hand_out(self, own: Question | None) -> None:
-        while not self._playing or (self._executor is not None and self._executor.free):
+        self._ranking = None
+        while not self._playing or self.players.free:
             if self._playing and self._session.lease.wanted():
                 return
             found = self._next(own)
             if found is None:
+                self._hedge()
                 return
             question, position = found
+            try:
+                self.players.prepare(question.cell)
+            except RobustnessError as error:
+                if question is own:
+                    raise
+                question.give_back(position)
+                self._give_up(question, error)
+                continue
             if not self._playing:
-                try:
-                    self._executor = self._resources.executor(question.cell)
-                except RobustnessError as error:
-                    if question is own:
-                        raise
-                    question.give_back(position)
-                    self._give_up(question, error)
-                    continue
                 self._seat.enter_context(self._session.lease.shared())
-            assert self._executor is not None
             ticket = next(self._tickets)
-            self._playing[ticket] = _Playing(question, position, now())
-            self._executor.start(ticket, question.task(position))
+            self._playing[ticket] = _Playing(question, position, now(), self.clock())
+            self.players.start(ticket, question.cell, question.task(position))
 
     def _next(self, own: Question | None) -> tuple[Question, int] | None:
         """What to play next: what is to be played once more, what this process decides, what others need."""
-        played = next((playing.question.cell.key for playing in self._playing.values()), None)
         for place, (question, position) in enumerate(self._again):
-            if played in (None, question.cell.key):
+            if self._fits(own, question.cell):
                 del self._again[place]
                 return question, position
+        if self.players.several:
+            return self._neediest(own)
         if own is not None:
-            if played not in (None, own.cell.key):
+            if not self._fits(own, own.cell):
                 return None
             first = all(playing.question is not own for playing in self._playing.values())
             if (claimed := own.next(first=first)) is not None:
                 return own, claimed
-        return self._help(own, played)
+        return self._help(own)
 
-    def _help(self, own: Question | None, played: tuple[str, str] | None) -> tuple[Question, int] | None:
-        within = played
-        if within is None and own is not None and self._resources.pooled(own.cell):
-            # Another model would need simulators or scenes of its own in place of these.
-            within = own.cell.key
-        for question in self.others(own, within):
-            if within not in (None, question.cell.key) or id(question) in self._given_up:
+    def _fits(self, own: Question | None, cell: TableCell) -> bool:
+        return self.players.beside(None if own is None else own.cell, cell)
+
+    def _help(self, own: Question | None) -> tuple[Question, int] | None:
+        for question in self.others(own, lambda cell: self._fits(own, cell)):
+            if not self._fits(own, question.cell) or id(question) in self._given_up:
                 continue
             try:
                 position = question.offer()
@@ -184,8 +288,90 @@ class Campaign:
                 return question, position
         return None
 
+    def _neediest(self, own: Question | None) -> tuple[Question, int] | None:
+        """The next position of the question with the least at play for what it still needs."""
+        if self._ranking is None:
+            self._ranking = []
+            for place, question in enumerate(self._candidates(own)):
+                self._rank(place, question, own)
+        while self._ranking:
+            _, place, question = heapq.heappop(self._ranking)
+            try:
+                position = question.offer()
+            except RobustnessError as error:
+                if question is own:
+                    raise
+                self._give_up(question, error)
+                continue
+            if position is not None:
+                self._rank(place, question, own)
+                return question, position
+            self._barren[id(question)] = self.clock() + POLL_S
+        if own is not None and self._fits(own, own.cell):
+            first = all(playing.question is not own for playing in self._playing.values())
+            if first and (position := own.next(first=True)) is not None:
+                return own, position
+        return None
+
+    def _rank(self, place: int, question: Question, own: Question | None) -> None:
+        """Put a question that more can be played for among the others."""
+        assert self._ranking is not None
+        if id(question) in self._given_up or self._barren.get(id(question), 0.0) > self.clock():
+            return
+        try:
+            standing = question.standing()
+        except RobustnessError as error:
+            if question is own:
+                raise
+            self._give_up(question, error)
+            return
+        if standing is not None and standing.flying < standing.needed:
+            heapq.heappush(self._ranking, (standing.share, place, question))
+
+    def _candidates(self, own: Question | None) -> list[Question]:
+        """All questions that can be played beside what is at play, this process' own first."""
+        until, whose, known = self._open
+        if whose is own and until > time.monotonic():
+            return known
+        mine = [own] if own is not None and self._fits(own, own.cell) else []
+        others = [q for q in self.others(own, lambda cell: self._fits(own, cell)) if self._fits(own, q.cell)]
+        at_play = {id(playing.question) for playing in self._playing.values()}
+        for question in known:
+            if question is not own and question not in others and id(question) not in at_play:
+                # It is over, and so are its claims.
+                question.leave()
+        self._open = (time.monotonic() + REFRESH_S, own, [*mine, *others])
+        return self._open[2]
+
+    def _hedge(self) -> None:
+        """Play a second time what others wait for and is overdue, where a simulator has nothing else to do."""
+        if not self.players.several or len(self._lasted) < FEWEST:
+            return
+        overdue = self.clock() - OVERDUE * statistics.median(self._lasted)
+        for ticket, playing in self._playing.items():
+            if not self.players.free:
+                return
+            late = playing.since < overdue and ticket not in self._hedged
+            if late and playing.position == playing.question.holding() and self.players.hedge(ticket):
+                self._hedged.add(ticket)
+
+    def _take_all(self, outcomes: Sequence[EpisodeResult], own: Question | None) -> None:
+        """Record what came of episodes, many in one transaction; raises what makes the process' own question fail."""
+        raised: RobustnessError | None = None
+        with self._session.ledger.together() if len(outcomes) > 1 else nullcontext():
+            for outcome in outcomes:
+                try:
+                    self._take(outcome, own)
+                except RobustnessError as error:
+                    raised = raised or error
+        if raised is not None:
+            raise raised
+
     def _take(self, outcome: EpisodeResult, own: Question | None) -> None:
-        question, position, started = self._playing.pop(outcome.ticket)
+        question, position, started, since = self._playing.pop(outcome.ticket)
+        self._hedged.discard(outcome.ticket)
+        if outcome.error is None:
+            self._lasted.append(self.clock() - since)
         try:
             finished = question.take(position, started, outcome)
         except RobustnessError as error:
@@ -200,16 +386,6 @@ class Campaign:
         if not finished:
             self._again.append((question, position))
 
-    def _leave(self) -> None:
-        """Give back all that was claimed: who gives up on an episode must not keep others waiting for it."""
-        if self._executor is not None:
-            self._executor.abandon()
-        self._executor = None
-        self._playing.clear()
-        self._again.clear()
-        self._seat.close()
-        self._session.ledger.release(self._session.claimant)
-
 
 _CAMPAIGN: pytest.StashKey[Campaign] = pytest.StashKey()
 
@@ -219,3 +395,9 @@ def campaign_of(config: pytest.Config) -> Campaign:
     if _CAMPAIGN not in config.stash:
         config.stash[_CAMPAIGN] = Campaign(resources_of(config))
     return config.stash[_CAMPAIGN]
+
+
+def rest(config: pytest.Config) -> None:
+    """Leave nothing at play: something else needs the machine, or the run is over."""
+    if _CAMPAIGN in config.stash:
+        config.stash[_CAMPAIGN].leave()

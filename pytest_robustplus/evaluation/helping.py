@@ -47,6 +47,7 @@ class Helping:
         self._asked, self._over = asked, over
         self._joined: dict[Names, Audit | None] = {}
         self._unreachable: set[Key] = set()
+        self._clear: set[Names] = set()
         self._left: set[tuple[Names, ...]] = set()
         self._last: Audit | None = None
 
@@ -84,9 +85,12 @@ class Helping:
         except RobustnessError as error:
             self._campaign.unable[str(error)] += 1
 
-    def questions(self, besides: Question | None, within: Key | None) -> Iterator[Audit]:
-        """What may have free episodes: first what was played last, then what the fewest play for, then the unbegun."""
-        cells = [cell for cell in self._open(within) if besides is None or _names(cell) != _names(besides.cell)]
+    def questions(self, besides: Question | None, fits: Callable[[TableCell], bool]) -> Iterator[Audit]:
+        """What may have free episodes: first what was played last, then what the fewest play for, then the unbegun.
+
+        ``fits`` says which cells can be played now.
+        """
+        cells = [cell for cell in self._open(fits) if besides is None or _names(cell) != _names(besides.cell)]
         if not cells:
             return
         begun: dict[Names, StoredAudit] = {}
@@ -105,22 +109,25 @@ class Helping:
     def _place(self, audit: Audit) -> tuple[bool, int]:
         return audit is not self._last, audit.helpers()
 
-    def _open(self, within: Key | None) -> list[TableCell]:
+    def _open(self, fits: Callable[[TableCell], bool]) -> list[TableCell]:
         over = self._over()
         cells = {_names(cell): cell for node, cell in self._asked.cells.items() if node not in over}
         return [
-            cell
-            for cell in cells.values()
-            if cell.key not in self._unreachable and within in (None, cell.key) and self._cleared(cell)
+            cell for cell in cells.values() if cell.key not in self._unreachable and fits(cell) and self._cleared(cell)
         ]
 
     def _cleared(self, cell: TableCell) -> bool:
         """Whether the checks in front of a cell have passed, and something can be played at all."""
+        if _names(cell) in self._clear:
+            return True
         if cell.recorded or (cell.card.unavailable and not cell.card.policy):
             return False
         found = {check.check: check.passed for check in self._session.ledger.checks(self._session.run, *cell.key)}
         passed = all(found.values()) and self._asked.checks.get(cell.key, frozenset()) <= found.keys()
-        return passed and bool(cell.playable())
+        if passed and cell.playable():
+            self._clear.add(_names(cell))
+            return True
+        return False
 
     def _begun(self, cell: TableCell, begun: Mapping[Names, StoredAudit]) -> Iterable[Audit]:
         """The audits of a cell and of its ablations that have begun and are not decided."""

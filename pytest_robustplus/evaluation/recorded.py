@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,8 +141,9 @@ class Recall:
         episode = Episode(self._known.outcomes[task.name], 0, 0, 0, 0.0, 0.0, 0.0, "", "", nothing)
         return [EpisodeResult(ticket, episode, self._facts)]
 
-    def abandon(self) -> None:
-        self._next, self.free = None, 1
+    def abandon(self, tickets: Collection[int] | None = None) -> None:
+        if tickets is None or (self._next is not None and self._next[0] in tickets):
+            self._next, self.free = None, 1
 
     def close(self) -> None:
         """There is nothing to close."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import pytest
 
 from pytest_robustplus.benchmarks.contract import Parallel, Scenes, Simulator
 from pytest_robustplus.errors import BadInputError, SimulatorError, blaming
+from pytest_robustplus.evaluation.players import LocalPlayers, Players
 from pytest_robustplus.evaluation.recorded import Recall, Recording, recording
 from pytest_robustplus.policies import specs
 from pytest_robustplus.policies.ablation import Ablated, ablation_name
@@ -41,6 +42,8 @@ class Resources:
         self._policies: dict[tuple[str, str], Checkpoint] = {}
         self._simulators: dict[tuple[str, object], Simulator] = {}
         self._pools: dict[tuple[str, str], Executor] = {}
+        # What ends before somebody else uses the simulators: a campaign leaves nothing at play in them.
+        self.before_use: Callable[[], None] = lambda: None
 
     def checkpoint(self, subject: Subject) -> Checkpoint:
         """The policy behind a cell's model; raises ``BadInputError`` when nothing says how to reach it."""
@@ -127,6 +130,15 @@ class Resources:
 
     def executors(self, subjects: Sequence[Subject]) -> list[Executor]:
         """Where episodes of several models are played side by side, each with its share of the simulators."""
+        self.before_use()
+        return self.shared(subjects)
+
+    def players(self) -> Players:
+        """Who plays for the campaign of this process."""
+        return LocalPlayers(self)
+
+    def shared(self, subjects: Sequence[Subject]) -> list[Executor]:
+        """The same for the campaign, which may have something at play in them."""
         keys = {subject.key for subject in subjects}
         share = max(self.session.settings.simulators // len(keys), 1)
         for key in self._pools.keys() - keys:

@@ -43,6 +43,14 @@ def meanwhile(session: pytest.Session, until: Callable[[], bool]) -> None:
     campaign_of(session.config).help(until)
 
 
+def make_way(item: pytest.Item) -> None:
+    """Leave nothing at play for other cells while an item runs that is no cell, and may want the machine."""
+    if _HELPING in item.config.stash and getattr(item.stash.get(IDENTITY, None), "kind", "") != "cell":
+        from pytest_robustplus.evaluation.campaign import rest
+
+        rest(item.config)
+
+
 def afterwards(session: pytest.Session) -> None:
     """Let a worker that runs no more items play for those of others, until these are over or the run ends."""
     config: Any = session.config

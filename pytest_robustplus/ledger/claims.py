@@ -81,8 +81,11 @@ def beat(database: sqlite3.Connection, worker: str) -> None:
     )
 
 
-def release(database: sqlite3.Connection, worker: str) -> None:
-    """Give back everything that a worker has claimed and not finished."""
+def release(database: sqlite3.Connection, worker: str, audit: int | None = None) -> None:
+    """Give back everything that a worker has claimed and not finished, or what it has of one audit."""
+    if audit is not None:
+        database.execute("DELETE FROM claim WHERE worker = ? AND audit = ?", (worker, audit))
+        return
     database.execute("DELETE FROM claim WHERE worker = ?", (worker,))
     database.execute("DELETE FROM worker WHERE worker = ?", (worker,))
 

@@ -38,6 +38,7 @@ class Connection:
         self.path = path
         self._database = database
         self._lock = threading.RLock()
+        self._together = False
 
     @contextlib.contextmanager
     def reading(self, doing: str) -> Iterator[sqlite3.Connection]:
@@ -49,6 +50,10 @@ class Connection:
     def writing(self, doing: str) -> Iterator[sqlite3.Connection]:
         """Hold the write lock of the file for one transaction: all of it is committed, or nothing."""
         with self._lock, translated(self.path, doing):
+            if self._together:
+                with self._part():
+                    yield self._database
+                return
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
@@ -58,6 +63,32 @@ class Connection:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
+
+    @contextlib.contextmanager
+    def together(self, doing: str) -> Iterator[None]:
+        """Put several writings into one transaction, which costs as much as one: each is kept whole, or not at all."""
+        with self._lock, translated(self.path, doing):
+            self._database.execute("BEGIN IMMEDIATE")
+            self._together = True
+            try:
+                yield
+            finally:
+                self._together = False
+                # A full disk has rolled back already, and the error of the writing that met it is on its way.
+                if self._database.in_transaction:
+                    self._database.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _part(self) -> Iterator[None]:
+        self._database.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK TO part")
+                self._database.execute("RELEASE part")
+            raise
+        self._database.execute("RELEASE part")
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

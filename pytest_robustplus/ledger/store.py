@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,6 +73,10 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Write what is written within in one transaction: on disk once this is left, also by an exception."""
+        return self._connection.together("recording together")
 
     # Runs
 
@@ -381,10 +386,10 @@ class Ledger:
         with self._connection.writing("keeping claims") as database:
             claims.beat(database, worker)
 
-    def release(self, worker: str) -> None:
-        """Give back what a worker has claimed and not finished: it is leaving, or it died."""
+    def release(self, worker: str, audit: int | None = None) -> None:
+        """Give back what a worker has claimed and not finished, of one audit or of all: it is leaving, or it died."""
         with self._connection.writing("releasing claims") as database:
-            claims.release(database, worker)
+            claims.release(database, worker, audit)
 
     def give_back(self, audit: int, position: int, worker: str) -> None:
         """Give back one position that a worker has claimed and not finished."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -77,9 +77,14 @@ class Batch:
                 self._scenes.close()
         return outcomes
 
-    def abandon(self) -> None:
-        self._waiting.clear()
-        self._playing.clear()
+    def abandon(self, tickets: Collection[int] | None = None) -> None:
+        if tickets is None:
+            self._waiting.clear()
+            self._playing.clear()
+            return
+        self._waiting = [entry for entry in self._waiting if entry[0] not in tickets]
+        for scene in [scene for scene, playing in self._playing.items() if playing.ticket in tickets]:
+            del self._playing[scene]
 
     def close(self) -> None:
         self.abandon()

@@ -6,7 +6,7 @@ An audit hands out tasks and takes back what came of them; it does not know whet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from pytest_robustplus.benchmarks.contract import Preparing, Simulator, Task
@@ -51,8 +51,8 @@ class Executor(Protocol):
         """
         ...
 
-    def abandon(self) -> None:
-        """Give up all that is being played; nothing will come of it."""
+    def abandon(self, tickets: Collection[int] | None = None) -> None:
+        """Give up what is being played under these tickets, or all of it; nothing will come of it."""
         ...
 
     def close(self) -> None:
@@ -108,8 +108,9 @@ class InProcess:
         self.abandon()
         return [EpisodeResult(ticket, episode, simulator.provenance())]
 
-    def abandon(self) -> None:
-        self._next = self._preparation = None
+    def abandon(self, tickets: Collection[int] | None = None) -> None:
+        if tickets is None or (self._next is not None and self._next[0] in tickets):
+            self._next = self._preparation = None
 
     def close(self) -> None:
         """Its simulator is the caller's to close."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from time import perf_counter
@@ -77,7 +77,7 @@ class Pool:
         return [process.pid for process in self._processes if process is not None]
 
     def start(self, ticket: int, task: Task) -> None:
-        slot = next(slot for slot in range(len(self._processes)) if slot not in self._playing)
+        slot = self._slot_for(task)
         process, limit = self._processes[slot], self._limit
         if process is None or not process.alive():
             # One that died while it had nothing to do is nobody's loss.
@@ -93,7 +93,14 @@ class Pool:
                 return
             limit = None if limit is None else max(limit, STARTING_S)
         process.tell(Order(task, slot))
+        process.bases.add(task.base)
         self._playing[slot] = _Playing(ticket, task, perf_counter(), limit)
+
+    def _slot_for(self, task: Task) -> int:
+        """An idle slot: rather one whose simulator has compiled the task's scene, else one that has compiled least."""
+        idle = [slot for slot in range(len(self._processes)) if slot not in self._playing]
+        known = {slot: set() if (one := self._processes[slot]) is None else one.bases for slot in idle}
+        return min(idle, key=lambda slot: (task.base not in known[slot], len(known[slot])))
 
     def wait(self, timeout: float) -> Sequence[EpisodeResult]:
         until, free = perf_counter() + timeout, self.free
@@ -107,10 +114,10 @@ class Pool:
             self._reap()
         return outcomes
 
-    def abandon(self) -> None:
+    def abandon(self, tickets: Collection[int] | None = None) -> None:
         for playing in self._playing.values():
-            playing.wanted = False
-        self._unstarted.clear()
+            playing.wanted = playing.wanted and tickets is not None and playing.ticket not in tickets
+        self._unstarted = [one for one in self._unstarted if tickets is not None and one.ticket not in tickets]
 
     def close(self) -> None:
         for slot in list(self._playing):

@@ -50,6 +50,8 @@ class SimulatorProcess:
         )
         theirs.close()
         self.episodes = 0
+        # Of which it has compiled scenes, as far as one can tell from here.
+        self.bases: set[str] = set()
         self._left = 0.0
         try:
             self.link.send(setup)

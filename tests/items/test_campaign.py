@@ -1,0 +1,67 @@
+"""One owner of all open cells: several are at play at once, and what comes of each is what one simulator would say."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from ledger_samples import join, make_episode
+
+from pytest_robustplus.errors import LedgerError
+from pytest_robustplus.ledger import Ledger
+
+Facts = dict[tuple[object, ...], tuple[object, ...]]
+MODELS = ["--robust-model=steady", "--robust-model=weak"]
+
+
+def played(path: Path) -> tuple[Facts, Facts]:
+    """Conclusions by cell, and what came of each position before the verdict."""
+    with Ledger.open(path, create=False) as ledger:
+        audits = {(a.key.model, a.key.dimension): a for a in ledger.audits() if a.conclusion is not None}
+        found: Facts = {
+            key: (a.conclusion.outcome, a.conclusion.played, a.conclusion.successes)
+            for key, a in audits.items()
+            if a.conclusion
+        }
+        episodes: Facts = {
+            (*key, e.position): (e.record.task, e.record.success, e.record.state_hash)
+            for key, a in audits.items()
+            for e in ledger.episodes(a.id)
+            if a.conclusion and e.position < a.conclusion.played
+        }
+        return found, episodes
+
+
+def test_a_pool_plays_several_cells_at_once_with_the_same_verdicts(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.runpytest(*MODELS, "--robust-ledger=one.sqlite", "-n0")
+    monkeypatch.setenv("TOY_SECONDS", "0.02")
+    result = toy.runpytest(*MODELS, "--robust-ledger=pool.sqlite", "--robust-simulators=4", "-n0")
+    result.assert_outcomes(passed=2, failed=2)
+    assert played(toy.path / "pool.sqlite") == played(toy.path / "one.sqlite")
+    database = sqlite3.connect(toy.path / "pool.sqlite")
+    rows = database.execute(
+        """SELECT min(started), concluded FROM episode JOIN part ON part.audit = episode.audit
+        JOIN audit ON audit.id = part.audit WHERE model = 'steady' GROUP BY part.audit ORDER BY part.audit"""
+    ).fetchall()
+    assert rows[1][0] < rows[0][1], "the second cell begins before the first one is decided"
+    assert database.execute("SELECT count(*) FROM claim").fetchone() == (0,)
+    database.close()
+
+
+def test_what_is_written_together_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "l.sqlite") as ledger:
+        audit = join(ledger, "run-1")
+        with pytest.raises(LedgerError, match="constraint"):
+            record(ledger, audit, 0, -1)
+        assert sorted(ledger.outcomes(audit)) == [0], "what came before the fault stays, of the fault nothing"
+        record(ledger, audit, 1, 2)
+        assert sorted(ledger.outcomes(audit)) == [0, 1, 2]
+
+
+def record(ledger: Ledger, audit: int, *positions: int) -> None:
+    with ledger.together():
+        for position in positions:
+            ledger.record(audit, position, make_episode(abs(position)))
