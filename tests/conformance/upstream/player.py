@@ -48,6 +48,11 @@ class Recording:
         self.looks: list[dict[str, Any]] = []
         self.actions: list[Actions] = []
         self.episode = -1
+        self.suite = ""
+
+    def begin(self, slot: int, suite: str, task: str) -> None:
+        self.suite = suite
+        self.policy.begin(slot, suite, task)
 
     def reset(self, slot: int, instruction: str) -> None:
         self.episode += 1
@@ -56,7 +61,10 @@ class Recording:
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
         (seen,) = observations
         self.looks.append(
-            {**seen.images, **seen.state, "instruction": seen.instruction, "step": seen.step, "episode": self.episode}
+            {
+                **seen.images, **seen.state, "instruction": seen.instruction, "step": seen.step,
+                "episode": self.episode, "suite": self.suite,
+            }  # fmt: skip
         )
         chunks = self.policy.act(observations)
         self.actions.append(chunks[0][: self.replan])
@@ -86,6 +94,11 @@ def served(python: str, driver: str, checkout: Path, folder: Path) -> Iterator[i
         finally:
             process.terminate()
             process.wait(10)
+
+
+def addressed(spec: str, port: int) -> str:
+    """A spec with the port of the driver's server; a driver that serves each suite takes the ports that follow it."""
+    return spec.format(port=port, **{f"port{at}": port + at for at in range(4)})
 
 
 def asked(python: str, driver: str, checkout: Path, port: int, looks: Sequence[Mapping[str, Any]], folder: Path) -> Any:
@@ -160,11 +173,11 @@ def drive(
     spec: str,
     horizon: int | None = None,
 ) -> Seen:
-    """Play ``tasks`` through ``spec`` (``{port}`` is filled in) and hold every look against upstream's client."""
+    """Play ``tasks`` through ``spec`` (its ports are filled in) and hold every look against upstream's client."""
     profile = card.profiles[benchmark.name]
     with tempfile.TemporaryDirectory() as place, served(python, driver, checkout, Path(place)) as port:
         folder = Path(place)
-        policy = specs.build(spec.format(port=port), specs.FACTORIES, card, benchmark)
+        policy = specs.build(addressed(spec, port), specs.FACTORIES, card, benchmark)
         try:
             recording = played(policy, profile, simulator, tasks, horizon)
         except Exception:

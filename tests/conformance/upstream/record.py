@@ -61,6 +61,6 @@ if __name__ == "__main__":
         tempfile.TemporaryDirectory() as place,
         player.served(options.python, driver, options.checkout, Path(place)) as port,
     ):
-        actions = golden.asked(name, benchmark or "libero_plus", spec.format(port=port))
+        actions = golden.asked(name, benchmark or "libero_plus", player.addressed(spec, port))
     golden.write(golden.Golden(name, benchmark or "libero_plus", options.revision, tape.exchanges, actions))
     print(f"{options.model}: {len(tape.exchanges)} exchanges")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from dataclasses import replace
@@ -28,6 +29,9 @@ from pytest_robustplus.policies.cards import card_from_mapping, load_cards
 
 CAMERA = next(each.name for each in tasks() if each.dimension is Dimension.CAMERA and each.suite == "libero_spatial")
 TASKS = ("libero_spatial/pick_up_the_black_bowl_on_the_ramekin_and_place_it_on_the_plate#0", CAMERA)
+SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
+DIMENSIONS = (Dimension.CAMERA, Dimension.LANGUAGE, Dimension.NOISE, Dimension.ROBOT)
+"""A task of each suite, each of another dimension, for a model whose suites are served one by one."""
 BOUND = 1e-4
 """Numbers are of the order of one; what upstream computes in single precision differs in its last digits."""
 
@@ -145,10 +149,19 @@ def libero(name: str, options: Any, statistics: Path) -> player.Seen:
     try:
         return player.drive(
             name, DRIVERS[name][0], options.checkout, options.python, card, Named("libero_plus"), simulator,
-            [find_task(task) for task in TASKS], spec=DRIVERS[name][1], horizon=options.horizon,
+            _tasks(name), spec=DRIVERS[name][1], horizon=options.horizon,
         )  # fmt: skip
     finally:
         simulator.close()
+
+
+def _tasks(name: str) -> list[Any]:
+    if "suites:" not in DRIVERS[name][1]:
+        return [find_task(task) for task in TASKS]
+    return [
+        next(task for task in tasks() if task.suite == suite and task.dimension is dimension)
+        for suite, dimension in zip(SUITES, DIMENSIONS, strict=True)
+    ]
 
 
 def note(name: str, spec: str, options: Any, seen: player.Seen) -> None:
@@ -168,11 +181,18 @@ def note(name: str, spec: str, options: Any, seen: player.Seen) -> None:
 
 
 DRIVERS = {
+    "pi0": ("openpi", "openpi:ws://127.0.0.1:{port}"),
+    "pi05": ("openpi", "openpi:ws://127.0.0.1:{port}"),
+    "pi0_fast": ("openpi", "openpi:ws://127.0.0.1:{port}"),
     "abot_m0": ("abot_m0", "openpi:ws://127.0.0.1:{port}"),
     "abot_m0/robotwin_plus": ("abot_m0", "openpi:ws://127.0.0.1:{port}"),
     "cosmos_policy": ("cosmos", "act:http://127.0.0.1:{port}"),
     "ge_act": ("ge_act", "openpi:ws://127.0.0.1:{port}"),
     "lingbot_va/robotwin_plus": ("lingbot_va", "openpi:ws://127.0.0.1:{port}"),
+    "openvla_oft": (
+        "openvla_oft",
+        "suites:" + " ".join(f"{suite}=act:http://127.0.0.1:{{port{at}}}" for at, suite in enumerate(SUITES)),
+    ),
     "pi05/robotwin_plus": ("pi05_robotwin", "python:deploy_policy"),
     "ript_vla": ("ript_vla_libero", "act:http://127.0.0.1:{port}"),
     "starvla": ("starvla", "openpi:ws://127.0.0.1:{port}"),
@@ -193,6 +213,7 @@ if __name__ == "__main__":
     parser.add_argument("--note", action="store_true", help="write what was found to found.json")
     options = parser.parse_args()
     name, _, benchmark = options.model.partition("/")
+    os.environ["MODEL"] = name  # where one driver is of several models
     if options.model == "pi05/robotwin_plus":
         seen = pi05_on_robotwin(options)
     else:

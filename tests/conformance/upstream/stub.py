@@ -134,6 +134,51 @@ def robosuite_transforms() -> types.ModuleType:
     return made
 
 
+class LiberoLooks:
+    """An environment of LIBERO that shows recorded looks, one each ``replan`` actions, and is done after the last.
+
+    The first ``settle`` actions are of a robot that waits. ``chunks`` are the actions executed after each look.
+    """
+
+    def __init__(self, looks: list[dict[str, Any]], settle: int, replan: int) -> None:
+        self.looks, self.settle, self.replan = looks, settle, replan
+        self.count = -settle
+        self.chunks: list[list[Any]] = []
+
+    def seed(self, _: int) -> None: ...
+
+    def close(self) -> None: ...
+
+    def reset(self) -> dict[str, Any]:
+        return self.seen()
+
+    def set_init_state(self, _: Any) -> dict[str, Any]:
+        return self.seen()
+
+    def seen(self) -> dict[str, Any]:
+        """Frames and sensors under LIBERO's names."""
+        look = self.looks[min(max(self.count, 0) // self.replan, len(self.looks) - 1)]
+        names = {"agentview": "agentview_image", "wrist": "robot0_eye_in_hand_image"}
+        names |= {name: f"robot0_{name}" for name in ("eef_pos", "eef_quat", "gripper_qpos")}
+        return {theirs: np.array(look[ours]) for ours, theirs in names.items() if ours in look}
+
+    def step(self, action: Any) -> tuple[dict[str, Any], float, bool, dict[str, Any]]:
+        if self.count >= 0:
+            if self.count % self.replan == 0:
+                self.chunks.append([])
+            self.chunks[-1].append(np.asarray(action, np.float64))
+        self.count += 1
+        return self.seen(), 0.0, self.count == self.replan * len(self.looks), {}
+
+
+def episodes(looks: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The looks of each episode, in order."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for look in looks:
+        found.setdefault(int(look["episode"]), []).append(look)
+    return list(found.values())
+
+
 def looks(file: str) -> list[dict[str, Any]]:
     """The looks that the player wrote down: raw frames and sensors by name, ``instruction``, ``step``, ``episode``."""
     bank = np.load(file, allow_pickle=False)
