@@ -1,11 +1,13 @@
-"""LingBot-VA: its websocket server and ``VA_Server``; encoders and transformer are stubbed.
+"""LingBot-VA: its websocket server and ``VA_Server``, for both its clients; encoders and transformer are stubbed.
 
 What reaches its video encoder are the frames that were shown; what reaches its memory, the frames and the actions.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ def serve(port: int, network: stub.Network) -> None:
     from wan_va.utils.Simple_Remote_Infer.deploy.websocket_policy_server import WebsocketPolicyServer
     from wan_va.wan_va_server import VA_Server
 
-    settings = VA_CONFIGS["robotwin"]
+    settings = VA_CONFIGS["libero" if os.environ["BENCHMARK"] == "libero_plus" else "robotwin"]
 
     class Stubbed(VA_Server):
         """All of its requests' way but for ``_encode_obs`` and the two denoising loops."""
@@ -63,6 +65,33 @@ def serve(port: int, network: stub.Network) -> None:
 
 
 def ask(port: int, looks: list[dict[str, Any]]) -> list[Any]:
+    """What each of its evaluations executes."""
+    return _libero(port, looks) if "agentview" in looks[0] else _robotwin(port, looks)
+
+
+def _libero(port: int, looks: list[dict[str, Any]]) -> list[Any]:
+    """``run_one`` of its client, in an environment that shows the looks, one each step."""
+    stub.without("libero", "imageio", "cv2", "lerobot", "wan_va.modules", "wan_va.distributed")
+    client = importlib.import_module("evaluation.libero.client")
+    client.save_video = lambda **_: None
+    model = client.WebsocketClientPolicy(port=port)
+    executed = []
+    for episode in stub.episodes(looks):
+        environment = stub.LiberoLooks(episode, settle=5, replan=1)
+        suite = SimpleNamespace(
+            get_num_tasks=lambda: 1, get_task_bddl_file_path=lambda _: "",
+            get_task=lambda _, told=episode[0]["instruction"]: SimpleNamespace(language=str(told)),
+            get_task_init_states=lambda _: np.zeros((1, 1)),
+        )  # fmt: skip
+        name = str(episode[0]["suite"])
+        client.benchmark.get_benchmark_dict = lambda name=name, suite=suite: {name: lambda: suite}
+        client.construct_single_env = lambda _, environment=environment: environment
+        client.run_one(model, name, 0, os.environ["RECORD"], 0)
+        executed += environment.chunks
+    return executed
+
+
+def _robotwin(port: int, looks: list[dict[str, Any]]) -> list[Any]:
     """Its evaluation's loop, whose functions are its own; the environment shows the looks one after another."""
     stub.without(
         "matplotlib", "cv2", "imageio", "envs", "description", "evaluation.robotwin.test_render", "transforms3d"
@@ -75,11 +104,8 @@ def ask(port: int, looks: list[dict[str, Any]]) -> list[Any]:
     from evaluation.robotwin.websocket_client_policy import WebsocketClientPolicy
 
     model = WebsocketClientPolicy(port=port)
-    episodes: dict[int, list[dict[str, Any]]] = {}
-    for look in looks:
-        episodes.setdefault(int(look["episode"]), []).append(look)
     answers = []
-    for episode in episodes.values():
+    for episode in stub.episodes(looks):
         answers += _episode(model, [_observed(look) for look in episode], add_init_pose, format_obs)
     return answers
 

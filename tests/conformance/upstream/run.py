@@ -188,6 +188,7 @@ DRIVERS = {
     "abot_m0/robotwin_plus": ("abot_m0", "openpi:ws://127.0.0.1:{port}"),
     "cosmos_policy": ("cosmos", "act:http://127.0.0.1:{port}"),
     "ge_act": ("ge_act", "openpi:ws://127.0.0.1:{port}"),
+    "lingbot_va": ("lingbot_va", "openpi:ws://127.0.0.1:{port}"),
     "lingbot_va/robotwin_plus": ("lingbot_va", "openpi:ws://127.0.0.1:{port}"),
     "openvla_oft": (
         "openvla_oft",
@@ -213,7 +214,8 @@ if __name__ == "__main__":
     parser.add_argument("--note", action="store_true", help="write what was found to found.json")
     options = parser.parse_args()
     name, _, benchmark = options.model.partition("/")
-    os.environ["MODEL"] = name  # where one driver is of several models
+    # One driver may be of several models or benchmarks.
+    os.environ |= {"MODEL": name, "BENCHMARK": benchmark or "libero_plus"}
     if options.model == "pi05/robotwin_plus":
         seen = pi05_on_robotwin(options)
     else:

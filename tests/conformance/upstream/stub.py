@@ -145,6 +145,14 @@ class LiberoLooks:
         self.count = -settle
         self.chunks: list[list[Any]] = []
 
+    @property
+    def env(self) -> Any:
+        return self
+
+    @property
+    def timestep(self) -> int:
+        return self.count + self.settle
+
     def seed(self, _: int) -> None: ...
 
     def close(self) -> None: ...
