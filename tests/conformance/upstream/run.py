@@ -187,6 +187,7 @@ DRIVERS = {
     "abot_m0": ("abot_m0", "openpi:ws://127.0.0.1:{port}"),
     "abot_m0/robotwin_plus": ("abot_m0", "openpi:ws://127.0.0.1:{port}"),
     "cosmos_policy": ("cosmos", "act:http://127.0.0.1:{port}"),
+    "fast_wam": ("fast_wam", "act:http://127.0.0.1:{port}"),
     "ge_act": ("ge_act", "openpi:ws://127.0.0.1:{port}"),
     "lingbot_va": ("lingbot_va", "openpi:ws://127.0.0.1:{port}"),
     "lingbot_va/robotwin_plus": ("lingbot_va", "openpi:ws://127.0.0.1:{port}"),
