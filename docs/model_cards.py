@@ -18,7 +18,7 @@ FAMILIES = ("vla", "hybrid", "wam")
 def found() -> str:
     """A row for each model and benchmark: how far our side and upstream's differ, or why nobody knows."""
     known = json.loads(FOUND.read_text()) if FOUND.exists() else {}
-    head = ["model", "benchmark", "reached by", "upstream", "episodes", "looks", "network", "simulator"]
+    head = ["model", "benchmark", "reached by", "upstream", "steps", "looks", "network", "simulator"]
     rows = [_row(card, benchmark, known) for card in _cards() for benchmark in _benchmarks(card)]
     return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows])
 
@@ -45,7 +45,14 @@ def _row(card: Card, benchmark: str, found: dict[str, dict[str, object]]) -> str
     name = f"{card.name}/{benchmark}"
     if name in found:
         seen = found[name]
-        cells = [seen["reached"], seen["upstream"], seen["episodes"], seen["looks"], seen["network"], seen["simulator"]]
+        cells = [
+            seen["reached"],
+            seen["upstream"],
+            _steps(seen["steps"]),
+            seen["looks"],
+            seen["network"],
+            seen["simulator"],
+        ]
         return f"| {card.title} | {benchmark} | " + " | ".join(str(cell) for cell in cells) + " |"
     reason = card.unavailable or "not driven against upstream's code yet"
     reached = card.transports[0] if card.transports and not card.unavailable else "–"

@@ -21,6 +21,8 @@ from pytest_robustplus.policies.profiled import Profiled
 
 FOLDER = Path(__file__).parents[1] / "policies" / "transports" / "golden"
 LOOKS = 5
+STEPS = 14
+"""Where a look comes each step: enough for a second inference of the chunks that are remembered."""
 
 
 class Golden(NamedTuple):
@@ -46,7 +48,7 @@ def write(golden: Golden) -> None:
 
 
 def asked(model: str, benchmark: str, spec: str) -> list[Any]:
-    """Begin an episode and look five times through a card; gives the actions to be executed after each look."""
+    """Begin an episode and look a few times through a card; gives the actions to be executed after each look."""
     card = load_cards()[model]
     # Small frames: how they are scaled is tested elsewhere, and un-normalising needs a file.
     profile = replace(card.profiles[benchmark], resize="none", input_size=(), unnormalise="server")
@@ -54,9 +56,10 @@ def asked(model: str, benchmark: str, spec: str) -> list[Any]:
     policy = Profiled(specs.build(spec, specs.FACTORIES, card, cast(Benchmark, NamedBenchmark(benchmark))), profile)
     try:
         begin(policy, 0, "stack the bowls", suite="suite", task="stack_bowls_two")
+        steps = STEPS if profile.replan == 1 else LOOKS * profile.replan
         return [
             np.asarray(policy.act([_look(profile, step)])[0][: profile.replan]).tolist()
-            for step in range(0, LOOKS * profile.replan, profile.replan)
+            for step in range(0, steps, profile.replan)
         ]
     finally:
         policy.close()

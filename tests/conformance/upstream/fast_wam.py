@@ -27,7 +27,14 @@ def stubbed(network: stub.Network, checkout: Path) -> None:
     sys.path[:0] = [str(checkout), str(checkout / "src")]
     stub.torchvision_without_a_card()
     stub.without(
-        "git", "libero", "fastwam.utils.video_io", "fastwam.datasets.lerobot.base_lerobot_dataset", "av", "imageio", "boto3", "botocore"
+        "git",
+        "libero",
+        "fastwam.utils.video_io",
+        "fastwam.datasets.lerobot.base_lerobot_dataset",
+        "av",
+        "imageio",
+        "boto3",
+        "botocore",
     )
 
     class Model:
@@ -46,7 +53,9 @@ def stubbed(network: stub.Network, checkout: Path) -> None:
         def infer_action(self, *, input_image: Any, proprio: Any, action_horizon: int, **told: Any) -> Any:
             told = {name: value for name, value in told.items() if value is not None}
             frame, state = input_image.float().numpy(), proprio.numpy()
-            answer = network((action_horizon, proprio.shape[-1] - (proprio.shape[-1] == 8)), frame=frame, state=state, **told)
+            answer = network(
+                (action_horizon, proprio.shape[-1] - (proprio.shape[-1] == 8)), frame=frame, state=state, **told
+            )
             return {"action": torch.from_numpy(answer)}
 
     stub.plain("fastwam.runtime", create_fastwam=lambda **_: Model())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,13 +48,12 @@ class Written:
 
 
 def serve(port: int, network: stub.Network) -> None:
-    # It greets a user's default card first and falls back on the processor; there is no other here.
     os.environ["JAX_PLATFORMS"] = "cpu"
     stub.without("lerobot", "wandb")
     sys.path[:0] = [str(stub.checkout / part) for part in ("src", "packages/openpi-client/src", "scripts")]
     import tyro
     from openpi.models import model, tokenizer
-    from openpi.shared import download, normalize, nnx_utils
+    from openpi.shared import download, nnx_utils, normalize
 
     config = CONFIGS[os.environ["MODEL"]]
 

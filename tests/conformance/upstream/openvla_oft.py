@@ -35,9 +35,7 @@ def _statistics(suite: int) -> dict[str, Any]:
 
 def _stubbed(network: stub.Network, *modules: str) -> list[ModuleType]:
     """Modules of the checkout over a checkpoint without weights; its packages' ``__init__`` would import all of it."""
-    stub.without(
-        "libero", "wandb", "imageio", "prismatic.models", "prismatic.extern.hf.processing_prismatic"
-    )
+    stub.without("libero", "wandb", "imageio", "prismatic.models", "prismatic.extern.hf.processing_prismatic")
     for package in ("prismatic", "prismatic.vla", "prismatic.training"):
         stub.plain(package, __path__=[str(stub.checkout / package.replace(".", "/"))])
     constants = importlib.import_module("prismatic.vla.constants")

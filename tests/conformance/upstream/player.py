@@ -31,9 +31,9 @@ STARTS_S = 120
 
 
 class Seen(NamedTuple):
-    """What a driver run found: episodes played, looks compared, and the largest difference of each kind."""
+    """What a driver run found: the steps of each episode, looks compared, and the largest difference of each kind."""
 
-    episodes: int
+    steps: Sequence[int]
     looks: int
     calls: int
     network: Mapping[str, float]
@@ -47,6 +47,7 @@ class Recording:
         self.policy, self.replan = policy, replan
         self.looks: list[dict[str, Any]] = []
         self.actions: list[Actions] = []
+        self.steps: list[int] = []
         self.episode = -1
         self.suite = ""
 
@@ -60,12 +61,8 @@ class Recording:
 
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
         (seen,) = observations
-        self.looks.append(
-            {
-                **seen.images, **seen.state, "instruction": seen.instruction, "step": seen.step,
-                "episode": self.episode, "suite": self.suite,
-            }  # fmt: skip
-        )
+        told = {"instruction": seen.instruction, "step": seen.step, "episode": self.episode, "suite": self.suite}
+        self.looks.append({**seen.images, **seen.state, **told})
         chunks = self.policy.act(observations)
         self.actions.append(chunks[0][: self.replan])
         return chunks
@@ -125,11 +122,12 @@ def played(
     recording = Recording(Profiled(policy, profile), profile.replan)
     for task in tasks:
         episode = play(simulator, recording, task, profile)
+        recording.steps.append(episode.steps)
         print(f"  {task.name[:80]}: {episode.steps} steps, {episode.looks} looks", flush=True)
     return recording
 
 
-def compared(name: str, episodes: int, recording: Recording, theirs: Sequence[Any], folder: Path, calls: int) -> Seen:
+def compared(name: str, recording: Recording, theirs: Sequence[Any], folder: Path, calls: int) -> Seen:
     """Hold what reached the network, and what would reach the simulator, against upstream's own client; print it.
 
     The first ``calls`` calls are ours, and as many after them upstream's client's.
@@ -146,7 +144,7 @@ def compared(name: str, episodes: int, recording: Recording, theirs: Sequence[An
     assert len(recording.actions) == len(theirs), (len(recording.actions), len(theirs))
     for mine, other in zip(recording.actions, theirs, strict=True):
         simulator = max(simulator, float(np.abs(np.asarray(mine)[: len(other)] - other[: len(mine)]).max(initial=0)))
-    seen = Seen(episodes, len(recording.looks), calls, network, simulator)
+    seen = Seen(recording.steps, len(recording.looks), calls, network, simulator)
     different = {kind: value for kind, value in network.items() if value}
     print(f"{name}: {json.dumps({**seen._asdict(), 'network': different or 'bit-equal'})}")
     return seen
@@ -189,7 +187,7 @@ def drive(
                 close()
         calls = len(list(folder.glob("[0-9]*.npz")))
         theirs = asked(python, driver, checkout, port, recording.looks, folder)
-        return compared(name, len(tasks), recording, theirs, folder, calls)
+        return compared(name, recording, theirs, folder, calls)
 
 
 def revision(checkout: Path) -> str:

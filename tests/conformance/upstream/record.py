@@ -6,6 +6,7 @@ They go to tests/policies/transports/golden, where the fast tests ask with the s
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ import golden
 import player
 from run import DRIVERS
 
+from pytest_robustplus.policies import places
 from pytest_robustplus.policies.transports.http import Http
 from pytest_robustplus.policies.transports.websocket import WebSocket
 
@@ -56,11 +58,14 @@ if __name__ == "__main__":
     options = parser.parse_args()
     driver, spec = DRIVERS[options.model]
     name, _, benchmark = options.model.partition("/")
+    os.environ |= {"MODEL": name, "BENCHMARK": benchmark or "libero_plus"}
     tape = Tape()
     with (
         tempfile.TemporaryDirectory() as place,
         player.served(options.python, driver, options.checkout, Path(place)) as port,
     ):
-        actions = golden.asked(name, benchmark or "libero_plus", player.addressed(spec, port))
+        address = player.addressed(spec, port)
+        address = next(iter(places.places(address).values()), address)
+        actions = golden.asked(name, benchmark or "libero_plus", address)
     golden.write(golden.Golden(name, benchmark or "libero_plus", options.revision, tape.exchanges, actions))
     print(f"{options.model}: {len(tape.exchanges)} exchanges")

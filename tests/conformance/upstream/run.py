@@ -1,6 +1,7 @@
 """Hold a model's card against its own repository's server: python tests/conformance/upstream/run.py MODEL CHECKOUT.
 
-``--python`` is an interpreter of upstream's environment (here: torch, numpy and what its server imports).
+``--python`` is an interpreter of upstream's environment (here: torch, numpy and what its server imports). A model that
+is played by ``python:`` runs in this process: start it with that interpreter, in which this package is installed.
 """
 
 from __future__ import annotations
@@ -24,11 +25,10 @@ from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.policies import specs
+from pytest_robustplus.policies import places, specs
 from pytest_robustplus.policies.cards import card_from_mapping, load_cards
 
-CAMERA = next(each.name for each in tasks() if each.dimension is Dimension.CAMERA and each.suite == "libero_spatial")
-TASKS = ("libero_spatial/pick_up_the_black_bowl_on_the_ramekin_and_place_it_on_the_plate#0", CAMERA)
+ORIGINAL = "libero_spatial/pick_up_the_black_bowl_on_the_ramekin_and_place_it_on_the_plate#0"
 SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
 DIMENSIONS = (Dimension.CAMERA, Dimension.LANGUAGE, Dimension.NOISE, Dimension.ROBOT)
 """A task of each suite, each of another dimension, for a model whose suites are served one by one."""
@@ -85,7 +85,9 @@ def robotwin(name: str, options: Any, statistics: Path) -> player.Seen:
     from pytest_robustplus.benchmarks.bimanual.benchmark import Bimanual
 
     card = load_cards()[name]
-    profile = replace(card.profiles["robotwin_plus"], horizons={"stack_blocks_two": options.horizon or 120})
+    profile = card.profiles["robotwin_plus"]
+    horizons = {"stack_blocks_two": options.horizon or profile.horizons["stack_blocks_two"]}
+    profile = replace(profile, horizons=horizons)
     if profile.unnormalise != "server":
         bounds = {"min": [-1.2] * 14, "max": [1.1] * 14, "mask": [True] * 14}
         statistics.write_text(json.dumps({"robotwin": {"action": bounds}}))
@@ -103,32 +105,33 @@ def robotwin(name: str, options: Any, statistics: Path) -> player.Seen:
         simulator.close()
 
 
-def pi05_on_robotwin(options: Any) -> player.Seen:
-    """Play RoboTwin's own π0.5 module on the arms at hand, whose joints take its actions."""
-    import pi05_robotwin
+def module_on_robotwin(name: str, options: Any) -> player.Seen:
+    """Play a model's own RoboTwin module on the arms at hand, whose joints take its actions."""
+    import robotwin_modules
     import stub
 
     from pytest_robustplus.benchmarks.bimanual.benchmark import Bimanual
     from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
     from pytest_robustplus.benchmarks.bimanual.simulator import BimanualSimulator
 
-    card = load_cards()["pi05"].over("python")
+    card = load_cards()[name].over("python")
     base = card.profiles["robotwin_plus"]
-    request = {"train_config_name": "a", "model_name": "b", "checkpoint_id": 0, **base.request}
-    profile = replace(base, horizons={"stack_blocks_two": options.horizon or 150}, request=request)
-    card = replace(card, profiles={"robotwin_plus": profile})
     stacking = [task for task in Bimanual({}).tasks() if task.base == "stack_blocks_two"]
     chosen = [next(task for task in stacking if task.dimension.value == wanted) for wanted in ("original", "noise")]
     simulator = BimanualSimulator(BimanualProtocol())
     with tempfile.TemporaryDirectory() as place:
         network = stub.Network(place)
-        deploy = pi05_robotwin.module(options.checkout, network)
+        deploy = robotwin_modules.module(name, options.checkout, network)
+        told = {key: value.format(folder=place) for key, value in robotwin_modules.MODULES[name].told.items()}
+        horizons = {"stack_blocks_two": options.horizon or base.horizons["stack_blocks_two"]}
+        profile = replace(base, horizons=horizons, request={**told, **base.request})
+        card = replace(card, profiles={"robotwin_plus": profile})
         policy = specs.build("python:deploy_policy", specs.FACTORIES, card, Named("robotwin_plus"))
         recording = player.played(policy, profile, simulator, chosen)
         simulator.close()
         calls = network.calls
-        theirs = list(pi05_robotwin.evaluated(deploy, recording.looks))
-        return player.compared("pi05", len(chosen), recording, theirs, Path(place), calls)
+        theirs = list(robotwin_modules.evaluated(name, options.checkout, deploy, told, recording.looks))
+        return player.compared(name, recording, theirs, Path(place), calls)
 
 
 def libero(name: str, options: Any, statistics: Path) -> player.Seen:
@@ -156,12 +159,11 @@ def libero(name: str, options: Any, statistics: Path) -> player.Seen:
 
 
 def _tasks(name: str) -> list[Any]:
-    if "suites:" not in DRIVERS[name][1]:
-        return [find_task(task) for task in TASKS]
-    return [
+    found = [
         next(task for task in tasks() if task.suite == suite and task.dimension is dimension)
         for suite, dimension in zip(SUITES, DIMENSIONS, strict=True)
     ]
+    return found if "suites:" in DRIVERS[name][1] else [find_task(ORIGINAL), found[0]]
 
 
 def note(name: str, spec: str, options: Any, seen: player.Seen) -> None:
@@ -170,9 +172,9 @@ def note(name: str, spec: str, options: Any, seen: player.Seen) -> None:
     found = json.loads(file.read_text()) if file.exists() else {}
     different = {kind: value for kind, value in seen.network.items() if value}
     found[name] = {
-        "reached": spec.partition(":")[0],
+        "reached": places.scheme(spec),
         "upstream": options.revision or player.revision(options.checkout),
-        "episodes": seen.episodes,
+        "steps": list(seen.steps),
         "looks": seen.looks,
         "network": ", ".join(f"{kind} {value:.0e}" for kind, value in different.items()) or "nothing",
         "simulator": f"{seen.simulator:.0e}" if seen.simulator else "nothing",
@@ -188,14 +190,16 @@ DRIVERS = {
     "abot_m0/robotwin_plus": ("abot_m0", "openpi:ws://127.0.0.1:{port}"),
     "cosmos_policy": ("cosmos", "act:http://127.0.0.1:{port}"),
     "fast_wam": ("fast_wam", "act:http://127.0.0.1:{port}"),
+    "fast_wam/robotwin_plus": ("robotwin_modules", "python:deploy_policy"),
     "ge_act": ("ge_act", "openpi:ws://127.0.0.1:{port}"),
     "lingbot_va": ("lingbot_va", "openpi:ws://127.0.0.1:{port}"),
     "lingbot_va/robotwin_plus": ("lingbot_va", "openpi:ws://127.0.0.1:{port}"),
+    "motus/robotwin_plus": ("robotwin_modules", "python:deploy_policy"),
     "openvla_oft": (
         "openvla_oft",
         "suites:" + " ".join(f"{suite}=act:http://127.0.0.1:{{port{at}}}" for at, suite in enumerate(SUITES)),
     ),
-    "pi05/robotwin_plus": ("pi05_robotwin", "python:deploy_policy"),
+    "pi05/robotwin_plus": ("robotwin_modules", "python:deploy_policy"),
     "ript_vla": ("ript_vla_libero", "act:http://127.0.0.1:{port}"),
     "starvla": ("starvla", "openpi:ws://127.0.0.1:{port}"),
     "univla": ("univla_libero", "act:http://127.0.0.1:{port}"),
@@ -214,11 +218,13 @@ if __name__ == "__main__":
     parser.add_argument("--revision", help="where the checkout is no clone")
     parser.add_argument("--note", action="store_true", help="write what was found to found.json")
     options = parser.parse_args()
+    if options.note and options.horizon:
+        parser.error("what is kept is found on whole episodes: no --horizon with --note")
     name, _, benchmark = options.model.partition("/")
     # One driver may be of several models or benchmarks.
     os.environ |= {"MODEL": name, "BENCHMARK": benchmark or "libero_plus"}
-    if options.model == "pi05/robotwin_plus":
-        seen = pi05_on_robotwin(options)
+    if DRIVERS[options.model][0] == "robotwin_modules":
+        seen = module_on_robotwin(name, options)
     else:
         with tempfile.TemporaryDirectory() as place:
             play = robotwin if benchmark else libero
