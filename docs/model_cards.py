@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pytest_robustplus.baselines import Baselines
 from pytest_robustplus.perturbations import Dimension
@@ -41,18 +42,12 @@ def _benchmarks(card: Card) -> Iterable[str]:
             yield benchmark
 
 
-def _row(card: Card, benchmark: str, found: dict[str, dict[str, object]]) -> str:
+def _row(card: Card, benchmark: str, found: dict[str, dict[str, Any]]) -> str:
     name = f"{card.name}/{benchmark}"
     if name in found:
         seen = found[name]
-        cells = [
-            seen["reached"],
-            seen["upstream"],
-            _steps(seen["steps"]),
-            seen["looks"],
-            seen["network"],
-            seen["simulator"],
-        ]
+        cells = [seen[column] for column in ("reached", "upstream", "steps", "looks", "network", "simulator")]
+        cells[2] = " + ".join(map(str, seen["steps"]))
         return f"| {card.title} | {benchmark} | " + " | ".join(str(cell) for cell in cells) + " |"
     reason = card.unavailable or "not driven against upstream's code yet"
     reached = card.transports[0] if card.transports and not card.unavailable else "–"
