@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import CheckContext, Task, settle
 from pytest_robustplus.errors import CheckFailedError, CheckSkipped
-from pytest_robustplus.policies.contract import Observation, Privileged, begin
+from pytest_robustplus.policies.contract import Actions, Observation, Privileged, begin
 
 
 def need_cameras(context: CheckContext) -> None:
@@ -55,6 +56,66 @@ def check_shape(context: CheckContext, observation: Observation, advice: str) ->
             f" {context.simulator.action_width} wide{advice}"
         )
     return f"chunks of {len(chunk)} actions, {chunk.shape[1]} wide"
+
+
+GRIPPER_MOVES = 0.3
+"""Of a gripper's range, which is 1 where RoboTwin's arms are and 2 on LIBERO: what a decision to grasp exceeds."""
+
+
+class Demonstration(NamedTuple):
+    """A demonstration's actions, shape (steps, width), and which of its grippers each asks to be closed."""
+
+    task: Task
+    actions: Actions
+    closed: NDArray[np.bool_]
+
+
+def check_grasp(
+    context: CheckContext, demonstrations: Iterable[Demonstration], motion: Callable[[Actions, Observation], str]
+) -> str:
+    """Hold that the policy's gripper moves somewhere along one of ``demonstrations``; raises ``CheckFailedError``.
+
+    A first chunk is all approach. So the policy is shown, until its gripper moves, where an episode begins, where the
+    demonstration closes a gripper, and what that gripper then carries. ``motion`` is asked of each of its chunks, too:
+    where a robot's arms begin with all joints at zero, deltas and joints look alike.
+    """
+    need_cameras(context)
+    if isinstance(context.policy, Privileged):
+        raise CheckSkipped("a script is no model, whose gripper may get lost on the way")
+    asked: list[Any] = []
+    for demonstration in demonstrations:
+        for seen in _along(context, demonstration):
+            chunk = answer(context, seen)[: context.profile.replan]
+            motion(chunk, seen)
+            asked.append(chunk[:, list(context.profile.gripper_columns)])
+            values = np.concatenate(asked)
+            if np.ptp(values, axis=0).max() > GRIPPER_MOVES:
+                return f"the policy's gripper moves: {values.min():+.2f} to {values.max():+.2f} along a demonstration"
+    if not asked:
+        raise CheckSkipped("there is no demonstration that closes a gripper")
+    raise CheckFailedError(
+        f"The policy's gripper never moves: at {len(asked)} moments of demonstrations, from where an episode begins to"
+        f" where something is carried, the policy asks for {values.min():+.2f} to {values.max():+.2f}. So it would"
+        " grasp nothing. Check gripper, gripper_columns and action in the model's profile, and that the mask of the"
+        " statistics leaves the gripper out; or the policy was not trained on these tasks."
+    )
+
+
+def _along(context: CheckContext, demonstration: Demonstration) -> Iterator[Observation]:
+    """What is seen at an episode's beginning, where a gripper closes, and halfway to where it opens again."""
+    task, actions, closed = demonstration
+    closing = np.flatnonzero((closed & ~closed[0]).any(axis=1))[:1].tolist()
+    for first in closing:
+        opens = np.flatnonzero(~(closed & closed[first]).any(axis=1)[first:])
+        held = int(opens[0]) if len(opens) else len(actions) - first
+        instruction, done = context.simulator.reset(task), 0
+        settle(context.simulator, context.profile)
+        for moment in (0, first, first + held // 2):
+            for at in range(done, moment):
+                context.simulator.step(actions[at], render=at == moment - 1)
+            done = moment
+            begin(context.policy, 0, instruction, suite=task.suite, task=task.base)
+            yield context.simulator.observe()
 
 
 def check_interleaving(context: CheckContext) -> str:

@@ -6,16 +6,15 @@ Each function raises ``CheckFailedError``, or says what it saw. The limits are f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pytest_robustplus.errors import CheckFailedError
 from pytest_robustplus.policies.contract import Actions, Vector
 
 LARGEST_DELTA, SMALLEST_DELTA = 3.0, 1e-3
-FAR_M, TURNED_DEG, JOINT_RAD = 0.35, 75.0, 1.2
+FAR_M, TURNED_DEG, JOINT_RAD = 0.35, 75.0, 0.8
+"""A step's: joints go at most 0.43 rad in a demonstration, and deltas taken for joints ask 1.16 of ViperX's arms."""
 ARM, POSE = 7, 8
 ADVICE = "Check unnormalise, statistics, action and control in the model's profile, and what its server does already."
 
@@ -36,35 +35,41 @@ def deltas(chunk: Actions) -> str:
     return f"deltas up to {largest:.2f}"
 
 
-def pose(asked: Vector, here: Vector, who: str) -> str:
-    """Hold that a pose, position in metres and quaternion in whichever order both have, is near the present one."""
-    metres = float(np.linalg.norm(asked[:3] - here[:3]))
-    cosine = abs(float(_unit(asked[3:]) @ _unit(here[3:])))
-    degrees = float(np.degrees(2 * np.arccos(min(cosine, 1.0))))
-    if metres > FAR_M or degrees > TURNED_DEG:
+def poses(chunk: Actions, here: Vector, who: str) -> str:
+    """Hold that poses, position in metres and quaternion, go on from the present one; the order of both is the same."""
+    path = np.vstack([here, chunk]).astype(np.float64)
+    metres = np.linalg.norm(np.diff(path[:, :3], axis=0), axis=1)
+    turned = path[:, 3:] / np.maximum(np.linalg.norm(path[:, 3:], axis=1, keepdims=True), 1e-9)
+    cosine = np.abs((turned[1:] * turned[:-1]).sum(axis=1))
+    degrees = np.degrees(2 * np.arccos(np.minimum(cosine, 1.0)))
+    at = int(np.argmax(np.maximum(metres / FAR_M, degrees / TURNED_DEG)))
+    if metres[at] > FAR_M or degrees[at] > TURNED_DEG:
+        far = f"{100 * metres[at]:.0f} cm and {degrees[at]:.0f}°"
         raise CheckFailedError(
-            f"The policy's first action asks {who} to jump by {100 * metres:.0f} cm and {degrees:.0f}°. It is in"
-            f" another frame, or its rotation is read in another order than it was written. {ADVICE}"
+            f"Action {at + 1} of the policy's chunk asks {who} to jump by {far}. It is in another frame, or its rotation"
+            f" is read in another order than it was written. {ADVICE}"
         )
-    return f"{who} {100 * metres:.0f} cm and {degrees:.0f}° away"
+    return f"{who} {100 * metres[0]:.0f} cm and {degrees[0]:.0f}° away"
 
 
-def two_arms(first: Actions, state: Mapping[str, Vector]) -> str:
-    """Hold that RoboTwin's first action, 14 joints and grippers or two poses of 8, begins where the arms are."""
-    if len(first) == 2 * ARM:
+def two_arms(chunk: Actions, state: Mapping[str, Vector]) -> str:
+    """Hold that RoboTwin's actions, 14 joints and grippers or two poses of 8, go on from where the arms are."""
+    if chunk.shape[1] == 2 * ARM:
         arms = [number for number in range(2 * ARM) if number % ARM != ARM - 1]
-        radians = float(np.abs(np.asarray(first)[arms] - state["joint_pos"][arms]).max())
-        if radians > JOINT_RAD:
+        path = np.vstack([np.asarray(state["joint_pos"])[arms], chunk[:, arms]])
+        radians = np.abs(np.diff(path, axis=0)).max(axis=1)
+        at = int(radians.argmax())
+        if radians[at] > JOINT_RAD:
             raise CheckFailedError(
-                f"The policy's first action asks a joint to jump by {radians:.2f} rad: its actions are deltas, or of"
-                f" another order, or nobody has un-normalised them. {ADVICE}"
+                f"Action {at + 1} of the policy's chunk asks a joint to jump by {radians[at]:.2f} rad: its actions are"
+                f" deltas, or of another order, or nobody has un-normalised them. {ADVICE}"
             )
-        return f"joints up to {radians:.2f} rad away"
-    said = []
-    for number, side in enumerate(("left", "right")):
-        arm = np.asarray(first, np.float64)[number * POSE : (number + 1) * POSE]
-        said.append(pose(arm[:7], state[f"{side}_endpose"], f"the {side} arm"))
-    return ", ".join(said)
+        return f"joints up to {radians[0]:.2f} rad away"
+    pairs = chunk.reshape(len(chunk), 2, POSE)
+    sides = ("left", "right")
+    return ", ".join(
+        poses(pairs[:, number, :7], state[f"{side}_endpose"], f"the {side} arm") for number, side in enumerate(sides)
+    )
 
 
 def unsolved(success: bool, task: str) -> str:
@@ -75,8 +80,3 @@ def unsolved(success: bool, task: str) -> str:
             " benchmark's goal is not what it should be; check the versions of the simulator and of its assets."
         )
     return "a robot that stands still solves nothing"
-
-
-def _unit(quaternion: NDArray[Any]) -> NDArray[Any]:
-    length = float(np.linalg.norm(quaternion))
-    return np.asarray(quaternion, np.float64) / (length or 1.0)

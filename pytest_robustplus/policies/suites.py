@@ -16,6 +16,7 @@ class BySuite:
         built = {spec: build(spec) for spec in dict.fromkeys(specs.values())}
         self._policies = {suite: built[spec] for suite, spec in specs.items()}
         self._all = tuple(built.values())
+        self.suites = tuple(specs)
         self._playing: dict[int, Policy] = {}
         self.remembers_one = any(getattr(policy, "remembers_one", False) for policy in self._all)
         names = [str(getattr(policy, "checkpoint", "unnamed")) for policy in self._all]

@@ -7,15 +7,27 @@ from typing import Any
 import numpy as np
 
 from pytest_robustplus.benchmarks import plausible
+from pytest_robustplus.benchmarks.bimanual.benchmark import DEMONSTRATIONS
 from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.bimanual.tasks import listed
-from pytest_robustplus.benchmarks.checks import answer, begun, check_renderer, check_shape, need_cameras
+from pytest_robustplus.benchmarks.checks import (
+    Demonstration,
+    answer,
+    begun,
+    check_grasp,
+    check_renderer,
+    check_shape,
+    need_cameras,
+)
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.benchmarks.rendering import BROKEN
+from pytest_robustplus.benchmarks.two_arms import CLOSED, GRIPPERS
 from pytest_robustplus.errors import CheckFailedError
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies import demo_replay
+from pytest_robustplus.policies.contract import Actions, Observation
 
 _GRIPPER_STEPS = 12
 _STILL_STEPS = 10
@@ -68,7 +80,17 @@ def _gripper(context: CheckContext) -> str:
 def _motion(context: CheckContext) -> str:
     need_cameras(context)
     observation = begun(context, _first(context))
-    return plausible.two_arms(answer(context, observation)[0], observation.state)
+    return _two_arms(answer(context, observation)[: context.profile.replan], observation)
+
+
+def _two_arms(chunk: Actions, seen: Observation) -> str:
+    return plausible.two_arms(chunk, seen.state)
+
+
+def _grasp(context: CheckContext) -> str:
+    task = _first(context)
+    tape = demo_replay.load(DEMONSTRATIONS)[demo_replay.key(task)].astype(np.float64)
+    return check_grasp(context, [Demonstration(task, tape, tape[:, GRIPPERS] < CLOSED)], _two_arms)
 
 
 def _unsolved(context: CheckContext) -> str:
@@ -85,6 +107,7 @@ CHECKS = (
     Check("shapes", _shapes),
     Check("gripper", _gripper),
     Check("motion", _motion),
+    Check("grasp", _grasp),
     Check("unsolved", _unsolved),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -9,12 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pytest_robustplus.benchmarks import plausible
-from pytest_robustplus.benchmarks.checks import answer, begun, check_renderer, check_shape, need_cameras
+from pytest_robustplus.benchmarks.checks import (
+    Demonstration,
+    answer,
+    begun,
+    check_grasp,
+    check_renderer,
+    check_shape,
+    need_cameras,
+)
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
+from pytest_robustplus.benchmarks.libero_plus.benchmark import DEMONSTRATIONS
 from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, instruction, tasks
-from pytest_robustplus.errors import CheckFailedError
+from pytest_robustplus.errors import CheckFailedError, CheckSkipped
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies import demo_replay
 from pytest_robustplus.policies.contract import Actions, Image, Observation
 from pytest_robustplus.policies.profiles.rotations import REPRESENTATIONS
 from pytest_robustplus.policies.profiles.state import assembler
@@ -25,6 +36,7 @@ SIDEWAYS_M, TURNED_DEG = 0.03, 30.0
 # The hand covers 2 to 3 % of the main camera's frame, in its upper quarter, and 18 % of the wrist camera's.
 HAND_SHARE = 0.08
 CHANGED = 12
+DEMONSTRATED = 2
 GRIPPER_STEPS = 10
 STILL_STEPS = 5
 
@@ -115,7 +127,28 @@ def _motion(context: CheckContext) -> str:
         return plausible.deltas(chunk[:, :-1])
     read = REPRESENTATIONS["axis_angle"].to_quat
     here = assembler(("controller_pos", "controller_quat"))(observation.state)
-    return plausible.pose(np.concatenate([chunk[0, :3], read(chunk[0, 3:6])]), here, "the arm")
+    asked = np.stack([np.concatenate([action[:3], read(action[3:6])]) for action in chunk])
+    return plausible.poses(asked, here, "the arm")
+
+
+def _grasp(context: CheckContext) -> str:
+    if context.profile.control != "delta":
+        raise CheckSkipped("the demonstrations are of deltas, and this policy's actions are poses")
+    bank = demo_replay.load(DEMONSTRATIONS)
+    played = {task.suite for task in context.tasks} or {SUITES[0]}
+    served = getattr(getattr(context.policy, "policy", None), "suites", SUITES)
+    # Another suite's task, too: who never learnt a suite may well leave the gripper open in it.
+    suites = sorted(played, key=SUITES.index) + [suite for suite in SUITES if suite in served and suite not in played]
+    shown = itertools.chain.from_iterable(_demonstrations(bank, suite) for suite in suites)
+    return check_grasp(context, shown, lambda chunk, _: plausible.deltas(chunk[:, :-1]))
+
+
+def _demonstrations(bank: demo_replay.Demonstrations, suite: str) -> Iterator[Demonstration]:
+    """Those of the suite's first tasks that are not done with the gripper closed throughout."""
+    found = (task for task in tasks() if task.suite == suite and task.dimension is Dimension.ORIGINAL)
+    tapes = ((task, bank[demo_replay.key(task)].astype(np.float64)) for task in found if demo_replay.key(task) in bank)
+    grasping = (Demonstration(task, tape, tape[:, -1:] > 0) for task, tape in tapes if tape[0, -1] < 0)
+    return itertools.islice(grasping, DEMONSTRATED)
 
 
 def _unsolved(context: CheckContext) -> str:
@@ -164,6 +197,7 @@ CHECKS = (
     Check("shapes", _shapes),
     Check("gripper", _gripper),
     Check("motion", _motion),
+    Check("grasp", _grasp),
     Check("unsolved", _unsolved),
     Check("prompt", _prompt),
 )

@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_robustplus.benchmarks import plausible
-from pytest_robustplus.benchmarks.checks import answer, begun, check_renderer, check_shape, need_cameras
+from pytest_robustplus.benchmarks.checks import (
+    Demonstration,
+    answer,
+    begun,
+    check_grasp,
+    check_renderer,
+    check_shape,
+    need_cameras,
+)
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
+from pytest_robustplus.benchmarks.two_arms import CLOSED, GRIPPERS
 from pytest_robustplus.errors import CheckFailedError, CheckSkipped
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.contract import Actions, Observation
 
 
 def _checkout(context: CheckContext) -> str:
@@ -64,7 +74,23 @@ def _shapes(context: CheckContext) -> str:
 def _motion(context: CheckContext) -> str:
     need_cameras(context)
     observation = begun(context, _first(context))
-    return plausible.two_arms(answer(context, observation)[0], observation.state)
+    return _two_arms(answer(context, observation)[: context.profile.replan], observation)
+
+
+def _two_arms(chunk: Actions, seen: Observation) -> str:
+    return plausible.two_arms(chunk, seen.state)
+
+
+def _grasp(context: CheckContext) -> str:
+    if context.profile.action_space != "joint":
+        raise CheckSkipped("the expert's path is of joints, and this policy's actions are poses")
+    simulator: Any = context.simulator
+    task = _first(context)
+    simulator.reset(task)
+    path = simulator.verified.found.path
+    if path is None:
+        raise CheckSkipped("the expert left no path on this seed")
+    return check_grasp(context, [Demonstration(task, path, path[:, GRIPPERS] < CLOSED)], _two_arms)
 
 
 CHECKS = (
@@ -74,6 +100,7 @@ CHECKS = (
     Check("renderer", _renderer),
     Check("shapes", _shapes),
     Check("motion", _motion),
+    Check("grasp", _grasp),
 )
 
 
