@@ -46,8 +46,8 @@ def poses(chunk: Actions, here: Vector, who: str) -> str:
     if metres[at] > FAR_M or degrees[at] > TURNED_DEG:
         far = f"{100 * metres[at]:.0f} cm and {degrees[at]:.0f}°"
         raise CheckFailedError(
-            f"Action {at + 1} of the policy's chunk asks {who} to jump by {far}. It is in another frame, or its rotation"
-            f" is read in another order than it was written. {ADVICE}"
+            f"Action {at + 1} of the policy's chunk asks {who} to jump by {far}. It is in another frame, or its"
+            f" rotation is read in another order than it was written. {ADVICE}"
         )
     return f"{who} {100 * metres[0]:.0f} cm and {degrees[0]:.0f}° away"
 

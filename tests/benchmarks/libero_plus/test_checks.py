@@ -174,7 +174,7 @@ class Grasping(Still):
         super().__init__(motion=0.2)
         self._held = held
         self.asked = 0
-        self.suites = SUITES
+        self.suites: tuple[str, ...] = SUITES
 
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
         self.asked += 1
