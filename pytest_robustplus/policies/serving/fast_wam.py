@@ -1,7 +1,7 @@
 """Fast-WAM on LIBERO: ``_predict_action_chunk`` of its evaluation behind ``POST /act``; its repository has no server.
 
-Run in a checkout of yuantianyuan01/FastWAM, in its environment with LIBERO, as its own evaluation. It is sent the
-simulator's own frames and answers the actions that its evaluation would execute; one checkpoint plays all four suites.
+Run in a checkout of yuantianyuan01/FastWAM, in its environment with LIBERO, as its own evaluation. It answers the
+actions that its evaluation would execute; one checkpoint plays all four suites.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def policy(task: str, checkpoint: str, statistics: str, device: str) -> Callable
     def answer(message: dict[str, Any]) -> Any:
         state = np.array(message["state"])
         seen = {
-            "agentview_image": np.array(message["full_image"]),
-            "robot0_eye_in_hand_image": np.array(message["wrist_image"]),
+            # They come upright, and its evaluation turns them itself.
+            "agentview_image": np.array(message["full_image"])[::-1, ::-1],
+            "robot0_eye_in_hand_image": np.array(message["wrist_image"])[::-1, ::-1],
             "robot0_eef_pos": state[:3],
             "robot0_eef_quat": state[3:7],
             "robot0_gripper_qpos": state[7:],
