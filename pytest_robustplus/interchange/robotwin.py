@@ -1,4 +1,4 @@
-"""RoboTwin's ``eval_result/TASK/POLICY/CONFIGURATION/CHECKPOINT/TIME/_result.txt``: rates, without their episodes."""
+"""``eval_result/TASK/POLICY/CONFIGURATION/CHECKPOINT/TIME/_result.txt`` of RoboTwin and 2.0-Plus: rates alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pytest_robustplus.interchange.trials import Aggregate, Found, refuse
 FORMAT, NAME = "RoboTwin result", "_result.txt"
 # The number of episodes stands in RoboTwin's source, not in its result.
 EPISODES = 100
-_HEAD = re.compile(r"^(Timestamp|Instruction Type): (.+)$")
+# "Timestamp" and "Instruction Type" or, in 2.0-Plus, "Language Mode"; after a batch also its workers and skipped seeds.
+_HEAD = re.compile(r"^([A-Z][A-Za-z ]+): (.+)$")
+_ROOT = "eval_result"
 
 
 def read(path: Path) -> Found:
@@ -31,10 +33,7 @@ def read(path: Path) -> Found:
 
 
 def _read_one(path: Path, facts: dict[str, str]) -> Iterator[Aggregate]:
-    parts = path.absolute().parts
-    if len(parts) < 6:
-        raise refuse(path, "it does not lie in RoboTwin's folders", "Give eval_result/ as RoboTwin has made it")
-    task, policy, configuration, checkpoint = parts[-6:-2]
+    task, policy, configuration, checkpoint = _folders(path)
     facts |= {"policy": policy, "checkpoint": checkpoint}
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -53,6 +52,25 @@ def _read_one(path: Path, facts: dict[str, str]) -> Iterator[Aggregate]:
             rate = -1.0
         if not 0 <= rate <= 1:
             raise refuse(path, f"{text!r} is no success rate", "Give the file as RoboTwin has written it")
+        if abs(rate * EPISODES - round(rate * EPISODES)) > 1e-6:
+            raise refuse(
+                path,
+                f"{text} is the rate of another number of episodes than {EPISODES}, which the file does not tell",
+                "Give the console log of the run",
+            )
         yield Aggregate(f"{task}/{configuration}", round(rate * EPISODES), EPISODES)
     if not rates:
         raise refuse(path, "it holds no success rate", "Give the file of a finished evaluation")
+
+
+def _folders(path: Path) -> tuple[str, str, str, str]:
+    """Task, policy, configuration and checkpoint, the last of which may be several folders deep."""
+    parts = path.absolute().parts[:-2]
+    if _ROOT in parts:
+        parts = parts[len(parts) - parts[::-1].index(_ROOT) :]
+    else:
+        parts = parts[-4:]
+    if len(parts) < 4:
+        raise refuse(path, "it does not lie in RoboTwin's folders", "Give eval_result/ as RoboTwin has made it")
+    task, policy, configuration, *checkpoint = parts
+    return task, policy, configuration, "/".join(checkpoint)
