@@ -6,7 +6,7 @@ ARGS ?=
 # Some machines forbid to keep bytecode; what pytest rewrites takes each worker a second to make anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: evaluate study test check docs examples wheel install perf conformance conformance-upstream clean
+.PHONY: evaluate study test check docs examples wheel install perf conformance conformance-upstream conformance-results clean
 
 evaluate: install  ## Two checkpoints of our own side by side in all seven dimensions, then the expert with two arms; some six minutes.
 	$(RUN)pytest suites/libero_plus_generated --robust-compare=reference:reference_robust --robust-suite=libero_object --robust-budget=8,camera=20 --robust-html=evaluate.html -n 2 $(ARGS)
@@ -60,10 +60,14 @@ conformance: install  ## Play against the real openpi-client, vla-eval, lerobot,
 	tests/conformance/lerobot.sh
 	tests/conformance/maniskill.sh
 	tests/conformance/plugins.sh
+	tests/conformance/results.sh
 	tests/conformance/robotwin.sh
 
 conformance-upstream: install  ## MODEL=x_vla CHECKOUT=/data/X-VLA UPSTREAM_PYTHON=…: a card against its own repository's server, network stubbed.
 	$(RUN)python tests/conformance/upstream/run.py $(MODEL) $(CHECKOUT) $(if $(UPSTREAM_PYTHON),--python $(UPSTREAM_PYTHON))
+
+conformance-results: install  ## NAME=openvla_oft CHECKOUT=/data/openvla-oft UPSTREAM_PYTHON=…: what upstream's own loop writes, imported.
+	$(RUN)python tests/conformance/results_upstream.py $(NAME) $(CHECKOUT) $(UPSTREAM_PYTHON)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

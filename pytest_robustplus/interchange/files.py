@@ -12,8 +12,8 @@ from pytest_robustplus.interchange import lerobot, logs, robotwin, table, vla_ev
 from pytest_robustplus.interchange.trials import Found, refuse
 
 _KNOWN = (
-    "lerobot's eval_info.json, vla-eval's record (SQLite) or JSON, RoboTwin's _result.txt or console log, RLinf's log, a"
-    " log with 'Task:' and 'Success:' lines, or a CSV or parquet table with columns task and success"
+    "lerobot's eval_info.json, vla-eval's record (SQLite) or JSON, RoboTwin's _result.txt or console log, RLinf's log,"
+    " a log with 'Task:' and 'Success:' lines, or a CSV or parquet table with columns task and success"
 )
 _SQLITE = b"SQLite format 3\x00"
 _PARQUET = b"PAR1"

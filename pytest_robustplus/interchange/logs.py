@@ -1,8 +1,8 @@
 """Text logs with a line per episode: those of openvla-oft and its kin (LIBERO-Plus, openpi, starVLA), and RoboTwin's.
 
 The former print ``Task: WORDS`` and then ``Success: True`` for every episode, with running totals that are checked; the
-latter ``TASK | POLICY | CONFIGURATION | CHECKPOINT`` and ``Success rate: s/n => …, current seed: N``, or a line for each
-episode of a batch, which does not name its configuration. What a logging module puts in front of a line does not
+latter ``TASK | POLICY | CONFIGURATION | CHECKPOINT`` and ``Success rate: s/n => …, current seed: N``, or a line for
+each episode of a batch, which does not name its configuration. What a logging module puts in front of a line does not
 matter, nor do a terminal's colours. An episode that an exception ended is an error, although every one of these tools
 counts it as a failure. RLinf prints one rate for all of its trajectories, so of those there is no more to read.
 """

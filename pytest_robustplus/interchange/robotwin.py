@@ -66,10 +66,7 @@ def _read_one(path: Path, facts: dict[str, str]) -> Iterator[Aggregate]:
 def _folders(path: Path) -> tuple[str, str, str, str]:
     """Task, policy, configuration and checkpoint, the last of which may be several folders deep."""
     parts = path.absolute().parts[:-2]
-    if _ROOT in parts:
-        parts = parts[len(parts) - parts[::-1].index(_ROOT) :]
-    else:
-        parts = parts[-4:]
+    parts = parts[len(parts) - parts[::-1].index(_ROOT) :] if _ROOT in parts else parts[-4:]
     if len(parts) < 4:
         raise refuse(path, "it does not lie in RoboTwin's folders", "Give eval_result/ as RoboTwin has made it")
     task, policy, configuration, *checkpoint = parts

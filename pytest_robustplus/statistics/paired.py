@@ -30,13 +30,25 @@ from pytest_robustplus.statistics.sequential import Crossings, Decision, first
 Outcomes = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
 
-# Weight on the design rate; 0.5 needs 1 to 5 % more episodes, 0.95 an eighth more for a policy that lost 30 points.
-DESIGN_WEIGHT = 0.8
 # Discordances in the prediction, spaced evenly in logarithm from one task to all; 80 need the same episodes as 24, 12
 # an eighth more where the two checkpoints have nothing in common.
 DISCORDANCES = 24
 # Newton's steps from the right on a convex function; 8 reach rounding error, and fewer would cost growth, not validity.
 NEWTON_STEPS = 12
+
+
+class Prior(NamedTuple):
+    """What is expected of the new outcomes beside the old; however wrong, the bets are fair.
+
+    ``design`` is the weight on the design rate: for a rerun, 0.5 needs 1 to 5 % more episodes, 0.95 an eighth more for
+    a policy that lost 30 points. ``fewest`` is the least discordance, as a share of the greatest possible.
+    """
+
+    design: float = 0.8
+    fewest: float = 0.0
+
+
+RERUN = Prior()
 
 
 class Pairs(NamedTuple):
@@ -137,13 +149,13 @@ class PairedPlan:
         return Crossings(*(first(wealth[:, 1:] >= -math.log(alpha)) for wealth, alpha in sides))
 
 
-def log_wealth_pass(plan: Plan, previous: Outcomes, outcomes: Outcomes) -> Array:
+def log_wealth_pass(plan: Plan, previous: Outcomes, outcomes: Outcomes, prior: Prior = RERUN) -> Array:
     """Bet that the full run reaches ``needed``: log wealth of shape (..., played + 1).
 
     ``previous`` (..., total) and ``outcomes`` (..., played) are in playing order; leading axes hold several orders of
     one population.
     """
-    return _log_wealth(previous, outcomes, null=plan.needed - 1, design=plan.baseline)
+    return _log_wealth(previous, outcomes, null=plan.needed - 1, design=plan.baseline, prior=prior)
 
 
 def log_wealth_fail(plan: Plan, previous: Outcomes, outcomes: Outcomes) -> Array:
@@ -152,7 +164,7 @@ def log_wealth_fail(plan: Plan, previous: Outcomes, outcomes: Outcomes) -> Array
     return _log_wealth(~previous, ~outcomes, null=plan.total - plan.needed, design=plan.total - below)
 
 
-def _log_wealth(previous: Outcomes, outcomes: Outcomes, *, null: int, design: int) -> Array:
+def _log_wealth(previous: Outcomes, outcomes: Outcomes, *, null: int, design: int, prior: Prior = RERUN) -> Array:
     """Log wealth against "at most ``null`` successes in all" after 0, 1, … tasks, with ``design`` successes in mind."""
     total, played = previous.shape[-1], outcomes.shape[-1]
     old = previous[..., :played]
@@ -164,7 +176,7 @@ def _log_wealth(previous: Outcomes, outcomes: Outcomes, *, null: int, design: in
 
     left = total - np.arange(played)
     mean = (null - won.sum(axis=-1)) / left
-    stake, consolation = _bet((size - seen) / left[:, None], _predict(size, seen, won, design), mean)
+    stake, consolation = _bet((size - seen) / left[:, None], _predict(size, seen, won, design, prior), mean)
     factor = np.where(old, consolation[..., 1], consolation[..., 0]) + stake * outcomes
     wealth = _from_zero(np.cumsum(np.log(factor), axis=-1))
 
@@ -174,10 +186,10 @@ def _log_wealth(previous: Outcomes, outcomes: Outcomes, *, null: int, design: in
     return np.where(total_won > null, np.inf, wealth)
 
 
-def _predict(size: Counts, seen: Counts, won: Counts, design: int) -> Array:
+def _predict(size: Counts, seen: Counts, won: Counts, design: int, prior: Prior) -> Array:
     """Predict P(success) of the next task per group, from what was seen before it: shape (..., played, 2)."""
     least = max(design - int(size[1]), 0)
-    gained = least + _spread(min(int(size[0]), design) - least)
+    gained = least + _spread(min(int(size[0]), design) - least, prior.fewest)
     alternatives = np.stack([gained, design - gained], axis=-1)
     factorial = log_factorials(int(size.sum()) + 1)
 
@@ -191,8 +203,8 @@ def _predict(size: Counts, seen: Counts, won: Counts, design: int) -> Array:
     log_uniform = (factorial[won] + factorial[seen - won] - factorial[seen + 1]).sum(axis=-1)
     log_weight = np.concatenate(
         [
-            log_design + math.log(DESIGN_WEIGHT / len(gained)),
-            log_uniform[..., None] + math.log(1 - DESIGN_WEIGHT),
+            log_design + math.log(prior.design / len(gained)),
+            log_uniform[..., None] + math.log(1 - prior.design),
         ],
         axis=-1,
     )
@@ -235,11 +247,12 @@ def _consolation(stake: Array, q: Array) -> Array:
     return np.where(stake < 1, (1 - stake + root) / 2, 2 * (1 - q) * large / (large - 1 + root))
 
 
-def _spread(most: int) -> Counts:
-    """Return 0 and about ``DISCORDANCES`` whole numbers up to ``most``, evenly spaced in logarithm."""
+def _spread(most: int, fewest: float) -> Counts:
+    """Return 0 and about ``DISCORDANCES`` whole numbers from a share to all of ``most``, spaced in logarithm."""
     if most < 1:
         return np.zeros(1, dtype=np.int64)
-    numbers: Counts = np.unique(np.append(np.geomspace(1, most, DISCORDANCES).round(), 0)).astype(np.int64)
+    spaced = np.geomspace(max(fewest * most, 1), most, DISCORDANCES).round()
+    numbers: Counts = np.unique(np.append(spaced, 0)).astype(np.int64)
     return numbers
 
 

@@ -131,7 +131,9 @@ def starvla(out: Path) -> None:
         reset=lambda **_: None, step=lambda **_: {"raw_action": action}
     )
     logging.basicConfig(filename=out / "eval.log", level=logging.INFO, force=True)
-    loop.eval_libero(loop.Args(task_suite_name=SUITE, num_trials_per_task=1, log_path=str(out), video_out_path=str(out)))
+    loop.eval_libero(
+        loop.Args(task_suite_name=SUITE, num_trials_per_task=1, log_path=str(out), video_out_path=str(out))
+    )
     shutil.rmtree(home)
     (out / f"{SUITE}.json").unlink()
 
@@ -202,7 +204,11 @@ def robotwin_plus(out: Path) -> None:
     # This loop lets a policy's exception through, so the third seed fails.
     SEEDS.update({None: -1})
     loop = _robotwin_loop("script/eval_policy.py")
-    functions = {"get_model": lambda _: None, "reset_model": lambda _: None, "eval": lambda world, *_: world.take_action()}
+    functions = {
+        "get_model": lambda _: None,
+        "reset_model": lambda _: None,
+        "eval": lambda world, *_: world.take_action(),
+    }
     loop.eval_function_decorator = lambda _, name: functions[name]
     (out / "task_config").symlink_to(stub.checkout / "task_config")
     with (out / "console.log").open("w") as log, contextlib.redirect_stdout(log):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -173,6 +174,51 @@ def test_robotwin_results_are_rates_of_a_hundred(write, tmp_path):
     (found,) = read(tmp_path / "eval_result")
     assert found.aggregates == (("beat_block_hammer/demo_clean", 45, 100),)
     assert found.facts["policy"] == "ACT"
+
+
+# What upstream's own loops wrote of an episode that succeeds, one that fails, and one that raises where they catch it:
+# openvla-oft 213c5ff, starVLA 0ed0aad, RoboTwin cf47ab5 (one by one and in a batch), RoboTwin 2.0-Plus 8f07761, RLinf a3816b5. Made by
+# tests/conformance/results_upstream.py --keep, less the frames of tracebacks.
+LOGS = Path(__file__).with_name("logs")
+
+
+@pytest.mark.parametrize(
+    ("name", "last", "error"),
+    [
+        ("openvla_oft", None, "the renderer was lost"),
+        ("starvla", False, ""),
+        ("robotwin", None, "ConnectionError: the policy's server went away"),
+        ("robotwin_batch", None, "ConnectionError: the policy's server went away"),
+        ("robotwin_plus", False, ""),
+    ],
+)
+def test_what_upstreams_loops_write(name, last, error):
+    (found,) = read(LOGS / f"{name}.log")
+    assert [trial.success for trial in found.trials] == [True, False, last]
+    assert [trial.error for trial in found.trials] == ["", "", error]
+    if name.startswith("robotwin"):
+        assert [trial.seed for trial in found.trials] == [100000, 100001, 100002]
+    else:
+        placed = place([found], DIRECTORY)
+        assert [*placed.outcomes][:2] == [PERTURBED[248].name, CAMERA.name]
+        assert not placed.strangers
+
+
+def test_rlinf_tells_one_rate_of_all_trajectories(write):
+    (found,) = read(LOGS / "rlinf.log")
+    assert (found.trials, found.aggregates) == ((), (("all trajectories", 1, 3),))
+    with pytest.raises(BadInputError, match=r"tells a rate .* not of how many"):
+        read(write("INFO {'eval/success_once': 0.5}"))
+
+
+@pytest.mark.parametrize("head", ["Language Mode: r1", "Instruction Type: seen\n\nBatch Workers: 2\nSkipped Seeds: 3"])
+def test_robotwin_results_of_every_kind(write, head):
+    deep = "eval_result/beat_block_hammer/ACT/demo_clean/runs/last/2026-11-01_10-00-00_000001/_result.txt"
+    (found,) = read(write(f"Timestamp: 2026-11-01\n\n{head}\n\n0.45", deep))
+    assert found.aggregates == (("beat_block_hammer/demo_clean", 45, 100),)
+    assert found.facts["checkpoint"] == "runs/last"
+    with pytest.raises(BadInputError, match="the rate of another number of episodes than 100"):
+        read(write("Timestamp: now\n\nInstruction Type: seen\n\n0.3333333333333333", deep))
 
 
 def test_tables_say_the_task_and_the_outcome(write):
