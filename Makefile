@@ -67,7 +67,7 @@ conformance-upstream: install  ## MODEL=x_vla CHECKOUT=/data/X-VLA UPSTREAM_PYTH
 	$(RUN)python tests/conformance/upstream/run.py $(MODEL) $(CHECKOUT) $(if $(UPSTREAM_PYTHON),--python $(UPSTREAM_PYTHON))
 
 conformance-results: install  ## NAME=openvla_oft CHECKOUT=/data/openvla-oft UPSTREAM_PYTHON=…: what upstream's own loop writes, imported.
-	$(RUN)python tests/conformance/results_upstream.py $(NAME) $(CHECKOUT) $(UPSTREAM_PYTHON)
+	$(RUN)python tests/conformance/upstream/results.py $(NAME) $(CHECKOUT) $(UPSTREAM_PYTHON)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -24,8 +24,13 @@ def export_results(session: Session, paths: list[Path]) -> int:
     if not episodes:
         chosen = ", ".join(session.settings.models) or "any model"
         raise BadInputError(f"The ledger {session.ledger.path} holds no finished episode of {chosen} to export.")
+    lists = Counter(
+        (name, str(task.dimension))
+        for name in {episode.benchmark for episode in episodes}
+        for task in session.registry.benchmarks[name].tasks()
+    )
     for path in paths:
-        write(path, episodes)
+        write(path, episodes, lists)
     return len(episodes)
 
 

@@ -52,8 +52,12 @@ class Episode(NamedTuple):
     listed: int
 
 
-def write(path: Path, episodes: Sequence[Episode]) -> None:
-    """Write episodes in the form that the file's name asks for.
+Lists = Mapping[tuple[str, str], int]
+"""How many tasks a benchmark lists in a dimension."""
+
+
+def write(path: Path, episodes: Sequence[Episode], lists: Lists) -> None:
+    """Write episodes in the form that the file's name asks for; rates say of how many tasks of the list they are.
 
     Raises ``BadInputError`` for a name that asks for none, for a form that holds one model only, and for a file that
     cannot be written.
@@ -66,12 +70,12 @@ def write(path: Path, episodes: Sequence[Episode]) -> None:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        form(path, episodes)
+        form(path, episodes, lists)
     except OSError as error:
         raise BadInputError(f"--robust-export={path}: it cannot be written ({error.strerror}).") from error
 
 
-def _csv(path: Path, episodes: Sequence[Episode]) -> None:
+def _csv(path: Path, episodes: Sequence[Episode], _: Lists) -> None:
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(Episode._fields)
@@ -79,7 +83,7 @@ def _csv(path: Path, episodes: Sequence[Episode]) -> None:
     path.write_text(stream.getvalue(), encoding="utf-8")
 
 
-def _parquet(path: Path, episodes: Sequence[Episode]) -> None:
+def _parquet(path: Path, episodes: Sequence[Episode], _: Lists) -> None:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -94,7 +98,7 @@ def _parquet(path: Path, episodes: Sequence[Episode]) -> None:
     parquet.write_table(pyarrow.Table.from_pylist([e._asdict() for e in episodes], schema=schema), path)
 
 
-def _vectors(path: Path, episodes: Sequence[Episode]) -> None:
+def _vectors(path: Path, episodes: Sequence[Episode], _: Lists) -> None:
     """Outcomes beside the entries of task_classification.json: by suite, in the list's order, with ids from 1."""
     suites: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for episode in sorted(episodes, key=lambda episode: (episode.suite, episode.listed)):
@@ -106,15 +110,18 @@ def _vectors(path: Path, episodes: Sequence[Episode]) -> None:
     _json(path, {**head, "suites": suites})
 
 
-def _leaderboard(path: Path, episodes: Sequence[Episode]) -> None:
-    """Entries as vla-eval's leaderboard takes them; a partial row has no overall score, as its rules ask."""
+def _leaderboard(path: Path, episodes: Sequence[Episode], lists: Lists) -> None:
+    """Entries as vla-eval's leaderboard takes them; one of part of a list has no overall score, as its rules ask."""
     entries = []
     groups: dict[tuple[str, str], list[Episode]] = defaultdict(list)
     for episode in episodes:
-        groups[episode.model, episode.benchmark].append(episode)
-    for (model, benchmark), own in groups.items():
-        scores = {str(d): round(100 * rate, 2) for d, (rate, _) in _rates(own).items() if d is not Dimension.ORIGINAL}
-        whole = len(scores) == len(PERTURBATIONS)
+        groups[episode.benchmark, episode.model].append(episode)
+    for (benchmark, model), own in sorted(groups.items()):
+        rates = {d: found for d, found in _rates(own).items() if d is not Dimension.ORIGINAL}
+        scores = {str(d): round(100 * rate, 2) for d, (rate, _) in rates.items()}
+        asked = sum(lists[benchmark, str(d)] for d in PERTURBATIONS if (benchmark, str(d)) in lists)
+        played = sum(count for _, count in rates.values())
+        whole = played == asked and len(rates) == len(PERTURBATIONS)
         entries.append(
             {
                 "model": model,
@@ -126,7 +133,7 @@ def _leaderboard(path: Path, episodes: Sequence[Episode]) -> None:
                 "reported_paper": None,
                 "reported_table": None,
                 "curated_by": "human",
-                "notes": f"{len(own):,} episodes of pytest-robustplus; checkpoint {own[0].checkpoint}",
+                "notes": f"{played:,} of {asked:,} tasks, by pytest-robustplus; checkpoint {own[0].checkpoint}",
                 "date_added": max(episode.started for episode in own)[:10],
                 "weight_type": "shared",
             }
@@ -134,7 +141,7 @@ def _leaderboard(path: Path, episodes: Sequence[Episode]) -> None:
     _json(path, {"last_updated": max(episode.started for episode in episodes)[:10], "results": entries})
 
 
-def _hub(path: Path, episodes: Sequence[Episode]) -> None:
+def _hub(path: Path, episodes: Sequence[Episode], lists: Lists) -> None:
     """``.eval_results/*.yaml`` of a model repository: a value a dimension, in percent."""
     model = _only_model(path, episodes)
     lines = []
@@ -146,13 +153,13 @@ def _hub(path: Path, episodes: Sequence[Episode]) -> None:
             f"    task_id: {dimension}",
             f"  value: {100 * rate:.2f}",
             f'  date: "{date}"',
-            f'  notes: "{model}: {count:,} tasks, pytest-robustplus"',
+            f"  notes: {json.dumps(f'{model}: {count:,} of {lists[episodes[0].benchmark, str(dimension)]:,} tasks')}",
         ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 _HUB = {"libero_plus": "Sylvest/LIBERO-plus"}
-_FORMS: Mapping[str, Callable[[Path, Sequence[Episode]], None]] = {
+_FORMS: Mapping[str, Callable[[Path, Sequence[Episode], Lists], None]] = {
     ".csv": _csv,
     ".parquet": _parquet,
     ".vectors.json": _vectors,

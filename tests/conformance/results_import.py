@@ -14,9 +14,12 @@ LEROBOT = {ROBOT, CAMERA, f"{SUITE}_language_2_view_0_0_100_0_0_initstate_0", f"
 
 
 def imported(run: Path, file: Path, model: str) -> str:
-    options = [f"--robust-import={file}", f"--robust-model={model}", f"--robust-ledger={run / 'ledger.sqlite'}"]
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
-    return subprocess.run(command, cwd=run, capture_output=True, text=True, check=True).stdout
+    return call(run, f"--robust-import={file}", f"--robust-model={model}")
+
+
+def call(run: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--robust-ledger={run / 'ledger.sqlite'}"]
+    return subprocess.run([*command, *options], cwd=run, capture_output=True, text=True, check=True).stdout
 
 
 def tasks(run: Path, model: str) -> set[str]:
@@ -35,6 +38,9 @@ def main(run: Path) -> None:
     assert "1 trials ended in errors, which are no outcomes" in told
     again = imported(run, document, "vla_eval")
     assert "0 episodes of vla_eval on LIBERO-Plus added" in again, again
+    files = [run / "hub.yaml", run / "vla.leaderboard.json"]
+    export = [f"--robust-export={file}" for file in files]
+    call(run, *export, "--robust-model=lerobot")
     print(f"lerobot-eval: {len(LEROBOT)} episodes at their tasks; vla-eval: 2, its error apart, record and JSON alike")
 
 

@@ -117,7 +117,30 @@ benchmarks:
     subprocess.run([str(Path(sys.executable).with_name("vla-eval")), "export", str(record)], check=True)
 
 
+def hub(run: Path, schema: str = "") -> None:
+    """Read what was exported as those who asked for it do: the hub's own library, and the leaderboard's own schema."""
+    import json
+
+    import yaml
+    from huggingface_hub import parse_eval_result_entries
+
+    entries = parse_eval_result_entries(yaml.safe_load((run / "hub.yaml").read_text()))
+    found = {entry.task_id for entry in entries}
+    assert found == {"robot", "camera", "language", "layout"}, entries
+    if schema:
+        import jsonschema
+
+        rules = json.loads(Path(schema).read_text())
+        jsonschema.Draft7Validator(rules).validate(json.loads((run / "vla.leaderboard.json").read_text()))
+    print(f"hub: {len(entries)} entries read{'; the leaderboard entry fits its schema' if schema else ''}")
+
+
 if __name__ == "__main__":
     command, folder, *rest = sys.argv[1:]
-    commands: dict[str, Callable[..., None]] = {"prepare": prepare, "lerobot": lerobot, "vla_eval": vla_eval}
+    commands: dict[str, Callable[..., None]] = {
+        "prepare": prepare,
+        "lerobot": lerobot,
+        "vla_eval": vla_eval,
+        "hub": hub,
+    }
     commands[command](Path(folder), *rest)

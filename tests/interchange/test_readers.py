@@ -178,7 +178,7 @@ def test_robotwin_results_are_rates_of_a_hundred(write, tmp_path):
 
 # What upstream's own loops wrote of an episode that succeeds, one that fails, and one that raises where they catch it:
 # openvla-oft 213c5ff, starVLA 0ed0aad, RoboTwin cf47ab5 (one by one and in a batch), RoboTwin 2.0-Plus 8f07761, RLinf
-# a3816b5. Made by tests/conformance/results_upstream.py --keep, less the frames of tracebacks.
+# a3816b5. Made by tests/conformance/upstream/results.py --keep, less the frames of tracebacks.
 LOGS = Path(__file__).with_name("logs")
 
 

@@ -70,8 +70,10 @@ def test_forms_of_others(toy: pytest.Pytester) -> None:
     assert [entry["id"] for entry in left] == sorted(entry["id"] for entry in left)
     hub = yaml.safe_load(toy.path.joinpath("h.yaml").read_text())
     assert [(entry["dataset"]["task_id"], entry["value"]) for entry in hub] == [("camera", 80.0), ("noise", 80.0)]
+    assert hub[0]["notes"] == "steady: 60 of 60 tasks"
     (entry,) = json.loads(toy.path.joinpath("b.leaderboard.json").read_text())["results"]
     assert (entry["overall_score"], entry["suite_scores"]) == (None, {"camera": 80.0, "noise": 80.0})
+    assert entry["notes"].startswith("120 of 180 tasks, by pytest-robustplus")
     both = toy.runpytest("--robust-export=v.vectors.json", LEDGER)
     both.stderr.fnmatch_lines(["*holds one model on one benchmark, and the ledger has steady, weak on toy*"])
 

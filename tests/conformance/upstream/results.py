@@ -1,6 +1,6 @@
 """What upstream's own evaluation loops write, imported: their prints and files, with world and policy replaced.
 
-``results_upstream.py NAME CHECKOUT [PYTHON]`` plays the loop of your checkout of ``openvla_oft``, ``starvla``,
+``results.py NAME CHECKOUT [PYTHON]`` plays the loop of your checkout of ``openvla_oft``, ``starvla``,
 ``robotwin``, ``robotwin_plus`` or ``rlinf`` (the last with a PYTHON that has torch) over a few episodes of which one
 succeeds, one fails and, where the loop catches exceptions, one raises; then it imports what was written and holds
 every outcome against what was played. ``--keep FOLDER`` keeps a copy, from which the golden logs of the tests come.
@@ -26,14 +26,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
-sys.path.insert(0, str(Path(__file__).with_name("upstream")))
 import stub
 
 SUITE = "libero_object"
 # Places in LIBERO-Plus' own list: a robot, a camera and a layout task, and how each episode ends.
 TASKS = {248: True, 646: False, 1839: None}
 SEEDS = {True: 100000, False: 100001, None: 100002}
-RATE = "1/3"
 
 
 class World:
