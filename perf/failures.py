@@ -4,7 +4,7 @@ The episodes of tests/benchmarks/libero_plus/failures.npz are played again from 
 were given by looking at sheets of 16 frames each, which scripts/record_failures.py draws, before anyone saw the
 computed kinds.
 
-Usage: python perf/failures.py
+Usage: python perf/failures.py [NUMBER…]
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> int:
     warnings.simplefilter("ignore")
     simulator = LiberoSimulator(LiberoProtocol(), render=False)
     with np.load(FOLDER / "failures.npz") as bank, (FOLDER / "failures.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if len(sys.argv) < 2 or row["number"] in sys.argv[1:]]
         recorded = {row["number"]: bank[row["number"]] / SCALE for row in rows}
     agreed, apart = 0, Counter[tuple[str, str]]()
     # By scene, so that each is compiled once.

@@ -34,7 +34,10 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing as SVG, and what it says in words; the filters go by ``story`` or ``model``."""
+    """A drawing as SVG, and what it says in words; the filters go by ``story`` or ``model``.
+
+    ``upright`` is the same drawing for a narrow screen, where ``svg`` is too wide for one.
+    """
 
     svg: str
     caption: str
@@ -42,6 +45,7 @@ class Figure:
     story: CellStory | None = None
     model: str = ""
     kind: str = ""
+    upright: str = ""
 
 
 def page(
@@ -229,7 +233,8 @@ def _profile(plots: ModuleType, key: tuple[str, ...], told: Sequence[CellStory])
         f"{dimension} {text.rate(r)} {figures.interval(*r.shown[1:])}" if r else f"{dimension} not measured"
         for dimension, r in cells.items()
     )
-    return Figure(plots.profile_plot(cells), f"{key[0]} on {key[1]}", said, model=key[0], kind="wide")
+    caption, upright = f"{key[0]} on {key[1]}", plots.upright_profile_plot(cells)
+    return Figure(plots.profile_plot(cells), caption, said, model=key[0], kind="wide", upright=upright)
 
 
 def _severities(plots: ModuleType, story: CellStory) -> Iterator[Figure]:

@@ -63,7 +63,7 @@ def severity_plot(name: str, points: Sequence[Point]) -> str:
         axes = drawing.axes
         _errorbars(axes, [p.severity for p in points], points, "#0969da")
         for point in points:
-            axes.text(point.severity, 2, str(point.played), ha="center", fontsize=6, color=_BASELINE)
+            axes.text(point.severity, 2, str(point.played), ha="center", fontsize=7, color=_BASELINE)
         axes.set_xlabel(_unit(name))
         percent_axis(axes)
     return drawing.svg
@@ -88,6 +88,30 @@ def profile_plot(cells: Mapping[str, CellReport | None]) -> str:
         axes.set_xticks(range(len(cells)), list(cells))
         axes.set_xlim(-0.6, len(cells) - 0.4)
         percent_axis(axes)
+    return drawing.svg
+
+
+def upright_profile_plot(cells: Mapping[str, CellReport | None]) -> str:
+    """Draw the same for a screen as narrow as a phone's: dimensions below each other."""
+    with figure(3.3, 0.6 + 0.34 * len(cells)) as drawing:
+        axes = drawing.axes
+        for place, report in enumerate(cells.values()):
+            if report is None:
+                axes.text(50, place, "not measured", ha="center", va="center", fontsize=7, color=_BASELINE)
+                continue
+            colour = _COLOURS[report.outcome]
+            middle, low, high = report.shown
+            axes.plot([100 * low, 100 * high], [place, place], color=colour, lw=2)
+            axes.plot(100 * middle, place, _MARKS[report.outcome], color=colour, ms=5)
+            if report.baseline is not None and report.needed is not None:
+                axes.vlines(100 * report.baseline, place - 0.3, place + 0.3, color=_BASELINE, lw=1.5)
+                axes.vlines(100 * report.needed, place - 0.3, place + 0.3, color=_BASELINE, lw=1, ls=":")
+        axes.grid(axis="y", visible=False)
+        axes.grid(axis="x", color="#d0d7de", lw=0.5)
+        axes.set_yticks(range(len(cells)), list(cells))
+        axes.set_ylim(len(cells) - 0.5, -0.5)
+        axes.set_xlim(0, 103)
+        axes.set_xlabel("success, %", fontsize=7)
     return drawing.svg
 
 
@@ -127,7 +151,7 @@ class figure:  # noqa: N801 - reads as a verb where it is used
         self.svg = ""
 
     def __enter__(self) -> figure:
-        self.axes.tick_params(labelsize=7)
+        self.axes.tick_params(labelsize=8)
         if self.axes.name != "polar":
             self.axes.spines[["top", "right"]].set_visible(False)
         self.axes.grid(axis="y", color="#d0d7de", lw=0.5)
