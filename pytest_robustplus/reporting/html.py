@@ -76,6 +76,7 @@ def page(
         plots=_plots(told),
         changed=[(s, gate) for s in told if s.result.figures for gate in s.result.figures.gates if gate.pairs],
         seen_from={name: " and ".join(benchmarks[name].profile.cameras) for name in names},
+        filmed=[(s, own) for s in told if (own := [e for e in _failed(s) if e.id in videos])],
         failures=[(story, failed) for story in told if (failed := _failed(story))],
         times=list(_times(told)),
     )  # fmt: skip
