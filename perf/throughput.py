@@ -1,16 +1,22 @@
-"""Episodes per hour against a naive loop over the same environment, side by side in one run; bound: 5 times as many.
+"""Episodes per hour against a naive loop over the same environment, side by side in one run.
+
+Bounds: 7 times as many where the processor draws, 6 where a card does, and 5 as the median over tasks without noise.
 
 The naive loop builds a fresh environment for every episode and renders every step, as every harness that we know does.
 Both play the same tasks of libero_spatial (camera, robot, language, noise and original, in random order), with two
 cameras of 256 × 256 pixels and a policy that answers at once and replans every 8 steps; who goes first alternates. An
-episode is 10 settling steps and 90 more, about what a success takes. Compiling and uploading count.
+episode is 10 settling steps and 90 more, about what a success takes. Compiling and uploading count, and nothing is
+kept from earlier runs: the first task pays for both. A noise task takes the naive loop 35 to 47 s where others take 5
+to 7, so the ratio of sums says little without the medians.
 
 Usage: python perf/throughput.py [PAIRS]
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Sequence
@@ -18,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_robustplus.benchmarks.cache import CACHE_VARIABLE
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus import packages
 from pytest_robustplus.benchmarks.libero_plus.init_states import init_state
@@ -30,7 +37,7 @@ from pytest_robustplus.policies.contract import Actions, Observation
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.rollout.episode import play
 
-BOUND = 5.0
+DRAWN_BY_PROCESSOR, DRAWN_BY_CARD, MEDIAN = 7.0, 6.0, 5.0
 SUITE = "libero_spatial"
 SEED = 7
 PROFILE = Profile(replan=8, horizons={SUITE: 90}, env_seed=SEED)
@@ -84,27 +91,45 @@ def chosen(count: int) -> list[Task]:
 def main() -> int:
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 6
     warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[CACHE_VARIABLE] = folder
+        return compare(chosen(pairs))
+
+
+def compare(drawn: Sequence[Task]) -> int:
+    """Play the tasks both ways; 0 when the bounds are kept."""
     environments = packages.import_environment()
     simulator = LiberoSimulator(LiberoProtocol(env_seed=SEED), image_size=PROFILE.image_size)
     policy = Wanderer()
-    seconds = {"naive": 0.0, "ours": 0.0}
-    for index, task in enumerate(chosen(pairs)):
-        took = {}
+    seconds: dict[str, list[float]] = {"naive": [], "ours": []}
+    kinds = []
+    for index, task in enumerate(drawn):
         for player in ("naive", "ours") if index % 2 else ("ours", "naive"):
             start = time.perf_counter()
             if player == "naive":
                 naive(environments, task)
             else:
                 play(simulator, policy, task, PROFILE)
-            took[player] = time.perf_counter() - start
-            seconds[player] += took[player]
-        print(f"{task.dimension:9} naive {took['naive']:6.1f} s  ours {took['ours']:6.1f} s", flush=True)
+            seconds[player].append(time.perf_counter() - start)
+        kinds.append("noise" if task.dimension is Dimension.NOISE else "plain" if index else "compiling")
+        naives, ours = seconds["naive"][-1], seconds["ours"][-1]
+        print(f"{task.dimension:9} {kinds[-1]:9} naive {naives:6.1f} s  ours {ours:6.1f} s", flush=True)
+    renderer = simulator.provenance()["renderer"]
     simulator.close()
-    for player, total in seconds.items():
-        print(f"{player:5} {3600 * pairs / total:7.0f} episodes per hour")
-    ratio = seconds["naive"] / seconds["ours"]
-    print(f"{ratio:.1f} times as many episodes per hour as a naive loop (bound {BOUND:.0f})")
-    return int(ratio < BOUND)
+    for player, took in seconds.items():
+        print(f"{player:5} {3600 * len(drawn) / sum(took):7.0f} episodes per hour")
+    each = np.divide(seconds["naive"], seconds["ours"])
+    for kind in dict.fromkeys(kinds):
+        those = [ratio for ratio, other in zip(each, kinds, strict=True) if other == kind]
+        print(f"{kind:9} {np.median(those):5.1f} times, median of {len(those)}")
+    middle = float(np.median([ratio for ratio, kind in zip(each, kinds, strict=True) if kind != "noise"]))
+    ratio = sum(seconds["naive"]) / sum(seconds["ours"])
+    bound = DRAWN_BY_PROCESSOR if "llvmpipe" in renderer else DRAWN_BY_CARD
+    print(
+        f"throughput, drawn by {renderer}: {ratio:.1f} times a naive loop's episodes per hour (bound {bound:.0f}),"
+        f" median without noise {middle:.1f} (bound {MEDIAN:.0f})"
+    )
+    return int(ratio < bound or middle < MEDIAN)
 
 
 if __name__ == "__main__":
