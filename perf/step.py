@@ -41,14 +41,14 @@ from pytest_robustplus.rollout.episode import play
 BOUND = 1.5
 PROFILE = default_profile("libero_plus")
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
-# Whose actions, and where: suites of light and of heavy scenes, drawers and stoves.
+# Whose actions, and where: scenes of few and of many contacts, a drawer, a stove.
 EPISODES = (
-    ("reference", "libero_object/pick_up_the_bbq_sauce_and_place_it_in_the_basket"),
-    ("expert", "libero_spatial/pick_up_the_black_bowl_on_the_cookie_box_and_place_it_on_the_plate"),
     ("reference", "libero_spatial/pick_up_the_black_bowl_from_table_center_and_place_it_on_the_plate"),
+    ("expert", "libero_spatial/pick_up_the_black_bowl_on_the_cookie_box_and_place_it_on_the_plate"),
+    ("reference", "libero_object/pick_up_the_bbq_sauce_and_place_it_in_the_basket"),
+    ("expert", "libero_object/pick_up_the_milk_and_place_it_in_the_basket"),
     ("expert", "libero_goal/open_the_top_drawer_and_put_the_bowl_inside"),
     ("expert", "libero_10/KITCHEN_SCENE3_turn_on_the_stove_and_put_the_moka_pot_on_it"),
-    ("expert", "libero_object/pick_up_the_milk_and_place_it_in_the_basket"),
 )
 
 
