@@ -36,12 +36,17 @@ class Overview:
         self._session, self._items, self._over = session, items, over
         self._bound = bound
         self._pace = progress.Pace()
+        # Searches over, and the episodes of all searches by then.
+        self._hunted: tuple[int, int] = (0, 0)
 
     def lines(self, ledger: Ledger) -> list[str]:
         """A line for each open cell, comparison and search, and one for the whole run."""
         now = time.monotonic()
         items, over = self._items(), self._over()
         audits = ledger.audits(self._session.run)
+        if not audits:
+            # What the run takes at most has been said, or is about to be.
+            return []
         tallies = ledger.tallies(self._session.run)
         lines = []
         contests: dict[tuple[str, str, str], list[StoredAudit]] = defaultdict(list)
@@ -50,9 +55,10 @@ class Overview:
         known: Counter[tuple[str, str, str]] = Counter()
         for audit in audits:
             key = audit.key
-            known[key.model, key.benchmark, key.dimension] += tallies.get(audit.id, (0, 0))[0]
+            finished, played = tallies.get(audit.id, (0, 0))
+            known[key.model, key.benchmark, key.dimension] += played if key.dimension == GENERATED else finished
             if key.dimension == GENERATED:
-                searched[f"{key.model}-{key.benchmark}"].append(tallies.get(audit.id, (0, 0))[1])
+                searched[f"{key.model}-{key.benchmark}"].append(played)
             elif audit.conclusion is not None:
                 continue
             elif key.compared:
@@ -123,8 +129,21 @@ class Overview:
         rests = [self._rest(item, begun, known) for item in ahead]
         if None in rests:
             return [text]
-        left = sum(rest for rest in rests if rest is not None)
+        left = sum(rest for rest in rests if rest is not None) - self._of_those_ahead(asked, over, known)
         return [f"{text}, ≤{count(left)} episodes left{self._pace.rest('', fresh, left, now)}"]
+
+    def _of_those_ahead(
+        self, asked: Mapping[str, Identity], over: Collection[str], known: Mapping[tuple[str, str, str], int]
+    ) -> int:
+        """How many episodes searches that are not over have played for certain: those since the last one was.
+
+        Which of several searches of a model a point belongs to is not on record.
+        """
+        ended = sum(node in over for node, item in asked.items() if item.kind in SEARCHES)
+        played = sum(episodes for (_, _, dimension), episodes in known.items() if dimension == GENERATED)
+        if ended > self._hunted[0]:
+            self._hunted = ended, played
+        return played - self._hunted[1]
 
     def _rest(
         self,
@@ -135,7 +154,6 @@ class Overview:
         """How many episodes an item that is not over still plays at most."""
         most = self._bound(item)
         if most is None or item.kind in SEARCHES:
-            # Which of several searches of a model a point belongs to is not on record.
             return most
         models = item.model.split("-vs-") if item.kind == "comparison" else [item.model]
         arms = [ablation_name(item.model, arm) for arm in self._session.settings.ablations]

@@ -53,7 +53,7 @@ class Screen:
         if not self._drawn:
             return ""
         upwards = "\r\x1b[2K" + "\x1b[A\x1b[2K" * (self._drawn - 1) + "\x1b[A"
-        return upwards + (f"\x1b[{self._column}C" if self._column else "")
+        return upwards + (f"\x1b[{self._column}C" if self._column > 0 else "")
 
     def _put(self, text: Callable[[], str]) -> None:
         if self._capture is None:

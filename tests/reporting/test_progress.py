@@ -19,6 +19,7 @@ import pytest
 from _pytest._io import TerminalWriter
 
 from pytest_robustplus.ledger import GENERATED, AuditKey, EpisodeRecord, Ledger
+from pytest_robustplus.options import ALL
 from pytest_robustplus.reporting.live import Overview
 from pytest_robustplus.reporting.outlook import Bound, bounds
 from pytest_robustplus.reporting.progress import Pace
@@ -96,9 +97,12 @@ def test_the_whole_run_says_what_is_left_of_cells_comparisons_and_searches(tmp_p
     with Ledger.open(tmp_path / "l.sqlite") as ledger:
         ledger.begin_run("run", command="pytest", versions={})
         audit = ledger.open_audit(KEY, run="run", total=20, order_seed="seed").id
-        for point in ("p", "q"):
-            searched = replace(KEY, dimension=GENERATED, population=point)
-            ledger.open_audit(searched, run="run", total=100_000, order_seed="seed")
+        points = [
+            ledger.open_audit(
+                replace(KEY, dimension=GENERATED, population=p), run="run", total=100_000, order_seed="s"
+            ).id
+            for p in ("p", "q")
+        ]
         shown = overview(nodes, over, lambda item: most[item.kind])
         assert shown.lines(ledger) == [
             "steady-toy-camera: its first episode is being played, ≤20 left",
@@ -109,6 +113,9 @@ def test_the_whole_run_says_what_is_left_of_cells_comparisons_and_searches(tmp_p
         ledger.record(audit, 0, played())
         began = "whole run: 0 of 4 items over, ≤339 episodes left, ≤"
         assert shown.lines(ledger)[-1].startswith(began)
+        for position in range(3):
+            ledger.record(points[0], position, played())
+        assert "≤336 episodes left" in shown.lines(ledger)[-1]
         over |= {"b", "c"}
         assert "2 of 4 items over, ≤59 episodes left" in shown.lines(ledger)[1]
         # Sides of a comparison share its line.
@@ -133,7 +140,7 @@ KEY = AuditKey("steady", "toy", "camera", "checkpoint", "protocol", "population"
 
 
 def overview(items: Mapping[str, Identity], over: Collection[str] = (), bound: Bound = lambda item: None) -> Overview:
-    session = SimpleNamespace(run="run", settings=SimpleNamespace(ablations=()))
+    session = SimpleNamespace(run="run", settings=SimpleNamespace(ablations=()), share=ALL)
     return Overview(cast("Session", session), lambda: items, lambda: over, bound)
 
 
@@ -158,7 +165,8 @@ def test_what_a_run_takes_is_said_before_it_begins(toy: pytest.Pytester, spread:
 
 
 def test_bounds_count_arms_repeats_and_sides(toy: pytest.Pytester) -> None:
-    options = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-compare=steady:weak"]
+    options = ["--robust-model=steady", "--robust-perturbation=camera"]
+    compared = "--robust-compare=steady:weak"
     cell = Identity("steady", "toy", "cell", "camera")
     both = Identity("steady-vs-weak", "toy", "comparison", "camera")
     search = Identity("steady", "toy", "fuzz", "camera")
@@ -167,10 +175,12 @@ def test_bounds_count_arms_repeats_and_sides(toy: pytest.Pytester) -> None:
         bound = bounds(session_of(toy.parseconfigure(*options, *more)))
         return [bound(cell), bound(both), bound(search), bound(cell._replace(kind="play"))]
 
-    assert most() == [60, 120, 260, None]
-    assert most("--robust-budget=20") == [20, 40, 30, None]
-    assert most("--robust-ablation=vision,language", "--robust-repeat=5") == [190, 120, 260, None]
-    assert most("--robust-all-runs") == [None, None, 260, None]
+    assert most() == [60, None, 260, None]
+    assert most(compared) == [60, 120, 260, None]
+    assert most(compared, "--robust-budget=20") == [20, 40, 30, None]
+    assert most("--robust-ablation=vision,language", "--robust-repeat=5") == [190, None, 260, None]
+    assert most(compared, "--robust-all-runs") == [None, None, 260, None]
+    assert most("--robust-shard=1/4")[0] == 15
 
 
 def played(task: str = "task", *, success: bool = True) -> EpisodeRecord:
