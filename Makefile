@@ -52,13 +52,14 @@ install: .venv/.installed
 perf: install  ## Measure speed and memory; each script prints its figure last and fails when its bound is missed.
 	for script in $(filter-out perf/peers.py,$(wildcard perf/*.py)); do echo "== $$script"; $(RUN)python $$script || exit 1; done
 
-conformance: install  ## Play against the real openpi-client, vla-eval, lerobot, RoboTwin and ManiSkill, and each dialect; 4 to 8 GB, removed again.
+conformance: install  ## Play against the real openpi-client, vla-eval, lerobot, RoboTwin and ManiSkill, Ray, and each dialect; 4 to 8 GB, removed again.
 	$(RUN)python tests/conformance/fuzz_decoders.py
 	$(RUN)python tests/conformance/dialects.py
 	tests/conformance/openpi_flax.sh
 	tests/conformance/vla_eval.sh
 	tests/conformance/lerobot.sh
 	tests/conformance/maniskill.sh
+	tests/conformance/cluster.sh
 	tests/conformance/plugins.sh
 	tests/conformance/results.sh
 	tests/conformance/robotwin.sh

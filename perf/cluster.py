@@ -101,6 +101,8 @@ class FakePlayers:
     def free(self) -> int:
         return self.simulators - len(self._at_play)
 
+    def expect(self, episodes: int) -> None: ...
+
     def beside(self, own: TableCell | None, cell: TableCell) -> bool:
         return True
 

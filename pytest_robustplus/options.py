@@ -120,6 +120,27 @@ def _probability(value: str) -> float:
     return number
 
 
+AUTO = 0
+"""As many simulators as find a place and are of use."""
+
+
+def _simulators(value: str) -> int:
+    return AUTO if value == "auto" else _positive(value)
+
+
+def _cards(value: str) -> float:
+    number = _number(value)
+    if not 0 <= number < 64:
+        raise ValueError("must be a part of a card such as 0.25, or a number of cards")
+    return number
+
+
+def _policy_at(value: str) -> str:
+    if value not in ("simulator", "machine"):
+        raise ValueError("must be simulator or machine")
+    return value
+
+
 def _seconds(value: str) -> float:
     number = _number(value)
     if not 0 < number < float("inf"):
@@ -271,7 +292,8 @@ class Settings:
         "seconds after which an episode counts as hung: retried once, then an error", "SECONDS", _seconds)] = None
     workers_per_gpu: Annotated[int, Option("workers of pytest-xdist that share a GPU (default: 1)", "N", _positive)] = 1
     simulators: Annotated[int, Option(
-        "simulator processes that share a worker's policy (default: 1: none)", "K", _positive)] = 1
+        "simulator processes that share a worker's policy (default: 1: none); of a cluster, or auto", "K",
+        _simulators)] = 1
     tasks: Annotated[Names, Option(
         "base tasks that fuzzing plays, by name or pattern (default: all unperturbed)",
         "GLOB", _words, flag="task", many=_unique)] = ()
@@ -307,6 +329,15 @@ class Settings:
         "record this run's outcomes as a baseline (default: baselines/MODEL.toml)",
         "FILE.toml", _accept, keyed=False, bare="default")] = None
     accept_partial: Annotated[bool, Option("accept a run although cells are missing")] = False
+    cluster: Annotated[str | None, Option(
+        "play on a Ray cluster: its ADDRESS, auto, or local for one of this machine alone", "ADDRESS",
+        keyed=False)] = None
+    cluster_open: Annotated[bool, Option("use a cluster beyond this machine that asks for no token")] = False
+    policy_at: Annotated[str, Option(
+        "of a cluster: a policy beside each simulator, or one a machine that answers in batches (default: simulator)",
+        "simulator|machine", _policy_at)] = "simulator"
+    gpus_per_simulator: Annotated[float, Option(
+        "of a cluster: part of a graphics card that each simulator takes (default: 0)", "X", _cards)] = 0.0
     one_renderer: Annotated[bool, Option("refuse a cell whose pictures come from several renderers")] = False
     shard: Annotated[Shard | None, Option(
         "play one of N equal shares of every cell, on any machine and without a verdict; see --robust-merge", "i/N",
@@ -362,6 +393,8 @@ def read_settings(config: pytest.Config) -> Settings:
     values = {name: _value(option, config, table) for name, option in _SETTINGS.items()}
     settings = Settings(**values, own_models=table.get("model", {}))
     _refuse_beside_shards(settings)
+    if settings.simulators == AUTO and not settings.cluster:
+        raise BadInputError("--robust-simulators=auto is for --robust-cluster; on one machine give a number.")
     return settings
 
 

@@ -252,6 +252,8 @@ class Run:
         terminal.summarize(terminalreporter, lambda: session_of(self._config).registry.benchmarks)
         if self._controller is not None:
             self._controller.summarize(terminalreporter)
+        for note in session_of(self._config).notes:
+            terminalreporter.write_line(note)
         self._outputs.summarize(terminalreporter)
         if self._announcer is not None:
             self._announcer.summarize(terminalreporter)

@@ -140,6 +140,14 @@ def _pci(bus: str) -> str:
     return f"{domain[-4:]}:{rest}"
 
 
+def driver() -> str:
+    """The version of NVIDIA's driver; empty where there is none."""
+    if shutil.which("nvidia-smi") is None:
+        return ""
+    told = _lines(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"], os.environ)
+    return told[0].strip() if told else ""
+
+
 def _nvidia_smi() -> list[str]:
     if shutil.which("nvidia-smi") is None:
         return []

@@ -209,6 +209,14 @@ class Audit:
         flying = self._session.ledger.claimed(self._state.id) if spread else max(self._ahead - prefix, 0)
         return Standing(flying, reach - prefix)
 
+    def expected(self) -> int:
+        """How many more episodes it is likely to take: of a policy like its baselines, until they can be told apart."""
+        total, played = len(self._places), len(self._prefix())
+        if not self._gates or total <= KNOWN:
+            return total - played
+        likely = max(gate.foreseen(KNOWN, round(KNOWN * gate.rate)) for gate in self._gates)
+        return max(likely - played, 1)
+
     def holding(self) -> int:
         """The first position that has not finished, for which all that follow wait."""
         prefix = len(self._prefix())

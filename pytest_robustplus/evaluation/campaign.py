@@ -71,6 +71,10 @@ class Question(Protocol):
         """How much is at play and how much is needed; None when it is decided or given up. Raises as ``decided``."""
         ...
 
+    def expected(self) -> int:
+        """How many more episodes it is likely to take."""
+        ...
+
     def holding(self) -> int:
         """The first position that has not finished, for which all that follow wait."""
         ...
@@ -292,6 +296,8 @@ class Campaign:
         """The next position of the question with the least at play for what it still needs."""
         if self._ranking is None:
             self._ranking = []
+            if not self._playing:
+                self.players.expect(sum(question.expected() for question in self._candidates(own)))
             for place, question in enumerate(self._candidates(own)):
                 self._rank(place, question, own)
         while self._ranking:

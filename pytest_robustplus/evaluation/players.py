@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.evaluation.recorded import Recall
+from pytest_robustplus.options import AUTO
+from pytest_robustplus.policies import specs
+from pytest_robustplus.policies.contract import Privileged
+from pytest_robustplus.policies.places import places
+from pytest_robustplus.rollout.cluster.engine import RayEngine, Wanted
+from pytest_robustplus.rollout.cluster.fleet import Fleet
+from pytest_robustplus.rollout.cluster.nodes import facts, refuse_unfit
 from pytest_robustplus.rollout.executor import EpisodeResult, Executor
-from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.rollout.simulating import Script, Setup
+from pytest_robustplus.session.cells import Subject, TableCell
 
 if TYPE_CHECKING:
     from pytest_robustplus.evaluation.resources import Resources
+
+# An early verdict needs few episodes: beyond a simulator for so many, most of what more would play is in vain.
+EACH = 50
 
 
 class Players(Protocol):
@@ -38,6 +52,10 @@ class Players(Protocol):
     @property
     def pieces(self) -> int:
         """Pieces of work done so far in preparing tasks: signs of life, as outcomes are."""
+        ...
+
+    def expect(self, episodes: int) -> None:
+        """Take note of how many episodes the open questions are likely to take."""
         ...
 
     def beside(self, own: TableCell | None, cell: TableCell) -> bool:
@@ -85,6 +103,9 @@ class LocalPlayers:
     def pieces(self) -> int:
         return 0 if self._executor is None else self._executor.pieces
 
+    def expect(self, episodes: int) -> None:
+        pass
+
     def beside(self, own: TableCell | None, cell: TableCell) -> bool:
         if self._tickets:
             return cell.key == self._key
@@ -115,3 +136,216 @@ class LocalPlayers:
         self._tickets.difference_update(tickets)
         if not self._tickets:
             self._executor = None
+
+
+class ClusterPlayers:
+    """The simulators of a cluster, started when the first episode is to be played; cells of any model side by side.
+
+    Besides the campaign others may play here, each in a ``Seat`` of its own.
+    """
+
+    several = True
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources, self._settings = resources, resources.session.settings
+        self.clock = time.monotonic
+        self.pieces = 0
+        self._expected = 0
+        self._dressed: set[tuple[str, str]] = set()
+        self._results: dict[int, list[EpisodeResult]] = defaultdict(list)
+        self._running: tuple[Fleet, RayEngine] | None = None
+
+    @property
+    def block(self) -> int:
+        return 1 if self._running is None else max(1, min(64, self._running[0].size // 8))
+
+    @property
+    def free(self) -> int:
+        return 1 if self._running is None else self._running[0].free
+
+    @property
+    def fleet(self) -> Fleet | None:
+        """The fleet, once it has been started."""
+        return None if self._running is None else self._running[0]
+
+    def expect(self, episodes: int) -> None:
+        """Take note of how many episodes the open questions are likely to take: more simulators would play in vain."""
+        self._expected = episodes
+
+    def beside(self, own: TableCell | None, cell: TableCell) -> bool:
+        return True
+
+    def prepare(self, cell: Subject) -> None:
+        if cell.key in self._dressed or cell.recorded:
+            return
+        checkpoint = self._resources.checkpoint(cell)
+        scheme, _ = specs.split(checkpoint.spec)
+        if scheme not in specs.FACTORIES and not places(checkpoint.spec):
+            raise BadInputError(
+                f"{cell.card.title} is reached by {scheme}:, which a plugin of this process adds; machines of a cluster"
+                " do not have it. Name an object with python:module:attribute instead."
+            )
+        served = self._settings.policy_at == "machine"
+        if served and getattr(checkpoint.policy.policy, "remembers_one", False):
+            raise BadInputError(
+                f"--robust-policy-at=machine: the policy of {cell.card.title} keeps one episode at a time. Leave the"
+                " option out, so that each simulator has a policy of its own."
+            )
+        if served and isinstance(checkpoint.policy, Privileged):
+            raise BadInputError(f"--robust-policy-at=machine: {cell.card.title} reads the simulator itself.")
+        _, engine = self._start(cell)
+        protocol = cell.benchmark.protocol(cell.profile)
+        engine.dress(cell.key, Setup(cell.benchmark, cell.profile, protocol, Script(checkpoint.spec, cell.card)))
+        self._dressed.add(cell.key)
+
+    def start(self, ticket: int, cell: TableCell, task: Task) -> None:
+        self.begin(id(self), ticket, cell, task)
+
+    def begin(self, owner: int, ticket: int, cell: Subject, task: Task) -> None:
+        """Begin to play for an owner of tickets."""
+        if isinstance(cell, TableCell) and (known := self._resources.recording(cell)) is not None:
+            recall = Recall(known)
+            recall.start(ticket, task)
+            self._results[owner] += recall.wait(0)
+            return
+        assert self._running is not None
+        self._running[0].start((owner, ticket), cell.key, task)
+
+    def hedge(self, ticket: int) -> bool:
+        return self._running is not None and self._running[0].hedge((id(self), ticket))
+
+    def wait(self, timeout: float) -> Sequence[EpisodeResult]:
+        return self.hear(id(self), timeout)
+
+    def hear(self, owner: int, timeout: float) -> Sequence[EpisodeResult]:
+        """What has come of an owner's tickets."""
+        if not self._results[owner] and self._running is not None:
+            for (whose, ticket), result in self._running[0].wait(timeout):
+                self._results[whose].append(result._replace(ticket=ticket))
+        return self._results.pop(owner, [])
+
+    def abandon(self, tickets: Collection[int]) -> None:
+        self.drop(id(self), tickets)
+
+    def drop(self, owner: int, tickets: Collection[int]) -> None:
+        """Give up an owner's tickets."""
+        if self._running is not None:
+            self._running[0].abandon([(owner, ticket) for ticket in tickets])
+        self._results[owner] = [one for one in self._results[owner] if one.ticket not in tickets]
+
+    def seat(self, subject: Subject) -> Executor:
+        """An executor for one subject on the same simulators."""
+        self.prepare(subject)
+        return Seat(self, subject)
+
+    def close(self) -> None:
+        """End the simulators and leave the cluster."""
+        if self._running is not None:
+            fleet, engine = self._running
+            self._running = None
+            self._resources.session.fleet = str
+            self._resources.session.notes += [told(fleet), *differing(fleet)]
+            fleet.close()
+            engine.close()
+
+    def _start(self, cell: Subject) -> tuple[Fleet, RayEngine]:
+        if self._running is None:
+            session, settings = self._resources.session, self._settings
+            assert settings.cluster is not None
+            engine = RayEngine(
+                Wanted(
+                    settings.cluster,
+                    session.config.rootpath,
+                    gpus=settings.gpus_per_simulator,
+                    served=settings.policy_at == "machine",
+                    open=settings.cluster_open,
+                    limit=settings.episode_limit,
+                )
+            )
+            try:
+                there = engine.inspect([cell.benchmark])
+                refuse_unfit(facts([cell.benchmark]), there)
+                size, why = size_of(settings.simulators, engine.processors(), self._expected)
+            except BaseException:
+                engine.close()
+                raise
+            machines = "1 machine" if len(there) == 1 else f"{len(there):,} machines"
+            session.tell(f"cluster {settings.cluster}: {machines}, {size:,} simulators{why}")
+            fleet = Fleet(engine, size, limit=settings.episode_limit)
+            self._running = fleet, engine
+            session.fleet = lambda: told(fleet)
+        return self._running
+
+
+class Seat:
+    """Plays for somebody else than the campaign on the simulators of a cluster."""
+
+    def __init__(self, players: ClusterPlayers, subject: Subject) -> None:
+        self._players, self._subject = players, subject
+        self._tickets: set[int] = set()
+        self.pieces = 0
+
+    @property
+    def free(self) -> int:
+        return self._players.free
+
+    def start(self, ticket: int, task: Task) -> None:
+        self._tickets.add(ticket)
+        self._players.begin(id(self), ticket, self._subject, task)
+
+    def wait(self, timeout: float) -> Sequence[EpisodeResult]:
+        found = self._players.hear(id(self), timeout)
+        self._tickets.difference_update(one.ticket for one in found)
+        return found
+
+    def abandon(self, tickets: Collection[int] | None = None) -> None:
+        mine = self._tickets if tickets is None else self._tickets & {*tickets}
+        self._players.drop(id(self), mine)
+        self._tickets -= mine
+
+    def close(self) -> None:
+        """Its simulators are the cluster's."""
+
+
+def told(fleet: Fleet) -> str:
+    """How a fleet stands, in one line."""
+    nodes, tally = fleet.nodes, fleet.tally
+    seconds = max(fleet.clock() - fleet.began, 1e-9)
+    there = sum(nodes.values())
+    played = tally.finished + tally.given_up
+    parts = [
+        f"{len(nodes):,} {'machine' if len(nodes) == 1 else 'machines'}",
+        f"{there:,} of {fleet.size:,} simulators, {fleet.busy:,} at play",
+        f"{tally.finished / seconds:.2g} episodes/s",
+        f"busy {100 * tally.busy / (seconds * fleet.size):.0f} % of the time",
+        f"waste {100 * tally.given_up / played if played else 0:.0f} %",
+    ]
+    parts += [f"{tally.moved:,} moved from lost machines"] if tally.moved else []
+    parts += [f"{tally.hedged:,} played twice because they were overdue"] if tally.hedged else []
+    return f"cluster: {', '.join(parts)}"
+
+
+def differing(fleet: Fleet) -> list[str]:
+    """Say so where an episode that two machines played came out in two ways."""
+    found = fleet.tally.differing
+    return (
+        [f"cluster: {len(found):,} episodes ended otherwise on another machine, {found[0]} among them"] if found else []
+    )
+
+
+def size_of(wanted: int, places: int, expected: int) -> tuple[int, str]:
+    """How many simulators to ask for, and why so many: ``wanted``, or as many as find a place and are of use.
+
+    Beyond one for every ``EACH`` needed episodes, most of what more would play is played in vain.
+    """
+    useful = max(expected // EACH, 1)
+    if wanted != AUTO:
+        more = wanted > useful and expected > 0
+        said = f"; some {expected:,} episodes are needed, for which {useful:,} would do: what is beyond plays in vain"
+        return wanted, said if more else ""
+    if useful < places and expected > 0:
+        return (
+            useful,
+            f" (auto: one for {EACH} of some {expected:,} episodes that are needed, though {places:,} find a place)",
+        )
+    return max(places, 1), " (auto: as many as find a place)"

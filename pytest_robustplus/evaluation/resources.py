@@ -11,7 +11,7 @@ import pytest
 
 from pytest_robustplus.benchmarks.contract import Parallel, Scenes, Simulator
 from pytest_robustplus.errors import BadInputError, SimulatorError, blaming
-from pytest_robustplus.evaluation.players import LocalPlayers, Players
+from pytest_robustplus.evaluation.players import ClusterPlayers, LocalPlayers, Players
 from pytest_robustplus.evaluation.recorded import Recall, Recording, recording
 from pytest_robustplus.policies import specs
 from pytest_robustplus.policies.ablation import Ablated, ablation_name
@@ -42,6 +42,7 @@ class Resources:
         self._policies: dict[tuple[str, str], Checkpoint] = {}
         self._simulators: dict[tuple[str, object], Simulator] = {}
         self._pools: dict[tuple[str, str], Executor] = {}
+        self._cluster = ClusterPlayers(self) if session.settings.cluster else None
         # What ends before somebody else uses the simulators: a campaign leaves nothing at play in them.
         self.before_use: Callable[[], None] = lambda: None
 
@@ -135,10 +136,12 @@ class Resources:
 
     def players(self) -> Players:
         """Who plays for the campaign of this process."""
-        return LocalPlayers(self)
+        return LocalPlayers(self) if self._cluster is None else self._cluster
 
     def shared(self, subjects: Sequence[Subject]) -> list[Executor]:
         """The same for the campaign, which may have something at play in them."""
+        if self._cluster is not None:
+            return [self._cluster.seat(subject) for subject in subjects]
         keys = {subject.key for subject in subjects}
         share = max(self.session.settings.simulators // len(keys), 1)
         for key in self._pools.keys() - keys:
@@ -197,6 +200,8 @@ class Resources:
 
     def close(self) -> None:
         """Free the pool, simulators and policies."""
+        if self._cluster is not None:
+            self._cluster.close()
         for pool in self._pools.values():
             pool.close()
         self._pools.clear()

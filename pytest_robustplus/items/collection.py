@@ -89,7 +89,8 @@ def _checks(config: pytest.Config, cells: list[TableCell]) -> Iterable[Question]
 
 def _of_a_pool(config: pytest.Config) -> tuple[Check, ...]:
     """What has to hold besides where a policy plays several episodes at once."""
-    several = session_of(config).settings.simulators > 1
+    settings = session_of(config).settings
+    several = settings.policy_at == "machine" if settings.cluster else settings.simulators > 1
     return (Check("interleaving", check_interleaving),) if several else ()
 
 
@@ -148,7 +149,12 @@ def _subjects(cells: Iterable[TableCell]) -> list[Subject]:
 
 
 def check_selection(config: pytest.Config) -> None:
-    """Refuse models and suites that nothing offers, before anything is collected."""
+    """Refuse models and suites that nothing offers, and spreading twice, before anything is collected."""
+    settings = session_of(config).settings
+    if settings.cluster and (process.is_worker(config) or process.is_controller(config)):
+        raise pytest.UsageError(
+            "--robust-cluster spreads the run itself: leave -n out, or say -n0, and give --robust-simulators=K."
+        )
     try:
         session_of(config).registry.check_selection()
     except BadInputError as error:

@@ -11,6 +11,7 @@ from pytest_robustplus.items.reports import IDENTITY, STORY
 from pytest_robustplus.reporting.latency import control, held
 from pytest_robustplus.reporting.latency import paragraph as latency_paragraph
 from pytest_robustplus.session.cells import Subject
+from pytest_robustplus.session.session import session_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Latency:
 
         subject, item = self._subject, self._item
         skip_unavailable(subject)
+        if session_of(item.config).settings.cluster:
+            pytest.skip(
+                "not timed on a cluster: a latency means something only on a machine where nothing else computes, and"
+                " against others timed there. Time it by a run of its own, without --robust-cluster"
+            )
         if subject.card.family == "script":
             pytest.skip(f"{subject.card.title} is a script and infers nothing")
         carried = (other.stash.get(IDENTITY, None) for other in item.session.items)

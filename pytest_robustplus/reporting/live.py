@@ -72,6 +72,8 @@ class Overview:
             for name, fresh in searched.items()
             if name in running or not items
         ]
+        if fleet := self._session.fleet():
+            lines.append(fleet)
         return lines + self._whole(items, over, audits, known, sum(fresh for _, fresh in tallies.values()), now)
 
     def _cell(self, ledger: Ledger, audit: StoredAudit, now: float) -> str:

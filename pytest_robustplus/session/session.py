@@ -9,7 +9,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -56,11 +56,24 @@ class Session:
         self.comparisons = 1
         self.registry = Registry(config.hook, settings)
         self.progress: Progress = Silent()
+        # How the machines of a cluster stand, for the live lines; what was found out about them, for the summary.
+        self.fleet: Callable[[], str] = str
+        self.notes: list[str] = []
         self._references: dict[str, References] = {}
 
     def begin(self, run: str) -> None:
         """Take the run's id from pytest-xdist, under which its workers record."""
         self.run = run
+
+    def tell(self, line: str) -> None:
+        """Say something that a person should know while the run goes on."""
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        if reporter is not None:
+            self.progress.end()
+            with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+                reporter.ensure_newline()
+                reporter.write_line(line)
 
     def lose(self, item: Identity) -> None:
         """Record that the worker which ran an item died for good: a check that kills its worker has failed."""

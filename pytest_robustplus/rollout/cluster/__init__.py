@@ -1,0 +1,1 @@
+"""Simulators on many machines: what is decided about them here, and what Ray does."""

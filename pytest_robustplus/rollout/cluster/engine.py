@@ -1,0 +1,398 @@
+"""Ray as the engine of a fleet: an actor for each simulator, none of which Ray restarts by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pytest_robustplus.benchmarks.contract import Benchmark, Task
+from pytest_robustplus.distributed import devices
+from pytest_robustplus.errors import BadInputError, SimulatorError
+from pytest_robustplus.rollout.cluster import access
+from pytest_robustplus.rollout.cluster.fleet import Event, Key, Lost, Ready, Said, Unfit
+from pytest_robustplus.rollout.cluster.nodes import Facts, facts
+from pytest_robustplus.rollout.cluster.player import Player, Served, machine_facts
+from pytest_robustplus.rollout.process import SimulatorProcess  # noqa: F401 - registers how mappings are pickled
+from pytest_robustplus.rollout.simulating import Report, Setup
+
+# Without it Ray ends the driver, pytest itself, without a word once its head is gone for a minute.
+RECONNECT = "RAY_gcs_rpc_server_reconnect_timeout_s"
+RECONNECT_S = 3600
+# How long a head may be gone; ours ends the run with a sentence before Ray would.
+HEAD_GONE_S = 600.0
+LOOK_S = 5.0
+# Actions and pictures of a policy that is elsewhere on the machine are all that passes through it.
+STORE_BYTES = 200_000_000
+INSPECT_S = 300.0
+# Of a project's folder what no simulator needs.
+EXCLUDES = (".git/", ".venv/", ".robustplus/", "**/*.sqlite*", "**/__pycache__/", "**/*.mp4", ".pytest_cache/")
+
+
+class Wanted(NamedTuple):
+    """How simulators are to be had: where pytest's own project lies, and what each takes of a machine."""
+
+    address: str
+    root: Path
+    gpus: float = 0.0
+    served: bool = False
+    open: bool = False
+    limit: float | None = None
+
+
+class RayEngine:
+    """Actors of a cluster that runs, or of one of this machine alone that ends with the run."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        access.refuse_open(wanted.address, told=wanted.open)
+        os.environ.setdefault(RECONNECT, str(RECONNECT_S))
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            with quietly():
+                import ray
+        except ImportError as error:
+            raise BadInputError(
+                f"--robust-cluster needs Ray, which cannot be imported ({error}). Install it here and on every machine:"
+                " pip install 'pytest-robustplus[ray]'."
+            ) from error
+        self._ray: Any = ray
+        self._wanted = wanted
+        self._attach()
+        self._version = str(ray.__version__)
+        self._gcs = str(ray.get_runtime_context().gcs_address)
+        if wanted.address == "auto":
+            access.refuse_open(self._gcs, told=wanted.open)
+        self._setups: dict[Key, Any] = {}
+        self._actors: dict[int, Any] = {}
+        self._coming: dict[Any, int] = {}
+        self._playing: dict[Any, int] = {}
+        self._refs: dict[int, Any] = {}
+        self._policies: dict[tuple[str, Key], Any] = {}
+        self._node_of: dict[int, str] = {}
+        self._gone_since: float | None = None
+        self._looked = time.monotonic()
+        self._actor = ray.remote(_Actor)
+
+    def _attach(self) -> None:
+        ray, address = self._ray, self._wanted.address
+        local = address == access.LOCAL
+        own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": STORE_BYTES} if local else {}
+        folders = _folders(self._wanted.root, shipped=not local)
+        variables = {"RAY_DISABLE_IMPORT_WARNING": "1", "PYTHONPATH": os.pathsep.join([*folders, "${PYTHONPATH}"])}
+        environment: dict[str, Any] = {"env_vars": variables}
+        if not local:
+            environment |= {"working_dir": str(self._wanted.root), "excludes": list(EXCLUDES)}
+        try:
+            with quietly():
+                ray.init(
+                    address=address,
+                    runtime_env=environment,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    configure_logging=False,
+                    **own,
+                )
+        except Exception as error:
+            raise BadInputError(_refusal(address, error)) from error
+
+    def dress(self, key: Key, setup: Setup) -> None:
+        """Make known what belongs to a key; raises ``BadInputError`` for what cannot be sent."""
+        if key in self._setups:
+            return
+        try:
+            packed = bytes(ForkingPickler.dumps(setup))
+        except Exception as error:
+            raise BadInputError(
+                f"{type(setup.benchmark).__name__} cannot be sent to another machine: {error}. Define it in a module"
+                " that can be imported."
+            ) from error
+        self._setups[key] = self._ray.put(packed)
+
+    def processors(self) -> int:
+        """How many simulators find a place on the machines that there are."""
+        total = self._ray.cluster_resources()
+        places = int(total.get("CPU", 0))
+        if self._wanted.gpus:
+            places = min(places, int(total.get("GPU", 0) / self._wanted.gpus + 1e-9))
+        return places
+
+    def inspect(self, benchmarks: Sequence[Benchmark]) -> dict[str, Facts]:
+        """Look at every machine with a processor to play on; raises ``BadInputError`` where that cannot be done."""
+        ray = self._ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        alive = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+        packed = bytes(ForkingPickler.dumps(list(benchmarks)))
+        look = ray.remote(_look)
+        asked = {}
+        for node in alive:
+            there = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
+            ref = look.options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote(packed)
+            asked[ref] = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
+        found = {}
+        for ref, name in asked.items():
+            try:
+                found[name] = ray.get(ref, timeout=INSPECT_S)
+            except Exception as error:
+                raise BadInputError(
+                    f"{name}, a machine of the cluster, cannot say what it has: {_said(error)}. Install this package"
+                    " there (pip install 'pytest-robustplus[ray]' and the benchmark's extra), with what the suite"
+                    " imports."
+                ) from error
+        return found
+
+    def hire(self, hand: int) -> None:
+        wanted = self._wanted
+        options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": 1, "num_gpus": wanted.gpus}
+        actor = self._actor.options(**options).remote(hand, self._version)
+        self._actors[hand] = actor
+        self._coming[actor.ready.remote()] = hand
+
+    def play(self, hand: int, key: Key, task: Task) -> None:
+        actor, policy = self._actors[hand], None
+        if self._wanted.served:
+            policy = self._policy(self._node_of[hand], key)
+        ref = actor.play.remote(key, self._setups[key], task, self._wanted.limit, policy)
+        self._playing[ref], self._refs[hand] = hand, ref
+
+    def cancel(self, hand: int) -> None:
+        if hand in self._refs:
+            with contextlib.suppress(Exception):
+                self._ray.cancel(self._refs[hand])
+
+    def dismiss(self, hand: int) -> None:
+        for refs in (self._coming, self._playing):
+            for ref in [ref for ref, number in refs.items() if number == hand]:
+                del refs[ref]
+        self._refs.pop(hand, None)
+        if (actor := self._actors.pop(hand, None)) is not None:
+            with contextlib.suppress(Exception):
+                self._ray.kill(actor)
+
+    def wait(self, timeout: float) -> Sequence[Event]:
+        refs = [*self._coming, *self._playing]
+        if not refs:
+            time.sleep(min(timeout, 0.2))
+            return []
+        ready, _ = self._ray.wait(refs, num_returns=1, timeout=timeout, fetch_local=False)
+        if ready:
+            ready, _ = self._ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)
+        elif time.monotonic() > self._looked + LOOK_S:
+            self._look_at_head()
+        return [event for ref in ready if (event := self._hear(ref)) is not None]
+
+    def _hear(self, ref: Any) -> Event | None:
+        coming = ref in self._coming
+        hand = self._coming.pop(ref) if coming else self._playing.pop(ref)
+        self._refs.pop(hand, None)
+        try:
+            answer = self._ray.get(ref)
+        except self._ray.exceptions.TaskCancelledError:
+            return Said(hand, Report())
+        except self._ray.exceptions.RayTaskError as error:
+            fault = SimulatorError(f"Playing on the cluster failed: {_said(error)}")
+            return Unfit(hand, BadInputError(_said(error))) if coming else Said(hand, Report(error=fault))
+        except self._ray.exceptions.RayError as error:
+            return Lost(hand, _said(error), _of_machine(self._ray, error))
+        if coming:
+            self._node_of[hand] = answer[1]
+            return Ready(hand, answer[0])
+        return Said(hand, answer)
+
+    def _policy(self, node: str, key: Key) -> Any:
+        """The policy of a machine, made when the first of its simulators asks for it."""
+        if (node, key) not in self._policies:
+            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+            where = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+            gpus = 1 if any(n["NodeID"] == node and n["Resources"].get("GPU") for n in self._ray.nodes()) else 0
+            options = {"max_restarts": 0, "num_cpus": 0, "num_gpus": min(gpus, 1 - self._wanted.gpus)}
+            actor = self._ray.remote(_PolicyActor).options(max_concurrency=1000, scheduling_strategy=where, **options)
+            self._policies[node, key] = actor.remote(self._setups[key])
+        return self._policies[node, key]
+
+    def _look_at_head(self) -> None:
+        """End the run with a sentence once the head is gone for good; simulators play on while it is away."""
+        self._looked = time.monotonic()
+        if access.reachable(self._gcs):
+            self._gone_since = None
+            return
+        if self._gone_since is None:
+            self._gone_since = time.monotonic()
+            warnings.warn(
+                f"Ray's head at {self._gcs} does not answer; simulators play on, and nothing recorded is lost. Start it"
+                f" again within {HEAD_GONE_S / 60:.0f} minutes.",
+                stacklevel=2,
+            )
+        elif time.monotonic() > self._gone_since + HEAD_GONE_S:
+            raise BadInputError(
+                f"Ray's head at {self._gcs} is gone for {HEAD_GONE_S / 60:.0f} minutes. Everything recorded is kept:"
+                " start the cluster again, then the same command."
+            )
+
+    def close(self) -> None:
+        """End all actors, and the cluster if it is this run's own."""
+        for hand in list(self._actors):
+            self.dismiss(hand)
+        for actor in self._policies.values():
+            with contextlib.suppress(Exception):
+                self._ray.kill(actor)
+        with contextlib.suppress(Exception), quietly():
+            self._ray.shutdown()
+
+
+class _Actor:
+    """The actor around a ``Player``; single-threaded, as a GL context and an alarm need the main thread."""
+
+    def __init__(self, slot: int, version: str) -> None:
+        import ray
+
+        context = ray.get_runtime_context()
+        os.environ.update(_card(ray.get_gpu_ids()))
+        self._node = context.get_node_id()
+        self._name = ray.util.get_node_ip_address()
+        self._given_up = context.is_canceled
+        facts = {**machine_facts(self._name), "ray": version}
+        self._slot, self._facts = slot, facts
+        self._player: Player | None = None
+
+    def ready(self) -> tuple[str, str]:
+        return self._name, self._node
+
+    def play(self, key: Key, setup: bytes, task: Task, limit: float | None, policy: Any) -> Report:
+        import ray
+
+        def call(method: str, *arguments: Any) -> Any:
+            return ray.get(getattr(policy, method).remote(*arguments))
+
+        if self._player is None:
+            serve = None if policy is None else lambda key: Served(call, key)
+            self._player = Player(self._slot, self._facts, self._given_up, serve)
+        return self._player.play(key, setup, task, limit)
+
+
+class _PolicyActor:
+    """One policy for all simulators of a machine: answers together whatever waits."""
+
+    def __init__(self, packed: bytes) -> None:
+        import pickle
+
+        import ray
+
+        from pytest_robustplus.policies import specs
+        from pytest_robustplus.policies.profiled import Profiled
+
+        os.environ.update(_card(ray.get_gpu_ids()))
+        setup: Setup = pickle.loads(packed)
+        assert setup.script is not None
+        spec, card = setup.script
+        self._policy = Profiled(specs.build(spec, specs.FACTORIES, card, setup.benchmark), setup.profile, card.title)
+        self._waiting: list[tuple[Any, Any]] = []
+        self._answering: Any = None
+
+    async def reset(self, _key: Key, slot: int, instruction: str, suite: str, task: str) -> None:
+        from pytest_robustplus.policies.contract import begin
+
+        begin(self._policy, slot, instruction, suite=suite, task=task)
+
+    async def act(self, _key: Key, observation: Any) -> Any:
+        import asyncio
+
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.append((observation, answer))
+        if self._answering is None or self._answering.done():
+            self._answering = asyncio.ensure_future(self._answer())
+        return await answer
+
+    async def _answer(self) -> None:
+        import asyncio
+
+        while self._waiting:
+            # Whoever asks at the same moment is in the same batch.
+            await asyncio.sleep(0)
+            batch, self._waiting = self._waiting, []
+            try:
+                chunks = await asyncio.to_thread(self._policy.act, [observation for observation, _ in batch])
+            except Exception as error:
+                for _, answer in batch:
+                    answer.set_exception(error)
+                continue
+            for (_, answer), chunk in zip(batch, chunks, strict=True):
+                answer.set_result(chunk)
+
+
+def _look(packed: bytes) -> Facts:
+    import pickle
+
+    return facts(pickle.loads(packed))
+
+
+def _card(ids: Sequence[Any]) -> Mapping[str, str]:
+    """What a process finds in its environment to draw and compute on the card that Ray gave it."""
+    if not ids:
+        return {}
+    found = devices.find({**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(map(str, ids))})
+    return found[0].environment() if found else {}
+
+
+def _folders(root: Path, *, shipped: bool) -> list[str]:
+    """Where modules of this process come from, besides its environment; of a project that is ``shipped``, relative."""
+    found = dict.fromkeys([str(root), *(folder for folder in sys.path if folder)])
+    own = [folder for folder in found if not folder.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))]
+    if not shipped:
+        return own
+    # Workers begin in their copy of the project.
+    return [os.path.relpath(folder, root) if Path(folder).is_relative_to(root) else folder for folder in own]
+
+
+def _of_machine(ray: Any, error: Exception) -> bool:
+    """Whether a loss was that of a machine, which no episode is to blame for."""
+    kinds = ray.exceptions.ActorUnavailableError, ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError
+    said = str(error).lower()
+    machine = "node has died" in said or "node is terminated" in said or "node was preempted" in said
+    return isinstance(error, kinds) or machine
+
+
+def _said(error: Exception) -> str:
+    """The first line of Ray's text that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("class_name", "actor_id", "pid", "namespace", "ip:"))]
+    return " ".join(told[:3])[:600] or type(error).__name__
+
+
+def _refusal(address: str, error: Exception) -> str:
+    said = _said(error)
+    lowered = str(error).lower()
+    host, _, port = address.rpartition(":")
+    if "token" in lowered or "unauthenticated" in lowered or type(error).__name__ == "AuthenticationError":
+        return (
+            f"--robust-cluster={address}: the cluster refuses the token. Give the one with which it was started: {said}"
+        )
+    if "version" in lowered and ("mismatch" in lowered or "python" in lowered):
+        return f"--robust-cluster={address}: the cluster runs other versions of Ray or Python than this process: {said}"
+    if host and port.isdecimal() and access.reachable(address):
+        return (
+            f"--robust-cluster={address}: somebody listens there and does not answer as Ray does. A wrong token looks"
+            f" so: compare RAY_AUTH_TOKEN or ~/.ray/auth_token with the cluster's. ({said})"
+        )
+    return (
+        f"--robust-cluster={address}: no cluster answers there. Start one (ray start --head), run pytest within it (ray"
+        f" job submit -- pytest …), or say --robust-cluster=local. ({said})"
+    )
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep what Ray says while it is imported or begins from the terminal and from ``-W error``."""
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
