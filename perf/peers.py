@@ -16,7 +16,7 @@ vla-eval sends frames as PNG unless told otherwise; without that it is measured 
 ``trials`` is LIBERO's, several initial states of one task, for which both peers keep their environment.
 Overhead is what passes outside of the environment and of the policy's answer, over all steps.
 
-Usage: python perf/peers.py [--steps 90] [--rounds 1] [--environment FOLDER]
+Usage: python perf/peers.py [--steps 90] [--rounds 1] [--peer 'vla-eval, raw'] [--environment FOLDER]
 The environment of its own takes about 2 GB; without a folder it is made anew and removed. On Python 3.11, where
 lerobot is 0.4.4; half an hour on two cores.
 """
@@ -120,6 +120,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=90)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--workload", choices=("plus", "trials"), action="append")
+    parser.add_argument("--peer", choices=tuple(FASTER), action="append", help="beside these only")
     parser.add_argument("--environment", default="")
     parser.add_argument("--serve", nargs=2, metavar=("WHAT", "PORT"))
     parser.add_argument("--inside", action="store_true")
@@ -127,7 +128,7 @@ def main() -> int:
     if options.serve:
         return {"openpi": _serve_openpi, "vla-eval": _serve_vla_eval}[options.serve[0]](int(options.serve[1]))
     if options.inside:
-        return compare(options.steps, options.rounds, options.workload or ["plus", "trials"])
+        return compare(options.steps, options.rounds, options.workload or ["plus", "trials"], options.peer or [*FASTER])
     with contextlib.ExitStack() as stack:
         folder = options.environment or stack.enter_context(tempfile.TemporaryDirectory())
         subprocess.run(["bash", str(ROOT / "tests/conformance/lerobot_environment.sh"), folder], check=True)
@@ -137,13 +138,14 @@ def main() -> int:
         within = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1", "SLURM_JOB_ID": "none"}
         inside = [python, __file__, "--inside", f"--steps={options.steps}", f"--rounds={options.rounds}"]
         inside += [f"--workload={workload}" for workload in options.workload or ()]
+        inside += [f"--peer={peer}" for peer in options.peer or ()]
         return subprocess.run(inside, env=within, check=False).returncode
 
 
-def compare(steps: int, rounds: int, workloads: list[str]) -> int:
+def compare(steps: int, rounds: int, workloads: list[str], peers: list[str]) -> int:
     """Play the workloads with every harness; 0 when all bounds are kept."""
     warnings.simplefilter("ignore")
-    suite = _peers_environment()
+    suite = _peers_environment("lerobot" in peers)
     _warm_up()
     with _served("openpi") as openpi, _served("vla-eval") as vla_eval:
         makers: dict[str, Callable[[], contextlib.AbstractContextManager[Harness]]] = {
@@ -153,6 +155,8 @@ def compare(steps: int, rounds: int, workloads: list[str]) -> int:
             "vla-eval": partial(_vla_eval, vla_eval, "png", steps),
             "vla-eval, raw": partial(_vla_eval, vla_eval, "raw", steps),
         }
+        pairs = [pair for pair in PAIRS if pair[0] in peers]
+        makers = {name: make for name, make in makers.items() if any(name in pair for pair in pairs)}
         missed = []
         for workload in workloads:
             episodes = (_plus() if workload == "plus" else _trials()) * rounds
@@ -165,7 +169,7 @@ def compare(steps: int, rounds: int, workloads: list[str]) -> int:
                     f" {score.seconds / score.episodes:5.2f} s each, {score.overhead_ms:6.2f} ms a step outside",
                     flush=True,
                 )
-            for peer, mine in PAIRS:
+            for peer, mine in pairs:
                 ratio = scores[mine].per_hour / scores[peer].per_hour
                 excess = scores[mine].overhead_ms / scores[peer].overhead_ms
                 each = np.divide(scores[peer].each, scores[mine].each)
@@ -178,7 +182,7 @@ def compare(steps: int, rounds: int, workloads: list[str]) -> int:
                 slow = min(ratio, middle)
                 missed += [f"{workload}, {peer}: {slow:.1f} times of {FASTER[peer]:.0f}"] * (slow < FASTER[peer])
                 missed += [f"{workload}, {peer}: {excess:.2f} times the overhead"] * (excess > 1)
-    bounds = ", ".join(f"{least:.0f} times {peer}" for peer, least in FASTER.items())
+    bounds = ", ".join(f"{least:.0f} times {peer}" for peer, least in FASTER.items() if peer in peers)
     print("peers: " + (f"MISSED {'; '.join(missed)}" if missed else f"at least {bounds}; less overhead"))
     return 1 if missed else 0
 
@@ -247,7 +251,7 @@ def _ours(spec: str, steps: int) -> Iterator[Harness]:
     simulator.close()
 
 
-def _peers_environment() -> Any:
+def _peers_environment(lerobot: bool) -> Any:
     """Import LIBERO-Plus under the name that the peers use, with a clock around its calls; returns its suite."""
     packages.import_environment()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -257,11 +261,12 @@ def _peers_environment() -> Any:
     for name, module in list(sys.modules.items()):
         if name == "liberoplus" or name.startswith("liberoplus."):
             sys.modules[name.replace("liberoplus", "libero")] = module
-    import torchvision_ops  # noqa: F401  # before lerobot imports torchvision
-    from lerobot.envs import libero
+    if lerobot:
+        import torchvision_ops  # noqa: F401  # before lerobot imports torchvision
+        from lerobot.envs import libero
 
-    # lerobot 0.4.4 knows the file names of LIBERO's own tasks; LIBERO-Plus' package finds those of its variants.
-    libero.get_task_init_states = lambda suite, number: suite.get_task_init_states(number)
+        # lerobot 0.4.4 knows the file names of LIBERO's own tasks; LIBERO-Plus' package finds those of its variants.
+        libero.get_task_init_states = lambda suite, number: suite.get_task_init_states(number)
     with contextlib.redirect_stdout(io.StringIO()):
         return liberoplus.liberoplus.benchmark.get_benchmark_dict()[SUITE]()
 
