@@ -52,11 +52,7 @@ def played(cache: str) -> tuple[float, float, float, str]:
     path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     run = subprocess.run(
         [sys.executable, __file__, "--inside"],
-        env={
-            **os.environ,
-            CACHE_VARIABLE: cache,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        },
+        env={**os.environ, CACHE_VARIABLE: cache, "PYTHONPATH": os.pathsep.join(path)},
         capture_output=True,
         text=True,
         check=False,
