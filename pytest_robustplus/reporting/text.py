@@ -40,13 +40,13 @@ def footnotes(notes: Iterable[tuple[str, str, str]]) -> list[str]:
 
 
 def rate(cell: CellReport) -> str:
-    """The rate that a table shows: ``~`` for an estimate, ``°`` where a cell that stopped early has none."""
+    """The rate that a table shows: ``~`` for an estimate, ``ᵇ`` where a cell that stopped early has none."""
     shown = percent(cell.shown[0])
     if not cell.saved:
         return shown
     # A column of the terminal's table is eight characters wide.
     shown = shown.replace("100.0", "100")
-    return f"{shown}°" if cell.estimate is None else f"~{shown}"
+    return f"{shown}ᵇ" if cell.estimate is None else f"~{shown}"
 
 
 def threshold(cell: CellReport) -> str:
@@ -71,8 +71,8 @@ def legend(cells: Iterable[CellReport]) -> list[str]:
         )
     if any(cell.estimate is None for cell in early):
         said.append(
-            "° successes over played of a cell ended early by its pairs or subgoals: reads high after PASS, low after"
-            " FAIL."
+            "ᵇ biased: successes over played of a cell ended early by its pairs or subgoals; reads high after PASS, low"
+            " after FAIL."
         )
     return said
 

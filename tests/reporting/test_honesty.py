@@ -42,15 +42,15 @@ def test_every_reservation_is_beside_the_number(reserved: pytest.Pytester) -> No
     result = reserved.runpytest(*PLAY, "--robust-baseline=paper,last,then.toml", *written)
     result.assert_outcomes(passed=1, skipped=1)
     table = result.stdout.str()
-    assert re.search(r"^strong +100 %°† +–\n +≥80\.0 %\* +1 of 7\n +ABOVE ", table, re.MULTILINE)
+    assert re.search(r"^strong +100 %ᵇ† +–\n +≥80\.0 %\* +1 of 7\n +ABOVE ", table, re.MULTILINE)
     assert "* the least rate that passes, where run-to-run noise at this many episodes raised the margin" in table
     markdown = (reserved.path / "r.md").read_text()
-    row = r"\| strong \| camera \| ✅ pass, ⚠️ \*\*above\*\* \| 100 %°† \| .* \| 100\.0 % \| \d+\.\d \(noise\) \|"
+    row = r"\| strong \| camera \| ✅ pass, ⚠️ \*\*above\*\* \| 100 %ᵇ† \| .* \| 100\.0 % \| \d+\.\d \(noise\) \|"
     assert re.search(row, markdown)
     assert "Total (mean of seven) not measured, 1 of 7 dimensions were" in markdown
     page = _words((reserved.path / "r.html").read_text())
     assert "1 pass, 1 of them above, 1 not measured" in page
-    assert "strong camera pass, ABOVE 100 %°" in page
+    assert "strong camera pass, ABOVE 100 %ᵇ" in page
     assert "raised by run-to-run noise" in page
     assert "not measured: 1 of the rule's 7 dimensions were" in page
     camera, light = json.loads((reserved.path / "r.json").read_text())["cells"]
