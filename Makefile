@@ -58,11 +58,13 @@ conformance: install  ## Play against the real openpi-client, vla-eval, lerobot,
 	tests/conformance/openpi_flax.sh
 	tests/conformance/vla_eval.sh
 	tests/conformance/lerobot.sh
+	tests/conformance/lerobot_dataset.sh
 	tests/conformance/maniskill.sh
 	tests/conformance/cluster.sh
 	tests/conformance/plugins.sh
 	tests/conformance/results.sh
 	tests/conformance/robotwin.sh
+	tests/conformance/trackers.sh
 
 conformance-upstream: install  ## MODEL=x_vla CHECKOUT=/data/X-VLA UPSTREAM_PYTHON=…: a card against its own repository's server, network stubbed.
 	$(RUN)python tests/conformance/upstream/run.py $(MODEL) $(CHECKOUT) $(if $(UPSTREAM_PYTHON),--python $(UPSTREAM_PYTHON))

@@ -313,6 +313,9 @@ class Settings:
     csv: Annotated[Path | None, Option("write this run's cells as CSV, a line each", "FILE", Path)] = None
     markdown: Annotated[Path | None, Option(
         "write a markdown table, for a job summary or a comment", "FILE", Path)] = None
+    track: Annotated[Names, Option(
+        "trackers that are told of episodes, cells and the run: wandb, mlflow, tensorboard[:DIR], trackio",
+        "NAME", _words, many=_unique)] = ()
     progress: Annotated[str, Option(
         "auto or off: a line per running cell (default: auto)", "WHEN", _automatic)] = "auto"
     fresh: Annotated[bool, Option("start anew instead of resuming an unfinished run")] = False
@@ -359,7 +362,14 @@ _COMMANDS = {
     "page": Option("write the page of a run that LEDGER holds to --robust-html (default: robustness.html), and exit",
                    "LEDGER", keyed=False),
     "run": Option("the run that --robust-page is about, by its id or date (default: last)", "RUN", keyed=False),
-    "replay": Option("play a recorded episode again, write an MP4, and exit", "EPISODE", keyed=False),
+    "episodes": Option("list the ledger's runs and cells, or the episodes that a filter chooses, such as "
+                       "failure,camera, and exit; --robust-csv and --robust-json write them, to - for the terminal",
+                       "FILTER", many=_unique, keyed=False, bare=" "),
+    "replay": Option("play recorded episodes again, by number or filter, write films of them, and exit",
+                     "FILTER", many=_unique, keyed=False),
+    "replay_as": Option("what --robust-replay writes: mp4, png, rrd or lerobot (default: mp4)", "FORM",
+                        many=_unique, keyed=False),
+    "replay_to": Option("where --robust-replay writes (default: here)", "DIR", keyed=False),
 }  # fmt: skip
 
 

@@ -37,6 +37,22 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
     process.enter(config)
     config.pluginmanager.register(Run(config), "robustplus-run")
+    if not process.is_worker(config):
+        _track(config)
+
+
+def _track(config: pytest.Config) -> None:
+    from pytest_robustplus.session.session import session_of
+
+    if names := session_of(config).settings.track:
+        from pytest_robustplus.errors import BadInputError
+        from pytest_robustplus.reporting.trackers import trackers
+
+        try:
+            for name, tracking in trackers(names, config.invocation_params.dir):
+                config.pluginmanager.register(tracking, f"robustplus-{name}")
+        except BadInputError as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 @pytest.hookimpl(tryfirst=True)

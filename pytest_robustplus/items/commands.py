@@ -1,10 +1,10 @@
-"""What pytest does instead of testing: list the models, import or export results, or play a recorded episode again."""
+"""What pytest does instead of testing: list models or episodes, import or export results, play episodes again."""
 
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
-from typing import Literal
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,36 +14,34 @@ from pytest_robustplus.errors import RobustnessError
 
 def run(config: pytest.Config) -> int | None:
     """Run the command that the options ask for, and return its exit code; None when they ask for tests."""
-    episode = config.getoption("--robust-replay")
-    listing = config.getoption("--robust-models")
     from pytest_robustplus.session.session import session_of
 
-    importing, exporting = config.getoption("--robust-import"), config.getoption("--robust-export")
-    merging = config.getoption("--robust-merge") and not session_of(config).settings.models
-    ledger = config.getoption("--robust-page")
-    if not (episode or listing or importing or exporting or merging or ledger):
+    commands: dict[str, Callable[[pytest.Config, Any], int]] = {
+        "import": _import,
+        "merge": _merge_alone,
+        "page": _page,
+        "export": _export,
+        "models": _list_models,
+        "episodes": _list_episodes,
+        "replay": _replay,
+    }
+    asked = {name: config.getoption(f"--robust-{name}") for name in commands}
+    if asked["merge"] and session_of(config).settings.models:
+        asked["merge"] = None  # before a run, not instead of one
+    chosen = next((name for name, value in asked.items() if value), None)
+    if chosen is None:
         return None
     # As pytest's own --version does: the cache, where the ledger lies, exists only after configuration.
     config._do_configure()
     try:
-        if importing:
-            return _import(config, importing)
-        if merging:
-            print(_merge(config))
-            session_of(config).close(0)
-            return 0
-        if ledger:
-            return _page(config, ledger)
-        if exporting:
-            return _export(config, exporting)
-        return _list_models(config) if listing else _replay(config, episode)
+        return commands[chosen](config, asked[chosen])
     except RobustnessError as error:
         raise pytest.UsageError(str(error)) from error
     finally:
         config._ensure_unconfigure()
 
 
-def _list_models(config: pytest.Config) -> int:
+def _list_models(config: pytest.Config, asked: bool) -> int:
     from pytest_robustplus.reporting.models import table
     from pytest_robustplus.session.session import session_of
 
@@ -99,6 +97,14 @@ def _export(config: pytest.Config, files: list[str]) -> int:
     return 0
 
 
+def _merge_alone(config: pytest.Config, asked: object) -> int:
+    from pytest_robustplus.session.session import session_of
+
+    print(_merge(config))
+    session_of(config).close(0)
+    return 0
+
+
 def _page(config: pytest.Config, name: str) -> int:
     from html import escape
 
@@ -121,24 +127,54 @@ def _page(config: pytest.Config, name: str) -> int:
     return 0
 
 
-def _replay(config: pytest.Config, episode: str) -> int:
+def _list_episodes(config: pytest.Config, filters: list[str]) -> int:
     from pytest_robustplus.ledger import Ledger
-    from pytest_robustplus.rollout.replay import replay
-    from pytest_robustplus.session.cells import find_benchmark
+    from pytest_robustplus.reporting import episodes
+    from pytest_robustplus.reporting.selection import Selection
     from pytest_robustplus.session.session import session_of
 
-    session, identity = session_of(config), _identity(episode)
+    words = _words(filters)
+    with Ledger.open(session_of(config).ledger_path, create=False) as ledger:
+        found = list(Selection.read(words, ledger).find(ledger)) if words else []
+        csv, json = config.getoption("--robust-csv"), config.getoption("--robust-json")
+        if csv is not None and not words:
+            raise RobustnessError("--robust-csv lists episodes: say which, as in --robust-episodes=last.")
+        if csv is not None:
+            _write(config, csv, episodes.table(found).to_csv())
+        if json is not None:
+            _write(config, json, episodes.as_json(found if words else None, ledger))
+        if "-" not in (csv, json):
+            for line in episodes.episodes(found) if words else episodes.runs(ledger):
+                print(line)
+    return 0 if found or not words else 1
+
+
+def _replay(config: pytest.Config, filters: list[str]) -> int:
+    from pytest_robustplus.ledger import Ledger
+    from pytest_robustplus.reporting.retelling import retell
+    from pytest_robustplus.reporting.selection import Selection
+    from pytest_robustplus.session.session import session_of
+
+    session, words = session_of(config), _words(filters)
+    folder = config.invocation_params.dir / (config.getoption("--robust-replay-to") or "")
+    forms = [form for part in config.getoption("--robust-replay-as") or ["mp4"] for form in _words([part])]
     with Ledger.open(session.ledger_path, create=False) as ledger:
-        stored = ledger.episode(identity)
-        benchmark = find_benchmark(ledger.audit(stored.audit).key.benchmark, session.registry.benchmarks)
-        outcome = replay(stored, benchmark, Path(f"robustplus-episode-{stored.id}.mp4"))
-    print(outcome.text)
-    return 0 if outcome.same else 1
+        if words == ["last"]:
+            words = [str(ledger.episode("last").id)]
+        elif len(words) == 1 and words[0].isdecimal():
+            ledger.episode(int(words[0]))  # which says what the ledger holds instead
+        found = [one for one in Selection.read(words, ledger).find(ledger) if one.outcome != "error" or len(words) == 1]
+        return retell(found, ledger, session.registry.benchmarks, forms, folder, print)
 
 
-def _identity(episode: str) -> int | Literal["last"]:
-    if episode == "last":
-        return "last"
-    if episode.isdecimal():
-        return int(episode)
-    raise RobustnessError(f"--robust-replay {episode!r}: give the number of an episode, as a failing cell prints it.")
+def _words(filters: list[str]) -> list[str]:
+    return [word for text in filters for word in text.replace(",", " ").split()]
+
+
+def _write(config: pytest.Config, place: str, text: str) -> None:
+    if place == "-":
+        print(text, end="")
+        return
+    path = config.invocation_params.dir / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

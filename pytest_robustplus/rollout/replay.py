@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import Benchmark, Task, settle
 from pytest_robustplus.errors import LedgerError
@@ -18,6 +20,7 @@ from pytest_robustplus.policies.contract import Actions, Image, Observation
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.rollout.episode import play
 
+NO_CAMERAS = "no video: this benchmark's simulator has no cameras"
 # The parameter under which a record keeps the generated perturbation of its task, as JSON.
 GENERATED = "extra"
 
@@ -30,21 +33,52 @@ class ReplayResult:
     text: str
 
 
-class _Tape:
-    """Answers the first look with everything that was recorded."""
+class Look(NamedTuple):
+    """What could be seen and measured at one moment: upright pictures by camera, readings by sensor."""
 
-    def __init__(self, actions: Actions) -> None:
-        self._actions = actions
+    images: Mapping[str, Image]
+    state: Mapping[str, NDArray[np.floating[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """An episode as it was played again: one look more than there are ``actions``, ``hz`` of them a second."""
+
+    stored: StoredEpisode
+    looks: tuple[Look, ...]
+    actions: Actions
+    hz: float
+
+
+class _Tape:
+    """Answers the first look with everything that was recorded, and shows what it sees."""
+
+    def __init__(self, actions: Actions, watch: Callable[[Observation], None]) -> None:
+        self._actions, self.watch = actions, watch
 
     def reset(self, slot: int, instruction: str) -> None:
         pass
 
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        self.watch(observations[0])
         return [self._actions]
 
 
 def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> ReplayResult:
     """Play an episode's recorded actions under its recorded protocol, and write what the cameras see to ``video``.
+
+    Raises ``LedgerError`` for an episode that was never played.
+    """
+    result, footage = film(stored, benchmark)
+    frames = [_beside(look.images) for look in footage.looks[1:] if look.images]
+    if frames:
+        write_video(video, frames, footage.hz)
+    said = f"video: {video}" if frames else NO_CAMERAS
+    return ReplayResult(result.same, f"{result.text}\n{said}")
+
+
+def film(stored: StoredEpisode, benchmark: Benchmark) -> tuple[ReplayResult, Footage]:
+    """Play an episode's recorded actions under its recorded protocol, and keep what could be seen around each.
 
     Raises ``LedgerError`` for an episode that was never played.
     """
@@ -59,24 +93,16 @@ def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> ReplayRe
         profile, cameras=benchmark.profile.cameras, flip={}, replan=steps, chunk=0, horizons={record.suite: steps}
     )
     simulator = benchmark.simulator(tape, protocol)
-    frames: list[Image] = []
+    looks: list[Look] = []
+    deck = _Tape(record.actions, lambda seen: looks.append(_look(seen, benchmark.profile)))
     try:
-        again = play(
-            simulator,
-            _Tape(record.actions),
-            recorded_task(stored, benchmark),
-            tape,
-            watch=lambda observation: frames.extend(_frame(observation, benchmark.profile)),
-        )
+        again = play(simulator, deck, recorded_task(stored, benchmark), tape, watch=deck.watch)
         versions = simulator.provenance()
     finally:
         simulator.close()
-    if frames:
-        _write(video, frames)
     same = again.success == record.success and again.state_hash == record.state_hash
-    lines = [*_verdict(stored, same, again.success), *_changes(record.provenance, versions)]
-    lines.append(f"video: {video}" if frames else "no video: this benchmark's simulator has no cameras")
-    return ReplayResult(same, "\n".join(lines))
+    text = "\n".join([*_verdict(stored, same, again.success), *_changes(record.provenance, versions)])
+    return ReplayResult(same, text), Footage(stored, tuple(looks), again.actions, benchmark.control_hz)
 
 
 def provenance(simulator: Mapping[str, str], profile: Profile, protocol: Mapping[str, str]) -> Mapping[str, str]:
@@ -130,13 +156,24 @@ def _changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     ]
 
 
+def _look(observation: Observation, profile: Profile) -> Look:
+    """Pictures upright: a benchmark whose models flip its frames draws them bottom row first."""
+    images = {camera: image[::-1] if camera in profile.flip else image for camera, image in observation.images.items()}
+    return Look(images, dict(observation.state))
+
+
 def _frame(observation: Observation, profile: Profile) -> list[Image]:
-    """Cameras side by side, upright: a benchmark whose models flip its frames draws them bottom row first."""
-    images = [image[::-1] if camera in profile.flip else image for camera, image in observation.images.items()]
-    return [np.concatenate(images, axis=1)] if images else []
+    images = _look(observation, profile).images
+    return [_beside(images)] if images else []
 
 
-def _write(path: Path, frames: Sequence[Image]) -> None:
+def _beside(images: Mapping[str, Image]) -> Image:
+    """Cameras side by side."""
+    return np.concatenate([*images.values()], axis=1)
+
+
+def write_video(path: Path, frames: Sequence[Image], hz: float) -> None:
+    """Write frames of one size as H.264, in a form that browsers play."""
     import imageio.v3
 
-    imageio.v3.imwrite(path, np.stack(frames), fps=20, codec="libx264", macro_block_size=16)
+    imageio.v3.imwrite(path, np.stack(frames), fps=hz, codec="libx264", macro_block_size=16)
