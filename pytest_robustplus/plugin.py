@@ -41,6 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
         _track(config)
 
 
+def _tests(terminal: pytest.TerminalReporter) -> Iterable[pytest.TestReport]:
+    return (test for tests in terminal.stats.values() for test in tests if isinstance(test, pytest.TestReport))
+
+
 def _track(config: pytest.Config) -> None:
     from pytest_robustplus.session.session import session_of
 
@@ -263,6 +267,7 @@ class Run:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_robustplus.reporting import terminal
+        from pytest_robustplus.reporting.annotations import annotated
         from pytest_robustplus.session.session import session_of
 
         terminal.summarize(terminalreporter, lambda: session_of(self._config).registry.benchmarks)
@@ -271,6 +276,8 @@ class Run:
         for note in session_of(self._config).notes:
             terminalreporter.write_line(note)
         self._outputs.summarize(terminalreporter)
+        for line in annotated(_tests(terminalreporter), self._config.rootpath):
+            terminalreporter.write_line(line)
         if self._announcer is not None:
             self._announcer.summarize(terminalreporter)
 

@@ -67,7 +67,8 @@ def page(
     return _environment().get_template("page.html").render(
         title="Robustness: " + ", ".join(dict.fromkeys(benchmarks[name].title for name in names)),
         style=style, script=script, run=run, told=told, reports=reports, videos=videos, latencies=latencies,
-        headline=headline(told, benchmarks), counts=_counts(told), filters=_filters(told),
+        headline=text.in_words([story.result for story in told], benchmarks),
+        counts=_counts(told), filters=_filters(told),
         sources=list(dict.fromkeys(report.source for report in reports if report.baseline is not None)),
         modalities=list(dict.fromkeys(ablation.modality for report in reports for ablation in report.ablations)),
         totals=list(_totals(told, benchmarks)), compared=list(_compared(comparisons, benchmarks, videos)),
@@ -104,26 +105,6 @@ def _environment() -> Environment:
         differences=_differences, zip=zip,
     )  # fmt: skip
     return made
-
-
-def headline(told: Sequence[CellStory], benchmarks: Mapping[str, Benchmark]) -> list[str]:
-    """Say in a sentence a model and benchmark what came out: what holds, what was lost against what."""
-    lines = []
-    for key in dict.fromkeys(story.result.name[:2] for story in told):
-        own = [story.result for story in told if story.result.name[:2] == key]
-        gated = [result for result in own if result.state in ("pass", "fail")]
-        lost: dict[str, list[str]] = {}
-        for result in gated:
-            if result.state == "fail" and result.figures is not None:
-                lost.setdefault(text.lost_to(result.figures), []).append(result.name.dimension)
-        held = sum(result.state == "pass" for result in gated)
-        said = [f"holds on {held} of {len(gated)}"] if gated else []
-        said += [f"lost {', '.join(dimensions)} against {source}" for source, dimensions in lost.items()]
-        for word, states in (("measured", ("measured",)), ("could not be played", ("error", "skipped", "unfinished"))):
-            if some := [result.name.dimension for result in own if result.state in states]:
-                said.append(f"{word}: {', '.join(some)}")
-        lines.append(f"{key[0]} on {benchmarks[key[1]].title}: {'; '.join(said)}.")
-    return lines
 
 
 def _counts(told: Sequence[CellStory]) -> str:

@@ -16,6 +16,7 @@ from pytest_robustplus.reporting.text import (
     credited,
     failures,
     footnotes,
+    in_words,
     legend,
     paragraph,
     rate,
@@ -27,6 +28,7 @@ from pytest_robustplus.results.latency import LatencyResult
 from pytest_robustplus.results.run import CellResult
 from pytest_robustplus.results.text import count, interval, percent
 
+SHOWN_LOSSES = 3
 _SIGN = {
     "pass": "✅ pass",
     "fail": "❌ **FAIL**",
@@ -44,7 +46,9 @@ def markdown(
     found: Sequence[Probe] = (),
 ) -> str:
     """Write one table per benchmark, one of latencies, and what fuzzing found; what was not measured says why."""
-    parts = []
+    parts = [line for said in in_words(results, benchmarks) for line in (f"**{_escape(said)}**", "")]
+    if paired := [line for result in results for line in _since(result)]:
+        parts += ["Since the accepted run:", "", *paired, ""]
     for name in dict.fromkeys(result.name.benchmark for result in results):
         own = [result for result in results if result.name.benchmark == name]
         parts += [f"### Robustness: {benchmarks[name].title}", "", *_table(own), ""]
@@ -77,6 +81,22 @@ def markdown(
     if found:
         parts += ["### Fuzzing", "", *(f"- {_escape(line(probe))}" for probe in found), ""]
     return "\n".join(parts)
+
+
+def _since(result: CellResult) -> list[str]:
+    """What has changed task by task since the run that was accepted, with a command to see the first loss."""
+    said = []
+    for gate in () if result.figures is None else result.figures.gates:
+        if not gate.pairs:
+            continue
+        lost = [change for change in gate.changed if change.how == "lost"]
+        text = f"{result.name.dimension} of {result.name.model}: {gate.pairs[1]} lost, {gate.pairs[2]} gained"
+        if lost:
+            named = ", ".join(f"`{_escape(change.task)}`" for change in lost[:SHOWN_LOSSES])
+            more = f" and {gate.pairs[1] - SHOWN_LOSSES} more" if gate.pairs[1] > SHOWN_LOSSES else ""
+            text = f"{text}; lost {named}{more}; see one: `pytest --robust-replay={lost[0].episode}`"
+        said.append(f"- {text}")
+    return said
 
 
 def _table(results: Sequence[CellResult]) -> list[str]:

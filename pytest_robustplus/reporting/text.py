@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
+from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.results.cell import AblationResult, CellReport, GateReport
 from pytest_robustplus.results.events import EpisodeEvents, Failure
+from pytest_robustplus.results.run import CellResult
 from pytest_robustplus.results.text import count, evalue, interval, percent
 
 SHOWN_CHANGES = 8
@@ -113,6 +115,26 @@ def assumptions(cell: CellReport) -> list[str]:
 def _ordinal(number: int) -> str:
     names = ("first", "second", "third", "fourth", "fifth")
     return names[number - 1] if number <= len(names) else f"{number}th"
+
+
+def in_words(results: Sequence[CellResult], benchmarks: Mapping[str, Benchmark]) -> list[str]:
+    """Say in a sentence a model and benchmark what came out: what holds, what was lost against what."""
+    lines = []
+    for key in dict.fromkeys(result.name[:2] for result in results):
+        own = [result for result in results if result.name[:2] == key]
+        gated = [result for result in own if result.state in ("pass", "fail")]
+        lost: dict[str, list[str]] = {}
+        for result in gated:
+            if result.state == "fail" and result.figures is not None:
+                lost.setdefault(lost_to(result.figures), []).append(result.name.dimension)
+        held = sum(result.state == "pass" for result in gated)
+        said = [f"holds on {held} of {len(gated)}"] if gated else []
+        said += [f"lost {', '.join(dimensions)} against {source}" for source, dimensions in lost.items()]
+        for word, states in (("measured", ("measured",)), ("could not be played", ("error", "skipped", "unfinished"))):
+            if some := [result.name.dimension for result in own if result.state in states]:
+                said.append(f"{word}: {', '.join(some)}")
+        lines.append(f"{key[0]} on {benchmarks[key[1]].title}: {'; '.join(said)}.")
+    return lines
 
 
 def paragraph(cell: CellReport, title: str) -> str:
