@@ -17,7 +17,7 @@ from pytest_robustplus.results.merging import JoinedCell, Merged
 Place = tuple[str, str, str]
 
 # What a machine may do otherwise without changing what is asked; a renderer is told of, and may be refused.
-OWN = frozenset({"python", "node", "driver", "host"})
+OWN = frozenset({"python", "node", "driver", "ray"})
 RENDERERS = frozenset({"renderer", "driver"})
 
 

@@ -244,7 +244,7 @@ class ClusterPlayers:
             fleet, engine = self._running
             self._running = None
             self._resources.session.fleet = str
-            self._resources.session.notes += [told(fleet), *differing(fleet)]
+            self._resources.session.notes += [told(fleet), *differing(fleet), *engine.notes]
             fleet.close()
             engine.close()
 

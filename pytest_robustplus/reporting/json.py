@@ -83,7 +83,7 @@ def versions(facts: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """Merge what simulators said of themselves, not of single episodes; where they differ, every value is named."""
     seen: dict[str, set[str]] = defaultdict(set)
     for fact in facts:
-        for key in fact.keys() - {"profile", "protocol", "scene"}:
+        for key in fact.keys() - {"profile", "protocol", "scene", "node"}:
             seen[key].add(fact[key])
     return {key: ", ".join(sorted(values)) for key, values in sorted(seen.items())}
 

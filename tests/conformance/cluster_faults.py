@@ -260,6 +260,10 @@ def main() -> None:
             print("no token beyond loopback: refused", flush=True)
     if not chosen or "disk" in chosen:
         disk_is_full()
+    if "libero" in chosen:
+        script = str(Path(__file__).with_name("cluster_libero.py"))
+        for model, budget in ("demo_replay", "6"), ("reference", "3"):
+            subprocess.run(inside(0, sys.executable, script, HEAD, model, budget), check=True)
     if not chosen or "head" in chosen:
         scenario("the head dies", head_dies)
     print("a cluster's losses cost what they should")

@@ -20,7 +20,7 @@ from pytest_robustplus.distributed import devices
 from pytest_robustplus.errors import BadInputError, SimulatorError
 from pytest_robustplus.rollout.cluster import access
 from pytest_robustplus.rollout.cluster.fleet import Event, Key, Lost, Ready, Said, Unfit
-from pytest_robustplus.rollout.cluster.nodes import Facts, facts
+from pytest_robustplus.rollout.cluster.nodes import Facts, facts, misfits
 from pytest_robustplus.rollout.cluster.player import Player, Served, machine_facts
 from pytest_robustplus.rollout.process import SimulatorProcess  # noqa: F401 - registers how mappings are pickled
 from pytest_robustplus.rollout.simulating import Report, Setup
@@ -80,6 +80,9 @@ class RayEngine:
         self._node_of: dict[int, str] = {}
         self._gone_since: float | None = None
         self._looked = time.monotonic()
+        self._here = facts(())
+        self._unfit: set[str] = set()
+        self.notes: list[str] = []
         self._actor = ray.remote(_Actor)
 
     def _attach(self) -> None:
@@ -142,6 +145,9 @@ class RayEngine:
         for ref, name in asked.items():
             try:
                 found[name] = ray.get(ref, timeout=INSPECT_S)
+            except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):
+                # It is gone, and the cluster has only just noticed.
+                continue
             except Exception as error:
                 raise BadInputError(
                     f"{name}, a machine of the cluster, cannot say what it has: {_said(error)}. Install this package"
@@ -203,10 +209,16 @@ class RayEngine:
             return Unfit(hand, BadInputError(_said(error))) if coming else Said(hand, Report(error=fault))
         except self._ray.exceptions.RayError as error:
             return Lost(hand, _said(error), _of_machine(self._ray, error))
-        if coming:
-            self._node_of[hand] = answer[1]
-            return Ready(hand, answer[0])
-        return Said(hand, answer)
+        if not coming:
+            return Said(hand, answer)
+        name, self._node_of[hand], there = answer
+        if why := next(misfits(self._here, there), None):
+            # One that joined later. Its simulator stays, so that nothing else is placed there, and is given nothing.
+            if name not in self._unfit:
+                self._unfit.add(name)
+                self.notes.append(f"cluster: {name} joined and is not used: {why}")
+            return None
+        return Ready(hand, name)
 
     def _policy(self, node: str, key: Key) -> Any:
         """The policy of a machine, made when the first of its simulators asks for it."""
@@ -265,8 +277,8 @@ class _Actor:
         self._slot, self._facts = slot, facts
         self._player: Player | None = None
 
-    def ready(self) -> tuple[str, str]:
-        return self._name, self._node
+    def ready(self) -> tuple[str, str, Facts]:
+        return self._name, self._node, facts(())
 
     def play(self, key: Key, setup: bytes, task: Task, limit: float | None, policy: Any) -> Report:
         import ray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_robustplus.benchmarks.contract import Benchmark
@@ -46,14 +46,15 @@ def facts(benchmarks: Iterable[Benchmark], packages: Sequence[str] = PACKAGES) -
 
 def refuse_unfit(here: Facts, nodes: Mapping[str, Facts]) -> None:
     """Raise ``BadInputError`` for machines that would play something else, with the line that mends each."""
-    found = [f"  {node}: {what}" for node, there in sorted(nodes.items()) for what in _misfits(here, there)]
+    found = [f"  {node}: {what}" for node, there in sorted(nodes.items()) for what in misfits(here, there)]
     if found:
         raise BadInputError(
             "Machines of the cluster differ from this one, and no episode was played:\n" + "\n".join(found)
         )
 
 
-def _misfits(here: Facts, there: Facts) -> Iterable[str]:
+def misfits(here: Facts, there: Facts) -> Iterator[str]:
+    """Say what a machine has that would make it play something else, and how to mend it."""
     if here.python != there.python:
         yield f"Python {there.python}, here {here.python}: make its environment with python{here.python}"
         return
