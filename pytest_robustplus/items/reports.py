@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import pytest
 
 from pytest_robustplus.errors import CheckFailedError, RobustnessError, passes
 from pytest_robustplus.reporting.replaying import complete
+from pytest_robustplus.results.carried import Carried
+from pytest_robustplus.results.cell import CellReport
+from pytest_robustplus.results.claims import ClaimReport
+from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport
+from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport
 from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.results.latency import LatencyReport
 from pytest_robustplus.results.run import REASON, TRACEBACK, UNPLAYABLE, unplayable
 
 IDENTITY: pytest.StashKey[Identity] = pytest.StashKey()
@@ -20,6 +27,19 @@ LINES = 12
 # What pytest-rerunfailures has made other plugins understand: what comes of the item another report will say.
 RERUN = "rerun"
 _PACKAGE = Path(__file__).parents[1]
+# What a question that was asked leaves among the properties of its item.
+_ANSWERS: dict[str, tuple[type[Carried], ...]] = {
+    "cell": (CellReport,),
+    "latency": (LatencyReport,),
+    "frontier": (FrontierReport,),
+    "fuzz": (FuzzReport,),
+    "comparison": (ComparisonReport, ContrastReport),
+    "claim": (ClaimReport,),
+}
+_UNASKED = (
+    "Nothing was played: the test's assertion was compiled away, and with it the question. Leave out PYTHONOPTIMIZE (or"
+    " python -O), or --assert=plain, or put the question into a statement of its own before the assert."
+)
 
 
 def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
@@ -37,11 +57,23 @@ def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestR
         report.user_properties.extend(told)
         # JUnit's file takes properties from the report of the teardown, which has those of the item.
         item.user_properties.extend(told)
+    if report.when == "call" and report.passed and _unasked(item, identity):
+        report.outcome, report.longrepr = "failed", _UNASKED
+        report.user_properties.append((UNPLAYABLE, "unasked"))
+        report.user_properties.append((REASON, _UNASKED))
+        return report
     story = item.stash.get(STORY, None)
     if story is not None and report.when == "call" and (error is None or isinstance(error, AssertionError)):
         # A test may forget its assert, or run where asserts are compiled away.
         report.outcome, report.longrepr = "failed", complete(story, item.config)
     return report
+
+
+def _unasked(item: pytest.Item, identity: Identity) -> bool:
+    """Whether a test has asked nothing because its assertion, question and all, was compiled away."""
+    compiled_away = sys.flags.optimize > 0 and item.config.getoption("assertmode", "rewrite") == "plain"
+    kinds = _ANSWERS.get(identity.kind, ())
+    return compiled_away and bool(kinds) and all(kind.read(item.user_properties) is None for kind in kinds)
 
 
 def _is_answer(error: BaseException, item: pytest.Item) -> bool:

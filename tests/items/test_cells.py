@@ -206,3 +206,27 @@ def test_a_rerun_plays_in_the_same_order(toy: pytest.Pytester) -> None:
     facts = first[0].provenance
     assert facts["toy"] == "1.0"
     assert json.loads(facts["protocol"])["prompt_source"] == "task_language"
+
+
+@pytest.mark.parametrize("line", ["cell.not_worse_than(cell.baseline)", "return cell.not_worse_than(cell.baseline)"])
+def test_a_lost_cell_is_red_whatever_its_suite_does_with_the_answer(toy: pytest.Pytester, line: str) -> None:
+    toy.makepyfile(
+        test_suite=f"import pytest\n@pytest.mark.robustness('toy')\ndef test_success_rate(cell):\n    {line}\n"
+    )
+    result = toy.runpytest(
+        "--robust-model=weak", "--robust-perturbation=camera", "-W", "ignore::pytest.PytestReturnNotNoneWarning"
+    )
+    result.assert_outcomes(failed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_question_that_is_compiled_away_with_its_assert_is_no_pass(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    result = toy.runpytest_subprocess(
+        "--robust-model=weak", "--robust-perturbation=camera", "--assert=plain", "-p", "no:warnings"
+    )
+    result.assert_outcomes(errors=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*Nothing was played: the test's assertion was compiled away*"])
