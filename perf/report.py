@@ -18,13 +18,30 @@ from pathlib import Path
 import numpy as np
 
 from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
-from pytest_robustplus.ledger import AuditKey, EpisodeRecord, Ledger
+from pytest_robustplus.ledger import AuditKey, EpisodeRecord, Ledger, summaries
 from pytest_robustplus.reporting.html import page
 from pytest_robustplus.reporting.json import stories
 from pytest_robustplus.results.cell import CellReport
+from pytest_robustplus.results.events import EpisodeEvents, Event, Failure, Subgoal
 from pytest_robustplus.results.run import CellName, CellResult
 
 SECONDS, BYTES, READY_S = 5.0, 8_000_000, 2.0
+STAGES = ("reach", "grasp", "lift")
+
+
+def happened(success: bool, number: int) -> EpisodeEvents:
+    """What a simulator may have seen of an episode, as much of it as LIBERO's sees."""
+    stages = tuple(Subgoal(f"{stage} akita_black_bowl_1", 40 + 10 * place) for place, stage in enumerate(STAGES))
+    kinds = [kind for kind in Failure if kind is not Failure.UNKNOWN]
+    return EpisodeEvents(
+        None if success else kinds[number % len(kinds)],
+        (*stages, Subgoal("on akita_black_bowl_1 plate_1", 110 * success)),
+        (*(Event(stage.step, stage.name) for stage in stages), Event(90, "let go akita_black_bowl_1")),
+        41.5,
+        3,
+        12,
+        0,
+    )
 
 
 def fill(ledger: Ledger, benchmark: LiberoPlus) -> list[CellResult]:
@@ -44,6 +61,7 @@ def fill(ledger: Ledger, benchmark: LiberoPlus) -> list[CellResult]:
                 prompt_source="bddl", success=bool(success), worker="perf-main", started="2026-01-01T00:00:00+00:00",
                 subdimension=task.subdimension, parameters=task.parameters, steps=280, looks=35, inferences=35,
                 simulator_s=1.0, policy_s=2.0, wall_s=3.1, provenance={"mujoco": "3.3.7", "renderer": "EGL"},
+                events=happened(bool(success), position),
             )  # fmt: skip
             ledger.record(audit, position, record)
         successes, n = int(outcomes.sum()), len(tasks)
@@ -52,6 +70,7 @@ def fill(ledger: Ledger, benchmark: LiberoPlus) -> list[CellResult]:
             model="pi05", benchmark=benchmark.name, dimension=str(dimension), outcome="pass",
             successes=successes, played=n, total=n, playable=n, listed=n, low=rate - 0.02, high=rate + 0.02,
             seconds=1.0, baseline=0.75, source="paper", margin=0.05, log_pass=9.0, log_fail=-3.0, audit=audit,
+            failures=summaries.failures(ledger.episodes(audit)),
         )  # fmt: skip
         ledger.close_audit(audit, report)
         name = CellName("pi05", benchmark.name, str(dimension))

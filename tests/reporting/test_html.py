@@ -78,7 +78,8 @@ def test_names_cannot_break_the_page(toy: pytest.Pytester) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; install Debian's package chromium")
-def test_a_browser_loads_and_filters_it(written: Path) -> None:
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_loads_and_filters_it(written: Path, width: int) -> None:
     probe = written.with_name("probe.html")
     script = """<script>
     const select = document.querySelector("select[name=model]");
@@ -90,12 +91,25 @@ def test_a_browser_loads_and_filters_it(written: Path) -> None:
       document.title = JSON.stringify([rows.filter((row) => !row.hidden).length, rows.length,
         document.querySelector("output").textContent, document.documentElement.scrollWidth <= innerWidth,
         [...document.querySelectorAll(".scroll, select, input, button, summary")].every((part) => part.tabIndex === 0),
-        getComputedStyle(document.querySelector(".cells thead")).display]);
+        getComputedStyle(document.querySelector(".cells thead")).display,
+        document.querySelector(".scroll").scrollWidth <= document.querySelector(".scroll").clientWidth,
+        [...document.querySelectorAll("picture")].every((one) =>
+          (one.querySelector("img").currentSrc === one.querySelector("source").srcset) === innerWidth < 768),
+        images.every((image) => image.alt) && !!document.querySelector("picture"),
+        innerWidth]);
+      parent.postMessage(document.title, "*");
     }).catch((error) => document.title = "broken: " + error);
     </script></html>"""
     probe.write_text(written.read_text().replace("</html>", script))
-    title, console = _load(probe)
-    assert title == '[2,4,"2 cells shown",true,true,"none"]'
+    # Without a frame no window is narrower than 500 pixels.
+    frame = written.with_name("frame.html")
+    listening = "<script>onmessage = (event) => document.title = event.data</script>"
+    frame.write_text(
+        f'<title></title>{listening}<iframe width="{width}" height="900" frameborder="0" src="probe.html">'
+    )
+    title, console = _load(frame)
+    heads = "none" if width == 390 else "table-header-group"
+    assert title == f'[2,4,"2 cells shown",true,true,"{heads}",true,true,true,{width}]'
     assert not console
 
 
@@ -131,7 +145,7 @@ def test_a_failing_episode_plays_on_video(toy: pytest.Pytester, monkeypatch: pyt
 def _load(path: Path) -> tuple[str, list[str]]:
     assert CHROMIUM is not None
     loaded = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=500,900",
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=1400,900",
          "--virtual-time-budget=10000", f"--user-data-dir={path.parent / 'profile'}", "--dump-dom", path.as_uri()],
         capture_output=True, text=True, timeout=180, check=True,
     )  # fmt: skip
