@@ -14,6 +14,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_robustplus.benchmarks.libero_plus.placements import outlines
 from pytest_robustplus.policies.contract import Actions
 from pytest_robustplus.results.events import EpisodeEvents, Event, Failure, Subgoal
 
@@ -23,7 +24,7 @@ Floats = NDArray[np.float64]
 # The arm that holds still drifts by 1.3 cm, towards where its controller was told to be (measured, robot tasks).
 _MOVED_M = 0.03
 # A gripper that near to an object was at it, though it may not have touched it; looked for where it was nearest.
-_NEAR_M, _LOOKS = 0.015, 4
+_NEAR_M, _INSIDE_M, _LOOKS = 0.015, 0.005, 4
 # Contacts come and go while a grip holds; a touch in passing is no grip.
 _GAP_STEPS, _GRIP_STEPS, _LIFT_STEPS = 4, 4, 8
 # A knocked support went that far or leans that much; plates and baskets are nudged by 3 cm in successes.
@@ -127,12 +128,16 @@ class Witness:
         return _Story(self, self._moments[-steps - 1 :], limit).told()
 
     def gap(self, qpos: Floats, number: int) -> float:
-        """How near the gripper is to an object in a state, metres, at most 3 cm; 0.5 ms."""
+        """How near the gripper is to an object in a state, metres, at most 3 cm; 0 between its fingers; 0.5 ms."""
         model = self._model
         if self._scratch is None:
             self._scratch = mujoco.MjData(model)
         self._scratch.qpos[:] = qpos
         mujoco.mj_kinematics(model, self._scratch)
+        tips = self._scratch.site_xpos[self._site]
+        box = outlines(model, self._scratch, [int(self._roots[number])])
+        if ((tips > box.low[0] - _INSIDE_M) & (tips < box.high[0] + _INSIDE_M)).all():
+            return 0.0
         solid = (model.geom_contype > 0) | (model.geom_conaffinity > 0)
         gripper = np.flatnonzero(((self._part & (_LEFT | _RIGHT | _HAND)) > 0) & solid)
         own = np.flatnonzero((self._owner == number) & solid)
