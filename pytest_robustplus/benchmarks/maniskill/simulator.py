@@ -13,6 +13,7 @@ from pytest_robustplus.benchmarks.maniskill.episodes import facts, noisy, render
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
 from pytest_robustplus.benchmarks.playing import OneScene, playing
 from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.results.events import EpisodeEvents, Failure, Subgoal
 
 if TYPE_CHECKING:
     from pytest_robustplus.benchmarks.maniskill.appearance import Appearance
@@ -54,6 +55,7 @@ class ManiSkillSimulator(OneScene):
         world.place(task)
         if self._cameras:
             self._shown(world).show(task.perturbation, task.name)
+        self._held: dict[str, int] = {}
         return self._begin(task, told(task))
 
     def step(self, action: Actions, *, render: bool) -> bool:
@@ -61,9 +63,25 @@ class ManiSkillSimulator(OneScene):
         world, self._seen = self.world, None
         self._step += 1
         reached = bool(world.step(np.asarray(action)[None])[0])
+        for name, holds in world.conditions.items():
+            if name not in self._held and bool(holds[0]):
+                self._held[name] = self._step
         if render:
             self._seen = self._look()
         return reached
+
+    def events(self, steps: int) -> EpisodeEvents:
+        """Tell which of the task's own conditions came to hold; ManiSkill says no more, so not how an episode failed.
+
+        A condition that held from the first of the last ``steps`` control steps on, such as an arm at rest, is none.
+        """
+        before = self._step - steps
+        stages = tuple(
+            Subgoal(name.removeprefix("is_").replace("_", " "), max(self._held.get(name, before) - before, 0))
+            for name in self.world.conditions
+            if name not in ("success", "fail") and self._held.get(name, before + 2) > before + 1
+        )
+        return EpisodeEvents(None if "success" in self._held else Failure.UNKNOWN, stages)
 
     def state_hash(self) -> str:
         """Digest poses and velocities of everything that may move."""

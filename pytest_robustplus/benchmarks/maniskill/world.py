@@ -42,6 +42,8 @@ class World:
             raise BadInputError("physics=cuda needs a graphics card, and torch sees none. Leave physics=cuda out.")
         self.base, self.count, self._control = base, count, protocol.control
         self._rows: dict[str, dict[str, Array]] | None = None
+        self.conditions: Mapping[str, Any] = {}
+        """What ManiSkill's task said after the last step, yes or no: a tensor of (scenes,) each."""
         height, width = size
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -146,10 +148,11 @@ class World:
         given = torch.as_tensor(np.asarray(actions, np.float32), device=self.env.device)
         if self.keys:
             pieces = torch.split(given, self.widths, dim=1)
-            reached = self.env.step(dict(zip(self.keys, pieces, strict=True)))[-1]["success"]
+            told = self.env.step(dict(zip(self.keys, pieces, strict=True)))[-1]
         else:
-            reached = self.env.step(given)[-1]["success"]
-        return np.asarray(reached.cpu()).astype(bool)
+            told = self.env.step(given)[-1]
+        self.conditions = {name: value for name, value in told.items() if getattr(value, "dtype", None) == torch.bool}
+        return np.asarray(told["success"].cpu()).astype(bool)
 
     def pictures(self) -> Mapping[str, NDArray[np.uint8]]:
         """Every camera's pictures, (scenes, height, width, 3) uint8, without what ManiSkill hides from policies."""
