@@ -318,6 +318,8 @@ class Settings:
         "NAME", _words, many=_unique)] = ()
     progress: Annotated[str, Option(
         "auto or off: a line per running cell (default: auto)", "WHEN", _automatic)] = "auto"
+    strict_junit: Annotated[bool, Option(
+        "keep JUnit's file to its schemas: figures as properties of the suite, not of the test cases")] = False
     fresh: Annotated[bool, Option("start anew instead of resuming an unfinished run")] = False
     two_sided: Annotated[bool, Option("fail a cell that is far above its baseline, too")] = False
     subgoals: Annotated[float | None, Option(

@@ -126,12 +126,17 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
     return status(report)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     from pytest_robustplus.evaluation.campaign import rest
     from pytest_robustplus.evaluation.resources import close
 
     rest(session.config)
     close(session.config, exitstatus)
+    if session.config.getoption("robust_strict_junit"):
+        from pytest_robustplus.reporting.junit import keep_to_schema
+
+        keep_to_schema(session.config)
 
 
 def pytest_robustplus_benchmarks(settings: Settings) -> Iterable[Benchmark]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,3 +50,28 @@ def forget_tries(config: pytest.Config, report: pytest.TestReport) -> None:
         reporter = tried.pop(this)
         xml.node_reporters = {key: other for key, other in xml.node_reporters.items() if other is not reporter}
         xml.node_reporters_ordered = [other for other in xml.node_reporters_ordered if other is not reporter]
+
+
+def keep_to_schema(config: pytest.Config) -> None:
+    """Move the properties of test cases, for which junit-10 and xunit2 have no place, to their suite, by name."""
+    from xml.etree import ElementTree
+
+    from _pytest.junitxml import xml_key
+
+    xml = config.stash.get(xml_key, None)
+    if xml is None or not Path(xml.logfile).is_file():
+        return
+    document = ElementTree.parse(xml.logfile)
+    for suite in document.iter("testsuite"):
+        told = suite.find("properties")
+        if told is None:
+            told = ElementTree.Element("properties")
+            suite.insert(0, told)
+        for case in suite.findall("testcase"):
+            for own in case.findall("properties"):
+                place = f"{case.get('classname')}.{case.get('name')}"
+                for found in own:
+                    value = found.get("value", "")
+                    ElementTree.SubElement(told, "property", name=f"{place}: {found.get('name')}", value=value)
+                case.remove(own)
+    document.write(xml.logfile, encoding="utf-8", xml_declaration=True)
