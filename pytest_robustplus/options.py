@@ -361,6 +361,8 @@ _COMMANDS = {
     "import": Option("read results of another tool into the ledger as those of --robust-model=NAME, and exit",
                      "FILE", many=_unique, keyed=False),
     "models": Option("list the models that have a card, and exit"),
+    "init": Option("write a suite, a policy to fill in, configuration and a CI job to DIR (default: here), and exit",
+                   "DIR", keyed=False, bare="."),
     "page": Option("write the page of a run that LEDGER holds to --robust-html (default: robustness.html), and exit",
                    "LEDGER", keyed=False),
     "run": Option("the run that --robust-page is about, by its id or date (default: last)", "RUN", keyed=False),

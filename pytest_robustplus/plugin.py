@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import nullcontext
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
+    if "_ARGCOMPLETE" in os.environ:
+        from pytest_robustplus.session import completion
+
+        completion.offer(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

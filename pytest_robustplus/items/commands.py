@@ -17,6 +17,7 @@ def run(config: pytest.Config) -> int | None:
     from pytest_robustplus.session.session import session_of
 
     commands: dict[str, Callable[[pytest.Config, Any], int]] = {
+        "init": _init,
         "import": _import,
         "merge": _merge_alone,
         "page": _page,
@@ -39,6 +40,14 @@ def run(config: pytest.Config) -> int | None:
         raise pytest.UsageError(str(error)) from error
     finally:
         config._ensure_unconfigure()
+
+
+def _init(config: pytest.Config, name: str) -> int:
+    from pytest_robustplus.items.starting import start
+
+    for line in start(config.invocation_params.dir / name):
+        print(line)
+    return 0
 
 
 def _list_models(config: pytest.Config, asked: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,14 @@ def pytest_robustplus_benchmarks(settings: Settings) -> Iterable[Benchmark]:  # 
 @pytest.hookspec
 def pytest_robustplus_policies() -> Mapping[str, PolicyFactory]:  # type: ignore[empty-body]
     """Ways of reaching a policy: the word before the first colon of a policy spec, and what builds the policy."""
+
+
+@pytest.hookspec
+def pytest_robustplus_baselines() -> Iterable[Path]:  # type: ignore[empty-body]
+    """Baseline files, or folders of them, that come with a benchmark or a model of this plugin.
+
+    They outrank the package's own, and those of ``--robust-baselines`` outrank them.
+    """
 
 
 @pytest.hookspec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pytest_robustplus.benchmarks.contract import Benchmark, Configured
@@ -64,6 +65,13 @@ class Registry:
         """Every way of reaching a policy, by the scheme of its spec."""
         offered = self._hook.pytest_robustplus_policies()
         return {scheme: factory for group in reversed(offered) for scheme, factory in group.items()}
+
+    @cached_property
+    def baselines(self) -> tuple[Path, ...]:
+        """Files of published and recorded numbers, later ones outranking earlier: of plugins, then of the options."""
+        offered = self._hook.pytest_robustplus_baselines()
+        groups = ([group] if isinstance(group, str | Path) else group for group in reversed(offered))
+        return (*(Path(place) for group in groups for place in group), *self._settings.baselines)
 
     def check_selection(self) -> None:
         """Refuse names that nothing offers; says nothing about which benchmark they belong to."""

@@ -147,7 +147,7 @@ class Session:
     @cached_property
     def baselines(self) -> Baselines:
         """Published and recorded numbers, those of the user after the package's own; without task lists."""
-        return Baselines.load(self.settings.baselines)
+        return Baselines.load(self.registry.baselines)
 
     def references(self, benchmark: Benchmark) -> References:
         """The baselines as --robust-baseline names them, for cells of one benchmark."""
@@ -158,7 +158,7 @@ class Session:
                 tasks[benchmark.name] = benchmark.tasks()
                 if isinstance(benchmark, Contained):
                     tasks[benchmark.whole.name] = benchmark.whole.tasks()
-            known = Baselines.load(self.settings.baselines, tasks)
+            known = Baselines.load(self.registry.baselines, tasks)
             places = self.config.rootpath, self.config.invocation_params.dir
             self._references[benchmark.name] = References(known, tasks, *places)
         return self._references[benchmark.name]
