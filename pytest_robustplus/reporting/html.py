@@ -203,20 +203,34 @@ def _plots(told: Sequence[CellStory]) -> dict[str, list[Figure]] | None:
         return None
     decided = [story for story in told if story.result.figures is not None]
     return {
-        "profiles": [_profile(plots, key, told) for key in dict.fromkeys(s.result.name[:2] for s in decided)],
+        "profiles": [
+            drawn for key in dict.fromkeys(s.result.name[:2] for s in decided) for drawn in _profile(plots, key, told)
+        ],
         "severities": [drawn for story in decided for drawn in _severities(plots, story)],
         "histories": [_history(plots, story) for story in decided],
     }
 
 
-def _profile(plots: ModuleType, key: tuple[str, ...], told: Sequence[CellStory]) -> Figure:
+def _profile(plots: ModuleType, key: tuple[str, ...], told: Sequence[CellStory]) -> Iterator[Figure]:
+    """A model's curves over the levels where the benchmark's list is graded, then its cells."""
+    own = [story for story in told if story.result.name[:2] == key and story.result.figures is not None]
+    curves = {story.result.name.dimension: plots.levels(story.episodes) for story in own}
+    graded = {dimension: {key[0]: points} for dimension, points in curves.items() if points}
+    if graded and len(graded) == len([dimension for dimension in curves if dimension != "original"]):
+        said = "; ".join(
+            f"{dimension} " + ", ".join(f"{p.severity:g}: {p.successes} of {p.played}" for p in points)
+            for dimension, points in curves.items()
+            if points
+        )
+        caption = f"{key[0]} on {key[1]}: success by level"
+        yield Figure(plots.level_plot(graded), caption, said, None, key[0], "wide", plots.level_plot(graded, columns=2))
     cells = {s.result.name.dimension: s.result.figures for s in told if s.result.name[:2] == key}
     said = "; ".join(
         f"{dimension} {text.rate(r)} {figures.interval(*r.shown[1:])}" if r else f"{dimension} not measured"
         for dimension, r in cells.items()
     )
     caption, upright = f"{key[0]} on {key[1]}", plots.upright_profile_plot(cells)
-    return Figure(plots.profile_plot(cells), caption, said, model=key[0], kind="wide", upright=upright)
+    yield Figure(plots.profile_plot(cells), caption, said, model=key[0], kind="wide", upright=upright)
 
 
 def _severities(plots: ModuleType, story: CellStory) -> Iterator[Figure]:

@@ -22,6 +22,7 @@ _COLOURS = {"pass": "#1a7f37", "fail": "#cf222e", "measured": "#9a6700"}
 # Not by colour alone.
 _MARKS = {"pass": "o", "fail": "X", "measured": "s"}
 _BASELINE = "#57606a"
+_CURVES = ("#0969da", "#bc4c00", "#1a7f37", "#8250df")
 _Z = 1.96
 
 
@@ -55,6 +56,39 @@ def severities(episodes: Iterable[StoredEpisode]) -> Mapping[tuple[str, str], Se
             seen[record.subdimension, key].append((size, bool(record.success)))
     found = {key: _points(samples) for key, samples in sorted(seen.items())}
     return {key: points for key, points in found.items() if len(points) > 1}
+
+
+def levels(episodes: Sequence[StoredEpisode]) -> Sequence[Point]:
+    """Success against the level of a graded list; nothing where not every episode's task has one, or all have one."""
+    graded = [(e.record.parameters["severity"], bool(e.record.success)) for e in episodes if _is_graded(e)]
+    points = _points([(float(level), success) for level, success in graded])
+    return points if len(graded) == len(episodes) and len(points) > 1 else ()
+
+
+def _is_graded(episode: StoredEpisode) -> bool:
+    return _is_size("severity", episode.record.parameters.get("severity", ""))
+
+
+def level_plot(rows: Mapping[str, Mapping[str, Sequence[Point]]], columns: int = 4) -> str:
+    """Draw success against the level, a small picture a dimension; ``rows``: dimension → name of a curve → points."""
+    lines = math.ceil(len(rows) / columns)
+    names = list(dict.fromkeys(name for curves in rows.values() for name in curves))
+    with figure(1.7 * columns, 1.55 * lines + 0.25 * (len(names) > 1), grid=(lines, columns)) as drawing:
+        places = drawing.axes.flat
+        for axes, (dimension, curves) in zip(places, rows.items(), strict=False):
+            for name, points in curves.items():
+                _errorbars(axes, [p.severity for p in points], points, _CURVES[names.index(name) % len(_CURVES)])
+            axes.set_title(dimension, fontsize=8)
+            axes.set_xticks(sorted({p.severity for points in curves.values() for p in points}))
+            percent_axis(axes)
+        for axes in drawing.axes.flat[len(rows) :]:
+            axes.set_visible(False)
+        for line in drawing.axes:
+            for axes in line[1:]:
+                axes.set_ylabel("")
+        if len(names) > 1:
+            drawing.legend(dict(zip(names, _CURVES, strict=False)))
+    return drawing.svg
 
 
 def severity_plot(name: str, points: Sequence[Point]) -> str:
@@ -143,19 +177,31 @@ def history_plot(past: Sequence[StoredAudit]) -> str:
 class figure:  # noqa: N801 - reads as a verb where it is used
     """One small figure; ``svg`` is there once it is closed."""
 
-    def __init__(self, width: float, height: float, *, polar: bool = False) -> None:
+    def __init__(
+        self, width: float, height: float, *, polar: bool = False, grid: tuple[int, int] | None = None
+    ) -> None:
+        """Make one pair of axes; with a ``grid`` of (lines, columns), ``axes`` is an array of them."""
         from matplotlib.figure import Figure
 
         self._figure = Figure(figsize=(width, height), layout="constrained")
-        self.axes: Any = self._figure.subplots(subplot_kw={"polar": polar})
+        lines, columns = grid or (1, 1)
+        self.axes: Any = self._figure.subplots(lines, columns, squeeze=grid is None, subplot_kw={"polar": polar})
         self.svg = ""
 
     def __enter__(self) -> figure:
-        self.axes.tick_params(labelsize=8)
-        if self.axes.name != "polar":
-            self.axes.spines[["top", "right"]].set_visible(False)
-        self.axes.grid(axis="y", color="#d0d7de", lw=0.5)
+        for axes in self._figure.axes:
+            axes.tick_params(labelsize=8)
+            if axes.name != "polar":
+                axes.spines[["top", "right"]].set_visible(False)
+            axes.grid(axis="y", color="#d0d7de", lw=0.5)
         return self
+
+    def legend(self, colours: Mapping[str, str]) -> None:
+        """Name the curves above all axes."""
+        from matplotlib.lines import Line2D
+
+        handles = [Line2D([], [], color=colour, marker="o", ms=4, lw=1, label=name) for name, colour in colours.items()]
+        self._figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), fontsize=8, frameon=False)
 
     def __exit__(self, *error: object) -> None:
         import matplotlib as mpl
