@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from pytest_robustplus.reporting.text import footnotes
+from pytest_robustplus.reporting.text import footnotes, heading
 from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport, Difference, Discordant, Side
 from pytest_robustplus.results.text import count, evalue, percent
 
@@ -131,7 +131,7 @@ def table(reports: Sequence[ComparisonReport]) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), collapse_padding=True)
     grid.add_column("", overflow="fold")
     for model in models:
-        grid.add_column(model, justify="right", overflow="fold")
+        grid.add_column(heading(model), justify="right", overflow="fold")
     if len(models) == 2:
         grid.add_column("difference", justify="right", no_wrap=True)
     grid.add_column("pairs", justify="right", no_wrap=True)
@@ -172,7 +172,10 @@ def remarks(reports: Sequence[ComparisonReport]) -> Iterator[str]:
                 f"{report.dimension}: only {found.first} solved {count(found.first_only)}, only {found.second}"
                 f" {count(found.second_only)} (McNemar p {found.p:.2g}); {noise(report)}."
             )
-            yield from (f"  {line}" for line in tasks(report))
+        if apart := [(report, one) for report in reports for one in report.discordant]:
+            report, one = apart[0]
+            yield f"{count(len(apart))} tasks were solved by one alone; --robust-html and --robust-json list them:"
+            yield f"  only {one.solver}  {one.task}{_replays(report, one)}"
     notes = [(" against ".join(r.models), r.dimension, note) for r in reports for note in r.notes]
     yield from (f"† {line}" for line in footnotes(notes))
 

@@ -24,6 +24,7 @@ from pytest_robustplus.reporting.text import (
     credited,
     failures,
     footnotes,
+    heading,
     legend,
     rate,
     repeats,
@@ -146,7 +147,7 @@ def _table(reports: Sequence[CellReport], benchmark: Benchmark) -> Table:
     for model in dict.fromkeys(report.model for report in reports):
         row = {report.dimension: report for report in reports if report.model == model}
         cells = [_cell(row[d]) if d in row else Text("–", style="dim") for d in dimensions]
-        table.add_row(Text(model, style="bold"), *cells, _total(row, benchmark), end_section=True)
+        table.add_row(Text(heading(model, 11), style="bold"), *cells, _total(row, benchmark), end_section=True)
     return table
 
 

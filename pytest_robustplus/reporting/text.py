@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_robustplus.benchmarks.contract import Benchmark
@@ -329,3 +330,13 @@ def denominators(cell: CellReport) -> str:
         f"{count(cell.played)} played of {count(cell.total)} audited{saved}{resumed};"
         f" {count(cell.playable)} playable of {count(cell.listed)} listed"
     )
+
+
+def heading(name: str, width: int = 12) -> str:
+    """A model's name over as many lines as a narrow column needs, broken at its own separators."""
+    lines = [""]
+    for part in re.findall(r"[^_.-]+[_.-]*|[_.-]+", name):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)

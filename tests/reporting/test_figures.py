@@ -1,6 +1,8 @@
 """How figures and notes are written."""
 
-from pytest_robustplus.reporting.text import footnotes, summed
+import pytest
+
+from pytest_robustplus.reporting.text import footnotes, heading, summed
 
 
 def test_a_total_is_bare_only_where_every_cell_was_played_to_its_end() -> None:
@@ -33,3 +35,18 @@ def test_notes_about_renderers_are_one_line() -> None:
         "renderer a card here, llvmpipe in the baseline (a, camera, robot; b, robot);"
         " a card here, OSMesa in the baseline (b, noise).",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("pi05", "pi05"),
+        ("openvla_oft", "openvla_oft"),
+        ("reference_robust", "reference_\nrobust"),
+        ("lingbot-va-robotwin", "lingbot-va-\nrobotwin"),
+        ("unbreakablename", "unbreakablename"),
+        ("", ""),
+    ],
+)
+def test_a_name_over_a_narrow_column_breaks_between_its_words(name: str, lines: str) -> None:
+    assert heading(name, 12) == lines
