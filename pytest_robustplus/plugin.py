@@ -192,8 +192,9 @@ class Run:
         self._outputs.expect(items)
         board_of(self._config).post(items)
 
-    def pytest_report_collectionfinish(self) -> str:
-        return "" if self._live is None or self._config.option.collectonly else self._live.forecast()
+    def pytest_report_collectionfinish(self) -> list[str]:
+        said = "" if self._live is None or self._config.option.collectonly else self._live.forecast()
+        return [said] if said else []
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

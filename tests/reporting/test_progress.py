@@ -162,6 +162,10 @@ def test_what_a_run_takes_is_said_before_it_begins(toy: pytest.Pytester, spread:
     ])  # fmt: skip
     for quiet in (["-q"], ["--robust-progress=off"], ["--collect-only"]):
         toy.runpytest_inprocess(*options, *quiet).stdout.no_fnmatch_line("*episodes at most*")
+    # Other tests are run as ever, to the blank line.
+    toy.makepyfile(test_other="def test_other():\n    pass")
+    other = toy.runpytest_inprocess("test_other.py", "-p", "no:xdist").outlines
+    assert other[other.index("collected 1 item") + 1 :][:2] == ["", "test_other.py .".ljust(73) + "[100%]"]
 
 
 def test_bounds_count_arms_repeats_and_sides(toy: pytest.Pytester) -> None:
