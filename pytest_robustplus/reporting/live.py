@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pytest_robustplus.session.session import Session
 
 LOOK_EVERY_S = 0.5
-# pytest-xdist writes lines of its own, about crashed workers, right after the hooks that announce them.
-HOLD_S = 0.2
 Items = Callable[[], Mapping[str, Identity]]
 Over = Callable[[], Collection[str]]
 
@@ -170,6 +168,8 @@ class Overview:
 class Live:
     """Where a run shows how it stands, until pytest has something to say."""
 
+    hold_s = 0.0
+
     def __init__(self, session: Session, items: Items, over: Over, workers: Callable[[], int] = lambda: 1) -> None:
         self._session, self._items, self._workers = session, items, workers
         self._bound = bounds(session)
@@ -202,7 +202,7 @@ class Live:
             if self._screen is not None:
                 self._screen.clear()
             yield
-            self._held_until = time.monotonic() + HOLD_S
+            self._held_until = time.monotonic() + self.hold_s
 
     def forecast(self) -> str:
         """What the run takes at most, for the line after what was collected; empty where nobody wants to see it."""
@@ -231,6 +231,9 @@ class Live:
 
 class Watch(Live):
     """Looks into the ledger from a thread, because pytest-xdist's controller only waits for workers."""
+
+    # pytest-xdist writes lines of its own, about crashed workers, right after the hooks that announce them.
+    hold_s = 0.2
 
     @contextmanager
     def _looking(self) -> Generator[None]:

@@ -63,6 +63,17 @@ def test_lines_are_as_wide_as_the_terminal(toy: pytest.Pytester, columns: int) -
     assert len(longest) == columns - 1 if columns == 60 else re.search("episodes left, ≤.* s$", longest), longest
 
 
+def test_a_first_episode_that_takes_long_has_a_line_in_every_cell(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process that plays by itself nothing is drawn while an episode is under way."""
+    monkeypatch.setattr("pytest_robustplus.reporting.progress.PLAIN_EVERY_S", 0.05)
+    monkeypatch.setenv("TOY_SECONDS", "0.1")
+    result = toy.runpytest_inprocess("--robust-model=steady", "--robust-baseline=none", "--robust-budget=1", "-n0")
+    for dimension in ("camera", "noise"):
+        result.stdout.fnmatch_lines([f"steady-toy-{dimension}: its first episode is being played, ≤1 left"])
+
+
 def test_time_left_counts_from_what_was_resumed() -> None:
     pace = Pace()
     assert pace.line("camera", 0, 0, 300, (0.0, 1.0), 0.0) == "camera: its first episode is being played, ≤300 left"
