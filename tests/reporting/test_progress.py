@@ -151,7 +151,7 @@ KEY = AuditKey("steady", "toy", "camera", "checkpoint", "protocol", "population"
 
 
 def overview(items: Mapping[str, Identity], over: Collection[str] = (), bound: Bound = lambda item: None) -> Overview:
-    session = SimpleNamespace(run="run", settings=SimpleNamespace(ablations=()), share=ALL)
+    session = SimpleNamespace(run="run", settings=SimpleNamespace(ablations=()), share=ALL, fleet=str)
     return Overview(cast("Session", session), lambda: items, lambda: over, bound)
 
 
