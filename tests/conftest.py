@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterator
+from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +36,25 @@ sys.meta_path.append(_Checkout)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--everywhere", action="store_true", help="run every plugin test without xdist, at -n0 and at -n2")
+
+
+@pytest.fixture(autouse=True)
+def documents_hold_to_their_schema(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test made --robust-json write is what the published schema says."""
+    folder = request.getfixturevalue("pytester").path if "pytester" in request.fixturenames else None
+    yield
+    for path in () if folder is None else folder.glob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        if '"$schema"' in text:
+            _schema().validate(json.loads(text))
+
+
+@cache
+def _schema() -> Any:
+    import jsonschema
+
+    file = Path(__file__).parents[1] / "docs" / "reference" / "run-2.schema.json"
+    return jsonschema.Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -31,4 +31,4 @@ def start(folder: Path) -> Iterator[str]:
     for name, text in left:
         yield f"left as it is: {folder / name}. What would have been written:"
         yield from (f"    {line}" for line in text.splitlines())
-    yield f"Now: cd {folder} && pytest. Its two episodes need the extra libero: pip install 'pytest-robustplus[libero]'"
+    yield f"Now: cd {folder} && pytest. That needs two extras: pip install 'pytest-robustplus[libero,onnx]'"

@@ -31,7 +31,7 @@ def test_a_starter_folder_has_cells_and_overwrites_nothing(
     assert job["steps"][-1]["uses"].startswith("pytest-robustplus/")
     monkeypatch.chdir(folder)
     listed = pytester.runpytest_subprocess("--collect-only", "-q")
-    listed.stdout.fnmatch_lines(["test_robustness.py::test_success_rate[[]mine-libero_plus_generated-camera[]]"])
+    listed.stdout.fnmatch_lines(["test_robustness.py::test_success_rate[[]mine-libero_plus_generated-language[]]"])
     (folder / "my_policy.py").write_text("mine = True\n")
     (folder / "test_robustness.py").unlink()
     again = pytester.runpytest_subprocess("--robust-init")
