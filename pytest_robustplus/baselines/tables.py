@@ -44,7 +44,7 @@ class _Printed:
     total_rule: TotalRule = "weighted"
     total_agrees: bool = True
     total_reason: str = ""
-    total_printed_by: Literal["", "weighted", "mean_of_seven", "mean_of_eight"] = ""
+    total_printed_by: Literal["", "weighted", "mean_of_seven", "mean_of_eight", "mean_of_five"] = ""
     note: str = ""
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 

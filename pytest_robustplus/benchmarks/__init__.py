@@ -15,6 +15,7 @@ def built_in(settings: Settings) -> list[Benchmark]:
     from pytest_robustplus.benchmarks.libero.benchmark import Libero
     from pytest_robustplus.benchmarks.libero_generated.benchmark import LiberoGenerated
     from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
+    from pytest_robustplus.benchmarks.libero_pro.benchmark import LiberoPro
     from pytest_robustplus.benchmarks.maniskill.benchmark import ManiSkill, ManiSkillTwoArms
     from pytest_robustplus.benchmarks.robotwin_plus.benchmark import RoboTwinPlus
 
@@ -22,6 +23,7 @@ def built_in(settings: Settings) -> list[Benchmark]:
         LiberoPlus(settings.protocol, settings.libero_assets),
         LiberoGenerated(settings.protocol),
         Libero(settings.protocol),
+        LiberoPro(settings.protocol),
         Bimanual(settings.protocol),
         RoboTwinPlus(settings.protocol, settings.robotwin, settings.robotwin_python, settings.episode_limit),
         ManiSkill(settings.protocol),

@@ -10,11 +10,16 @@ from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import DIMENSIONS, PERTURBATIONS, Dimension
 from pytest_robustplus.results.cell import CellReport
 
-TotalRule = Literal["weighted", "mean_of_seven", "mean_of_eight"]
+TotalRule = Literal["weighted", "mean_of_seven", "mean_of_eight", "mean_of_five"]
 
 # A column printed to 0.1 points is off by up to 0.05, so is any mean of columns, and so is the printed Total itself.
 ROUNDING = 0.001
 _Z = 1.96
+_COLUMNS: Mapping[TotalRule, tuple[Dimension, ...]] = {
+    "mean_of_eight": DIMENSIONS,
+    # LIBERO-PRO's: objects, places, words, goals, environments.
+    "mean_of_five": (Dimension.OBJECT, Dimension.LAYOUT, Dimension.LANGUAGE, Dimension.TASK, Dimension.BACKGROUND),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ def total(rule: TotalRule, rates: Mapping[Dimension, float], counts: Mapping[Dim
     """Sum up a row's ``rates`` (fractions) under ``rule``.
 
     ``weighted`` pools the seven perturbations by ``counts``, the tasks behind each; ``mean_of_seven`` leaves the
-    original out, ``mean_of_eight`` counts it as one more column. Raises ``BadInputError`` when a column is missing.
+    original out, ``mean_of_eight`` counts it as one more column; ``mean_of_five`` is LIBERO-PRO's. Raises
+    ``BadInputError`` when a column is missing.
     """
     summed = columns(rule)
     missing = [d.value for d in summed if d not in rates]
@@ -79,7 +85,7 @@ def summed(rule: TotalRule, row: Mapping[Dimension, CellReport]) -> Summed:
 
 def columns(rule: TotalRule) -> tuple[Dimension, ...]:
     """Name the columns that a rule sums up."""
-    return DIMENSIONS if rule == "mean_of_eight" else PERTURBATIONS
+    return _COLUMNS.get(rule, PERTURBATIONS)
 
 
 def agree(printed: float, recomputed: float) -> bool:

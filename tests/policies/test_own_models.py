@@ -12,7 +12,7 @@ from pytest_robustplus.policies.cards import Card, card_from_mapping, default_pr
 
 CARDS = load_cards()
 # Editions of LIBERO-Plus that are played by its profile.
-ALIKE = {"libero", "libero_plus_generated"}
+ALIKE = {"libero", "libero_plus_generated", "libero_pro"}
 SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
 
 

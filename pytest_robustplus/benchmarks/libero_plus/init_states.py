@@ -73,6 +73,9 @@ def init_state(suite: str, name: str, trial: int = 0) -> NDArray[np.float64]:
 
 def _read(path: Path) -> NDArray[Any]:
     try:
+        if path.suffix == ".npz":
+            states: NDArray[Any] = np.load(path, allow_pickle=False)["states"]
+            return states
         with zipfile.ZipFile(path) as archive:
             entry = next(entry for entry in archive.infolist() if entry.filename.endswith("data.pkl"))
             if entry.file_size > _MOST_BYTES:

@@ -23,13 +23,15 @@ from typing import Any, NamedTuple
 from pytest_robustplus.benchmarks.cache import cache_folder
 from pytest_robustplus.benchmarks.libero_plus import assets as merged_assets
 from pytest_robustplus.benchmarks.libero_plus.renderer import choose_renderer
+from pytest_robustplus.benchmarks.libero_pro import files as pro
 from pytest_robustplus.errors import BadInputError, unknown
 
 SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
 INSTALL = 'pip install "pytest-robustplus[libero]"'
 _PACKAGE = "liberoplus"
 # These modules build asset paths from their own file's place; each reads the named global when an object is made.
-_PATH_GLOBALS = (
+OBJECTS = "liberoplus.liberoplus.envs.objects"
+PATH_GLOBALS = (
     "liberoplus.liberoplus.envs.objects.articulated_objects",
     "liberoplus.liberoplus.envs.objects.custom_objects",
     "liberoplus.liberoplus.envs.objects.google_scanned_objects",
@@ -82,6 +84,8 @@ def bddl_file(suite: str, name: str) -> Path:
 
 def variant_file(suite: str, name: str) -> Path:
     """Return the path from whose name LIBERO-Plus' environment reads the variant; often no such file exists."""
+    if suite in pro.SUITES:
+        return pro.bddl_file(suite, name)
     if suite not in SUITES:
         raise unknown("LIBERO-Plus suite", suite, SUITES)
     return package_folder() / "bddl_files" / suite / f"{name}.bddl"
@@ -89,6 +93,8 @@ def variant_file(suite: str, name: str) -> Path:
 
 def init_file(suite: str, name: str) -> Path:
     """Return the file with a task's stored initial states: its own for layout variants, else its base task's."""
+    if suite in pro.SUITES:
+        return pro.init_file(suite, name)
     if suite not in SUITES:
         raise unknown("LIBERO-Plus suite", suite, SUITES)
     folder = package_folder() / "init_files"
@@ -139,7 +145,7 @@ def import_environment(assets: Path | None = None) -> Environment:
             warnings.simplefilter("ignore")
             wrapper: Any = importlib.import_module("liberoplus.liberoplus.envs.env_wrapper")
             domain: Any = importlib.import_module("liberoplus.liberoplus.envs.bddl_base_domain")
-            objects: list[Any] = [importlib.import_module(name) for name in _PATH_GLOBALS]
+            objects: list[Any] = [importlib.import_module(name) for name in PATH_GLOBALS]
     except Exception as error:
         # OpenGL's bindings raise AttributeError, robosuite AssertionError, where they find no library or no device.
         raise _unimportable(error) from error
