@@ -154,6 +154,7 @@ class ClusterPlayers:
         self._dressed: set[tuple[str, str]] = set()
         self._results: dict[int, list[EpisodeResult]] = defaultdict(list)
         self._running: tuple[Fleet, RayEngine] | None = None
+        self._seats: dict[tuple[str, str], Seat] = {}
 
     @property
     def block(self) -> int:
@@ -236,7 +237,8 @@ class ClusterPlayers:
     def seat(self, subject: Subject) -> Executor:
         """An executor for one subject on the same simulators."""
         self.prepare(subject)
-        return Seat(self, subject)
+        # Who is asked for again is the same: results are kept for it.
+        return self._seats.setdefault(subject.key, Seat(self, subject))
 
     def close(self) -> None:
         """End the simulators and leave the cluster."""

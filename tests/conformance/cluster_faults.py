@@ -197,6 +197,8 @@ def main() -> None:
         node(host)
     if not chosen or "plain" in chosen:
         scenario("nothing happens", lambda *_: None)
+    if not chosen or "compare" in chosen:
+        side_by_side()
     if not chosen or "actor" in chosen:
         scenario("an actor is killed", lambda *_: kill(1, "ray::_Actor"), faults=1)
     if not chosen or "raylet" in chosen:
@@ -236,19 +238,11 @@ def main() -> None:
             assert not left, "actors are left"
             print(f"Ctrl-C: ended after {took:.1f} s, no simulator is left", flush=True)
     if not chosen or "hang" in chosen:
-        with project() as folder:
-            deaths = folder / "deaths"
-            name = first_task()
-            deaths.write_text(f"1 {name} hang")
-            raze(1)
-            ray_with(1, TOY_DEATHS=str(deaths))
-            raze(2)
-            said = ended(on_cluster(folder, "--robust-episode-limit=4", "--robust-simulators=1"), 900)
-            assert "was still running after" in said or outcomes(folder)[1] == 1, said[-2000:]
-            check("a simulator hangs", folder, said, faults=1)
-            raze(1)
-            node(1)
-            node(2)
+        comes_to_grief("hang", "--robust-episode-limit=4")
+    if not chosen or "memory" in chosen:
+        comes_to_grief("memory")
+    if not chosen or "versions" in chosen:
+        other_versions()
     if not chosen or "token" in chosen:
         with project() as folder:
             said = ended(on_cluster(folder, RAY_AUTH_TOKEN="another-token-than-that-of-the-cluster"), 120)
@@ -267,6 +261,52 @@ def main() -> None:
     if not chosen or "head" in chosen:
         scenario("the head dies", head_dies)
     print("a cluster's losses cost what they should")
+
+
+def comes_to_grief(how: str, *options: str) -> None:
+    """One episode hangs in native code, or finds no memory, on the only machine that there is."""
+    with project() as folder:
+        deaths = folder / "deaths"
+        deaths.write_text(f"1 {first_task()} {how}")
+        raze(1)
+        raze(2)
+        ray_with(1, TOY_DEATHS=str(deaths))
+        said = ended(on_cluster(folder, *options, "--robust-simulators=1"), 900)
+        check(f"a simulator comes to grief: {how}", folder, said, faults=1)
+        raze(1)
+        node(1)
+        node(2)
+
+
+def side_by_side() -> None:
+    """Two policies on the same tasks, one of them answering for all simulators of its machine."""
+    suite = SUITE.replace("cell.not_worse_than(cell.baseline)", "comparison.answer()").replace("(cell)", "(comparison)")
+    found = []
+    for where in ([f"--robust-cluster={HEAD}", "--robust-simulators=2", "--robust-policy-at=machine"], []):
+        with project() as folder:
+            (folder / "test_suite.py").write_text(suite)
+            compared = ["--robust-compare=steady:weak", "--robust-perturbation=camera", "--robust-ledger=l.sqlite"]
+            command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *compared, *where]
+            said = subprocess.run(inside(0, *command), cwd=folder, capture_output=True, text=True, timeout=240).stdout
+            found.append([line for line in said.splitlines() if line.startswith("camera ")])
+    assert found[0] == found[1] != [], found
+    print(f"a comparison, with a policy a machine: {found[0][0]}", flush=True)
+
+
+def other_versions() -> None:
+    """A machine has another MuJoCo, or says so."""
+    with project() as folder:
+        facts = folder / "elsewhere" / "mujoco-9.9.9.dist-info"
+        facts.mkdir(parents=True)
+        (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: mujoco\nVersion: 9.9.9\n")
+        raze(2)
+        ray_with(2, PYTHONPATH=f"{facts.parent}:{os.environ['PYTHONPATH']}")
+        said = ended(on_cluster(folder), 120).replace("\n", " ")
+        assert "mujoco 9.9.9; run: pip install mujoco==" in said, said[-2000:]
+        assert count(folder) == 0, "nothing was played"
+        print("a machine with other versions: refused, with the line that mends it", flush=True)
+        raze(2)
+        node(2)
 
 
 def first_task() -> str:
