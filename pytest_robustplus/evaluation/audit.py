@@ -223,7 +223,8 @@ class Audit:
         return self._places[prefix] if prefix < len(self._places) else -1
 
     def inherit(self, positions: Collection[int]) -> None:
-        """Take note of positions that are at play for it already."""
+        """Take over from whoever played ahead for it here: these positions are at play, and nothing else is claimed."""
+        self._session.ledger.release(self._session.claimant, self._state.id, keep=frozenset(positions))
         self._ahead = max([self._ahead, *(self._places.index(position) + 1 for position in positions)])
 
     def leave(self) -> None:

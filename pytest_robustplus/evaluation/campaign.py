@@ -80,7 +80,7 @@ class Question(Protocol):
         ...
 
     def inherit(self, positions: Collection[int]) -> None:
-        """Take note of positions that are at play for it already."""
+        """Take over from whoever played ahead for it here: these positions are at play, and nothing else is claimed."""
         ...
 
     def give_back(self, position: int) -> None:
@@ -201,11 +201,9 @@ class Campaign:
         mine = [ticket for ticket, playing in self._playing.items() if playing.question.key == own.key]
         for ticket in mine:
             self._playing[ticket] = self._playing[ticket]._replace(question=own)
-        for question in self._open[2]:
-            if question is not own and question.key == own.key:
-                question.leave()
         self._again = [(own if question.key == own.key else question, p) for question, p in self._again]
-        own.inherit([self._playing[ticket].position for ticket in mine])
+        waiting = [position for question, position in self._again if question is own]
+        own.inherit([*(self._playing[ticket].position for ticket in mine), *waiting])
 
     def _drop(self, question: Question) -> None:
         """Give up what is still at play for a question that is decided."""

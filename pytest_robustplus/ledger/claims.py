@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Collection
 
 from pytest_robustplus.ledger.processes import Process, dead, this_process
 
@@ -81,10 +82,14 @@ def beat(database: sqlite3.Connection, worker: str) -> None:
     )
 
 
-def release(database: sqlite3.Connection, worker: str, audit: int | None = None) -> None:
-    """Give back everything that a worker has claimed and not finished, or what it has of one audit."""
+def release(database: sqlite3.Connection, worker: str, audit: int | None = None, keep: Collection[int] = ()) -> None:
+    """Give back everything that a worker has claimed and not finished, or what it has of one audit but for ``keep``."""
     if audit is not None:
-        database.execute("DELETE FROM claim WHERE worker = ? AND audit = ?", (worker, audit))
+        gone = database.execute(
+            "DELETE FROM claim WHERE worker = ? AND audit = ? RETURNING position", (worker, audit)
+        ).fetchall()
+        kept = [(audit, position, worker) for (position,) in gone if position in keep]
+        database.executemany("INSERT INTO claim VALUES (?, ?, ?)", kept)
         return
     database.execute("DELETE FROM claim WHERE worker = ?", (worker,))
     database.execute("DELETE FROM worker WHERE worker = ?", (worker,))

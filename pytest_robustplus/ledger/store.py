@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import astuple
 from datetime import UTC, datetime
@@ -386,10 +386,10 @@ class Ledger:
         with self._connection.writing("keeping claims") as database:
             claims.beat(database, worker)
 
-    def release(self, worker: str, audit: int | None = None) -> None:
-        """Give back what a worker has claimed and not finished, of one audit or of all: it is leaving, or it died."""
+    def release(self, worker: str, audit: int | None = None, keep: Collection[int] = ()) -> None:
+        """Give back what a worker has claimed and not finished, of one audit but for ``keep``, or of all audits."""
         with self._connection.writing("releasing claims") as database:
-            claims.release(database, worker, audit)
+            claims.release(database, worker, audit, keep)
 
     def give_back(self, audit: int, position: int, worker: str) -> None:
         """Give back one position that a worker has claimed and not finished."""

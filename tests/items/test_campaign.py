@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,23 @@ def test_a_pool_plays_several_cells_at_once_with_the_same_verdicts(
     assert rows[1][0] < rows[0][1], "the second cell begins before the first one is decided"
     assert database.execute("SELECT count(*) FROM claim").fetchone() == (0,)
     database.close()
+
+
+def test_what_is_claimed_ahead_for_a_cell_is_played_once_its_item_runs(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_robustplus.evaluation.players.LocalPlayers.block", 8, raising=False)
+    monkeypatch.setattr("pytest_robustplus.evaluation.players.LocalPlayers.__setattr__", but_for("block"))
+    monkeypatch.setenv("TOY_SECONDS", "0.02")
+    # The second cell is over before its item runs, and then nobody has looked at what is open when the third begins.
+    cells = ["--robust-perturbation=original,camera,noise", "--robust-budget=30,camera=3"]
+    result = toy.runpytest(MODELS[0], *cells, "--robust-simulators=4", "--robust-baseline=none", "-n0")
+    result.assert_outcomes(skipped=3)
+
+
+def but_for(name: str) -> Callable[[object, str, object], None]:
+    """An attribute that stays as it is, whoever sets it."""
+    return lambda this, key, value: None if key == name else object.__setattr__(this, key, value)
 
 
 def test_what_is_written_together_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -284,8 +284,10 @@ class _Actor:
         import ray
 
         def call(method: str, *arguments: Any) -> Any:
-            return ray.get(getattr(policy, method).remote(*arguments))
+            # Whichever belongs to the setup at hand: a simulator may change over to another model.
+            return ray.get(getattr(self._served, method).remote(*arguments))
 
+        self._served = policy
         if self._player is None:
             serve = None if policy is None else lambda key: Served(call, key)
             self._player = Player(self._slot, self._facts, self._given_up, serve)
@@ -359,7 +361,9 @@ def _card(ids: Sequence[Any]) -> Mapping[str, str]:
 def _folders(root: Path, *, shipped: bool) -> list[str]:
     """Where modules of this process come from, besides its environment; of a project that is ``shipped``, relative."""
     found = dict.fromkeys([str(root), *(folder for folder in sys.path if folder)])
-    own = [folder for folder in found if not folder.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))]
+    # What is installed here is no business of another machine, which has versions of its own to be looked at.
+    installed, packages = (sys.prefix + os.sep, sys.base_prefix + os.sep), {"site-packages", "dist-packages"}
+    own = [folder for folder in found if not folder.startswith(installed) and not packages & {*Path(folder).parts}]
     if not shipped:
         return own
     # Workers begin in their copy of the project.
