@@ -88,7 +88,7 @@ def is_cell(audit: StoredAudit) -> bool:
 
 def row(episode: StoredEpisode, audit: StoredAudit, run: str) -> EpisodeRow:
     """Flatten an episode of the ledger, as the run of that id sees it."""
-    record, key = episode.record, audit.key
+    record, key, events = episode.record, audit.key, episode.record.events
     return EpisodeRow(
         id=episode.id,
         model=key.model,
@@ -114,6 +114,8 @@ def row(episode: StoredEpisode, audit: StoredAudit, run: str) -> EpisodeRow:
         position=episode.position,
         run=episode.run,
         resumed=episode.run != run,
+        failure="" if events is None or events.failure is None else str(events.failure),
+        progress=None if events is None else events.progress,
         parameters=record.parameters,
     )
 

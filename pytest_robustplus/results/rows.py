@@ -21,6 +21,7 @@ class EpisodeRow:
     """One finished episode as the ledger holds it; durations are in seconds.
 
     ``dimension`` is ``generated`` where a search drew the perturbation; ``resumed`` says that an earlier run played it.
+    ``failure`` is how it failed and ``progress`` the share of its subgoals that it reached, as far as somebody watched.
     """
 
     id: int
@@ -47,6 +48,8 @@ class EpisodeRow:
     position: int
     run: str
     resumed: bool = False
+    failure: str = ""
+    progress: float | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -154,6 +154,8 @@ def test_runs_are_read_back_from_ledger_and_document_alike(toy: pytest.Pytester)
     table = document.cells.to_pandas()
     assert list(table.columns) == list(document.cells.dicts()[0])
     assert table["rate"].notna().tolist() == [True, False]
+    assert all(bool(one.failure) != one.success for one in ledger.episodes)
+    assert {one.progress for one in ledger.episodes if one.success} == {1.0}
     episodes = ledger.episodes.to_pandas().sort_values("position").head(played.played)
     assert episodes["success"].sum() == played.successes
     head, first, second = (toy.path / "r.csv").read_text().splitlines()
