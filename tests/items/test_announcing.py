@@ -137,7 +137,10 @@ def test_a_hook_that_hangs_ends(toy: pytest.Pytester, monkeypatch: pytest.Monkey
     result.stdout.fnmatch_lines(["A hook has not returned for 0 s, so nobody is told any more. The results are not*"])
 
 
-def test_runs_are_read_back_from_ledger_and_document_alike(toy: pytest.Pytester) -> None:
+def test_runs_are_read_back_from_ledger_and_document_alike(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOY_WITNESS", "1")
     options = ("--robust-ledger=l.sqlite", "--robust-json=r.json", "--robust-csv=r.csv")
     toy.runpytest("--robust-model=steady", "--robust-perturbation=camera,light", "--robust-ledger=l.sqlite")
     toy.runpytest("--robust-model=weak", "--robust-perturbation=camera,light", *options)
