@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_robustplus.errors import BadInputError, parsed, unknown
 from pytest_robustplus.ledger import GENERATED, Ledger, Run, StoredAudit, StoredEpisode
+from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.rows import CellRow, EpisodeRow, Rows, RunRecord
 
 LAST = "last"
@@ -62,7 +63,10 @@ def chosen_run(ledger: Ledger, run: str) -> Run:
 def recorded_run(ledger: Ledger, run: Run) -> RunRecord:
     """A run as the ledger holds it."""
     audits = ledger.audits(run.run)
-    cells = [_cell(audit) for audit in audits if is_cell(audit)]
+    kept = ledger.findings(run.run)
+    cells: Iterable[CellRow] = (_cell(audit) for audit in audits if is_cell(audit))
+    if kept is not None:
+        cells = map(CellRow.of, Findings.read(kept).cells)
     found = [(audit, episode) for audit in audits for episode in finished(ledger.episodes(audit.id))]
     found.sort(key=lambda pair: pair[1].id)
     return RunRecord(

@@ -58,7 +58,8 @@ class CellRow:
     """How one cell ended; rates, margins and bounds are fractions, None where nothing was decided or nothing is known.
 
     ``low`` and ``high`` bound the full run's rate at every look; ``estimate`` is it without the bias of stopping early.
-    ``needed``, ``estimate``, ``listed``, ``playable``, ``seconds``, ``resumed`` and ``test`` are not in the ledger.
+    Of a run that was killed the ledger lacks ``needed``, ``estimate``, ``listed``, ``playable``, ``seconds``,
+    ``resumed`` and ``test``.
     """
 
     model: str

@@ -145,13 +145,9 @@ def test_runs_are_read_back_from_ledger_and_document_alike(
     toy.runpytest("--robust-model=steady", "--robust-perturbation=camera,light", "--robust-ledger=l.sqlite")
     toy.runpytest("--robust-model=weak", "--robust-perturbation=camera,light", *options)
     document, ledger = load_run(toy.path / "r.json"), load_run(toy.path / "l.sqlite")
-    (played,) = ledger.cells
-    same = (
-        "model benchmark dimension state rate low high successes played total baseline margin source checkpoint audit"
-    )
-    for name in (*same.split(), "order_seed"):
-        assert getattr(document.cells[0], name) == getattr(played, name), name
-    assert (document.cells[1].state, document.cells[1].rate) == ("skipped", None)
+    assert document.cells.dicts() == ledger.cells.dicts()
+    played = ledger.cells[0]
+    assert (played.state, document.cells[1].state, document.cells[1].rate) == ("fail", "skipped", None)
     assert (document.run, document.started) == (ledger.run, ledger.started)
     assert len(ledger.episodes) >= (played.played or 0)
     table = document.cells.to_pandas()
