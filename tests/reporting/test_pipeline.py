@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 GATE = ROOT / "examples" / "gate_ci"
 ACTION = ROOT / "action.yml"
+STARTER = ROOT / "pytest_robustplus" / "items" / "starter" / "robustness.yml.txt"
 
 
 @pytest.mark.parametrize(
@@ -23,12 +24,18 @@ ACTION = ROOT / "action.yml"
         ("vendor.github-actions", ACTION),
         ("vendor.github-workflows", GATE / "github.yml"),
         ("vendor.gitlab-ci", GATE / "gitlab.yml"),
+        ("vendor.github-workflows", STARTER),
     ],
-    ids=["action", "workflow", "gitlab"],
+    ids=["action", "workflow", "gitlab", "starter"],
 )
 def test_files_hold_to_their_schemas(schema: str, file: Path) -> None:
     check = Path(sys.executable).parent / "check-jsonschema"
-    done = subprocess.run([check, "--builtin-schema", schema, file], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [check, "--builtin-schema", schema, "--default-filetype", "yaml", file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -124,9 +131,10 @@ def test_nothing_is_annotated_elsewhere(toy: pytest.Pytester, monkeypatch: pytes
     assert "::error" not in toy.runpytest("--robust-model=weak", "--robust-perturbation=camera").stdout.str()
 
 
-def test_workflows_pass_what_the_action_takes() -> None:
+@pytest.mark.parametrize("workflow", [GATE / "github.yml", STARTER], ids=["example", "starter"])
+def test_workflows_pass_what_the_action_takes(workflow: Path) -> None:
     inputs = yaml.safe_load(ACTION.read_text())["inputs"]
-    steps = yaml.safe_load((GATE / "github.yml").read_text())["jobs"]["robustness"]["steps"]
+    steps = yaml.safe_load(workflow.read_text())["jobs"]["robustness"]["steps"]
     (given,) = [step["with"] for step in steps if step.get("uses", "").startswith("pytest-robustplus/")]
     assert given.keys() <= inputs.keys()
     assert {name for name, one in inputs.items() if one.get("required")} <= given.keys()
