@@ -290,10 +290,12 @@ class Settings:
         "NAME", _references, flag="baseline", many=_unique)] = ("any",)
     episode_limit: Annotated[float | None, Option(
         "seconds after which an episode counts as hung: retried once, then an error", "SECONDS", _seconds)] = None
-    workers_per_gpu: Annotated[int, Option("workers of pytest-xdist that share a GPU (default: 1)", "N", _positive)] = 1
+    workers_per_gpu: Annotated[int, Option(
+        "workers of pytest-xdist that share a GPU under -n auto (default: 1 for policies inside the worker, else as"
+        " many as the machine has room for)", "N", _positive)] = 0
     simulators: Annotated[int, Option(
-        "simulator processes that share a worker's policy (default: 1: none); of a cluster, or auto", "K",
-        _simulators)] = 1
+        "simulator processes that share a worker's policy, or of a cluster (default: 1: none); auto: as many as fit",
+        "K", _simulators)] = 1
     tasks: Annotated[Names, Option(
         "base tasks that fuzzing plays, by name or pattern (default: all unperturbed)",
         "GLOB", _words, flag="task", many=_unique)] = ()
@@ -407,8 +409,6 @@ def read_settings(config: pytest.Config) -> Settings:
     values = {name: _value(option, config, table) for name, option in _SETTINGS.items()}
     settings = Settings(**values, own_models=table.get("model", {}))
     _refuse_beside_shards(settings)
-    if settings.simulators == AUTO and not settings.cluster:
-        raise BadInputError("--robust-simulators=auto is for --robust-cluster; on one machine give a number.")
     return settings
 
 

@@ -78,9 +78,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     from pytest_robustplus.distributed import workers
     from pytest_robustplus.session.session import session_of
 
-    settings = session_of(config).settings
-    chosen = bool(settings.models or settings.policy)
-    return workers.automatic(config, chosen=chosen, workers_per_gpu=settings.workers_per_gpu)
+    session = session_of(config)
+    settings = session.settings
+    return workers.automatic(
+        config,
+        chosen=bool(settings.models or settings.policy),
+        inside=session.registry.plays_inside(),
+        workers_per_gpu=settings.workers_per_gpu,
+        simulators=settings.simulators,
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -148,10 +148,16 @@ def driver() -> str:
     return told[0].strip() if told else ""
 
 
-def _nvidia_smi() -> list[str]:
+def ask(what: str, *, units: bool = True) -> list[str]:
+    """What NVIDIA's driver says of every card, a line each; nothing where there is no such driver."""
     if shutil.which("nvidia-smi") is None:
         return []
-    return _lines(["nvidia-smi", "--query-gpu=index,uuid,pci.bus_id", "--format=csv,noheader"], os.environ)
+    form = "csv,noheader" if units else "csv,noheader,nounits"
+    return _lines(["nvidia-smi", f"--query-gpu={what}", f"--format={form}"], os.environ)
+
+
+def _nvidia_smi() -> list[str]:
+    return ask("index,uuid,pci.bus_id")
 
 
 def _egl_numbers(environment: Mapping[str, str]) -> dict[str, int]:

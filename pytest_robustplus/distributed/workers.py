@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pytest_robustplus.distributed import devices
+from pytest_robustplus.distributed import devices, machine
 from pytest_robustplus.distributed.board import BOARD, Board
 from pytest_robustplus.distributed.process import ALONE, ENVIRONMENT, REFUSAL, UNABLE
 from pytest_robustplus.policies.transports.address import SEAT_VARIABLE
@@ -24,14 +24,21 @@ from pytest_robustplus.results.identity import Identity
 PATIENCE = 4
 
 
-def automatic(config: pytest.Config, *, chosen: bool, workers_per_gpu: int) -> int | None:
-    """How many workers ``-n auto`` starts: as many as cards and their share allow; None leaves it to xdist.
+def automatic(
+    config: pytest.Config, *, chosen: bool, inside: bool, workers_per_gpu: int, simulators: int
+) -> int | None:
+    """How many workers ``-n auto`` starts; None leaves it to xdist.
 
-    Where no model is ``chosen`` no card is needed, and other tests of the project may want every core.
+    As many as the machine has room for (``machine.room``), each with ``simulators``. A policy ``inside`` the worker
+    takes a part of its card that nobody here knows: then as many as cards, or ``workers_per_gpu`` times as many, if
+    that is given. Where no model is ``chosen`` no card is needed, and other tests of the project may want every core.
     """
     if not chosen or config.option.numprocesses != "auto" or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
         return None
-    return len(devices.visible(os.environ)) * workers_per_gpu or None
+    cards = len(devices.visible(os.environ))
+    if cards and (workers_per_gpu or inside or simulators > 1):
+        return cards * max(workers_per_gpu, 1)
+    return max(machine.room() // simulators, 1)
 
 
 class Controller:

@@ -78,6 +78,16 @@ def build(
     return policy
 
 
+def inside(spec: str) -> bool:
+    """Whether a policy may take memory of the graphics card of the process that asks it.
+
+    Those behind servers, scripts, recordings and ONNX files do not: such a file runs on the processor.
+    """
+    if named := places.places(spec):
+        return any(map(inside, named.values()))
+    return split(spec)[0] not in (*places.SERVERS, "expert", "demo_replay", "zero", "recorded", "onnx")
+
+
 def fingerprint(policy: Policy) -> str:
     """Name the checkpoint behind a policy: its own ``checkpoint``, else a hash of the file that defines it."""
     with blaming(PolicyError, "Reading the attribute checkpoint", f"policy {type(policy).__name__}"):

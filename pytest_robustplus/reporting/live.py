@@ -9,11 +9,12 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from pytest_robustplus.distributed import machine
 from pytest_robustplus.errors import LedgerError
 from pytest_robustplus.ledger import GENERATED, Ledger, StoredAudit
 from pytest_robustplus.policies.ablation import ablation_name
 from pytest_robustplus.reporting import progress
-from pytest_robustplus.reporting.outlook import PLAYED, SEARCHES, Bound, bounds, forecast, noun, nouns
+from pytest_robustplus.reporting.outlook import PLAYED, SEARCHES, Bound, bounds, forecast, idle, noun, nouns
 from pytest_robustplus.reporting.screen import Screen
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.text import count, percent
@@ -209,7 +210,9 @@ class Live:
         if progress.silenced(self._session.config, self._session.settings.progress):
             return ""
         players = self._workers() * self._session.settings.simulators
-        return forecast(self._session, self._items().values(), self._bound, players)
+        said = forecast(self._session, self._items().values(), self._bound, players)
+        hint = "" if not said or self._session.settings.cluster else idle(players, machine.room())
+        return f"{said}\n{hint}" if hint else said
 
     def announce(self) -> None:
         """Write the forecast, once."""

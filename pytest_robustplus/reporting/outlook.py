@@ -22,6 +22,8 @@ SEARCHES = ("frontier", "fuzz", "play")
 PLAYED = ("cell", "comparison", *SEARCHES)
 """The kinds of items that play episodes for their own sake."""
 Bound = Callable[[Identity], int | None]
+_WORTH_IT = 4
+"""A machine with room for fewer simulators is not told that half of it is idle."""
 
 
 def bounds(session: Session) -> Bound:
@@ -55,6 +57,16 @@ def bounds(session: Session) -> Bound:
         return None
 
     return bound
+
+
+def idle(players: int, room: int) -> str:
+    """What to add to a run that leaves half of a machine idle that has room for so many simulators; else nothing."""
+    if room < _WORTH_IT or 2 * players > room:
+        return ""
+    return (
+        f"{count(players)} {'simulator' if players == 1 else 'simulators'} where this machine has room for {room}: -n auto starts more workers,"
+        " --robust-simulators=auto more simulators that share a worker's policy"
+    )
 
 
 def forecast(session: Session, items: Iterable[Identity], bound: Bound, players: int) -> str:

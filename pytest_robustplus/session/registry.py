@@ -47,6 +47,12 @@ class Registry:
             cards[name] = _card_of_spec(name, spec, self.benchmarks)
         return cards
 
+    def plays_inside(self) -> bool:
+        """Whether a chosen policy may take memory of its worker's graphics card: others do but scripts and servers."""
+        names = self.cards if "all" in self._settings.models else self._settings.models
+        chosen = [self.cards[name].policy for name in names if name in self.cards]
+        return any(specs.inside(spec) for spec in [self._settings.policy, *chosen] if spec)
+
     @cached_property
     def benchmarks(self) -> Mapping[str, Benchmark]:
         """Every benchmark on offer, by name."""

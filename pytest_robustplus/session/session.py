@@ -20,12 +20,13 @@ import pytest_robustplus
 from pytest_robustplus.baselines import AcceptedLatency, Baseline, Baselines, load_timed
 from pytest_robustplus.baselines.timed import latency_path
 from pytest_robustplus.benchmarks.contract import Benchmark, Contained, Task
+from pytest_robustplus.distributed import devices, machine
 from pytest_robustplus.distributed.process import is_controller, is_worker
 from pytest_robustplus.errors import BadInputError, RobustnessError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.ledger.home import ledger_of, make_folder, network
 from pytest_robustplus.ledger.lease import Lease
-from pytest_robustplus.options import ALL, Settings, read_settings
+from pytest_robustplus.options import ALL, AUTO, Settings, read_settings
 from pytest_robustplus.policies.places import anchor, anchored
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.progress import Progress, Silent
@@ -218,6 +219,15 @@ def _anchored(settings: Settings, config: pytest.Config) -> Settings:
     return replace(settings, own_models=own, policy=policy, models=models)
 
 
+def _fitted(settings: Settings, config: pytest.Config) -> Settings:
+    """Find how many simulators a worker of this machine has room for, where that was left to us."""
+    if settings.simulators != AUTO or settings.cluster:
+        return settings
+    started = os.environ.get("PYTEST_XDIST_WORKER_COUNT") or getattr(config.option, "numprocesses", None) or 1
+    workers = len(devices.visible(os.environ)) if started == "auto" else int(started)
+    return replace(settings, simulators=max(machine.room() // max(workers, 1), 1))
+
+
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
@@ -225,7 +235,7 @@ def session_of(config: pytest.Config) -> Session:
     """The session of this pytest process, made on first use; raises ``pytest.UsageError`` for bad options."""
     if _SESSION not in config.stash:
         try:
-            config.stash[_SESSION] = Session(config, _anchored(read_settings(config), config))
+            config.stash[_SESSION] = Session(config, _fitted(_anchored(read_settings(config), config), config))
         except BadInputError as error:
             raise pytest.UsageError(str(error)) from error
     return config.stash[_SESSION]

@@ -11,11 +11,14 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_robustplus.distributed import devices, process, workers
+from pytest_robustplus.distributed import devices, machine, process, workers
 from pytest_robustplus.distributed.board import BOARD, Board
 from pytest_robustplus.distributed.devices import Device, Leases
 from pytest_robustplus.evaluation.gates import Gate
+from pytest_robustplus.policies import specs
+from pytest_robustplus.reporting import outlook
 from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.session.session import session_of
 from pytest_robustplus.statistics.evalues import Verdict, plan
 
 SMI = ["0, GPU-aa11, 00000000:0A:00.0", "1, GPU-bb22, 00000000:3B:00.0", "2, GPU-cc33, 00000001:0A:00.0"]
@@ -159,18 +162,95 @@ def test_a_worker_that_replaces_another_takes_its_seat(monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("cards")
-def test_auto_is_as_many_workers_as_cards_and_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    def automatic(*, chosen: bool = True, workers_per_gpu: int = 1) -> int | None:
+def test_auto_is_what_the_machine_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def automatic(
+        *, chosen: bool = True, inside: bool = False, workers_per_gpu: int = 0, simulators: int = 1
+    ) -> int | None:
         config: Any = SimpleNamespace(option=SimpleNamespace(numprocesses="auto"))
-        return workers.automatic(config, chosen=chosen, workers_per_gpu=workers_per_gpu)
+        return workers.automatic(
+            config, chosen=chosen, inside=inside, workers_per_gpu=workers_per_gpu, simulators=simulators
+        )
 
+    monkeypatch.setattr(machine, "room", lambda *_: 14)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
     monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
-    assert automatic() == 2
-    assert automatic(workers_per_gpu=3) == 6
+    assert automatic() == 14
+    assert automatic(inside=True) == 2, "nobody knows how much of a card such a policy takes"
+    assert automatic(inside=True, workers_per_gpu=3) == automatic(workers_per_gpu=3) == 6
+    assert automatic(simulators=7) == 2
     assert automatic(chosen=False) is None
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert automatic(inside=True) == 14
+    assert automatic(simulators=4) == 3
+    monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "5")
     assert automatic() is None
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "free", "expected"), [(100, (80_000, 80_000), 16), (9, (80_000, 80_000), 5), (100, (2100, 1500), 5)]
+)
+def test_cores_memory_and_cards_bound_what_fits(
+    gigabytes: int, free: tuple[int, int], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{index}, GPU-{index}, {megabytes}" for index, megabytes in enumerate(free)]
+    monkeypatch.setattr(machine, "cores", lambda: 16)
+    monkeypatch.setattr(machine, "memory", lambda: gigabytes * 10**9)
+    monkeypatch.setattr(devices, "ask", lambda what, units=True: lines if "free" in what else ["0, GPU-0, x"])
+    assert machine.room({"CUDA_VISIBLE_DEVICES": "0,GPU-1"}) == expected
+    assert machine.room({"CUDA_VISIBLE_DEVICES": ""}) == min(16, gigabytes * 10**9 // machine.MEMORY_BYTES)
+    assert machine.room({"CUDA_VISIBLE_DEVICES": "MIG-7"}) >= 5, "a part of a card is not listed"
+
+
+def test_a_containers_share_is_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, content in (
+        ("cpu.max", "150000 100000\n"),
+        ("memory.max", "4000000000\n"),
+        ("memory.current", "1000000000"),
+    ):
+        (tmp_path / name).write_text(content)
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    assert machine.cores() == 1
+    left = machine.memory()
+    assert left is not None
+    assert left <= 3_000_000_000
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert machine.cores() >= 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("openpi:ws://a:8000", False),
+        ("onnx:package/reference.onnx", False),
+        ("python:mine:Policy", True),
+        ("lerobot:runs/7", True),
+        ("suites:one=act:http://a:8777 two=act:http://b:8777", False),
+        ("suites:one=act:http://a:8777 two=python:mine:Policy", True),
+    ],
+)
+def test_which_policies_may_take_a_part_of_their_workers_card(spec: str, expected: bool) -> None:
+    assert specs.inside(spec) is expected
+
+
+@pytest.mark.parametrize(("started", "expected"), [(None, 7), (3, 2), ("auto", 7), (9, 1)])
+def test_simulators_are_as_many_as_their_workers_leave_room_for(
+    pytester: pytest.Pytester, started: int | str | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "room", lambda *_: 7)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)
+    config = pytester.parseconfig("--robust-simulators=auto")
+    config.option.numprocesses = started
+    assert session_of(config).settings.simulators == expected
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "2")
+    config = pytester.parseconfig("--robust-simulators=auto")
+    assert session_of(config).settings.simulators == 3, "as one of two workers"
+
+
+def test_half_an_idle_machine_is_told_what_to_add() -> None:
+    assert "-n auto" in outlook.idle(1, 16)
+    assert "--robust-simulators=auto" in outlook.idle(8, 16)
+    assert outlook.idle(9, 16) == outlook.idle(1, 2) == ""
 
 
 class Keeping:

@@ -36,7 +36,6 @@ def test_an_open_cluster_is_refused_before_anything_is_reached(
     ("options", "said"),
     [
         (("--robust-cluster=local", "-n1"), "*--robust-cluster spreads the run itself: leave -n out*"),
-        (("--robust-simulators=auto",), "*--robust-simulators=auto is for --robust-cluster*"),
         (("--robust-cluster=local", "--robust-policy-at=moon"), "*must be simulator or machine*"),
     ],
 )
