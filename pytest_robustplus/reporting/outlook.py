@@ -63,9 +63,10 @@ def idle(players: int, room: int) -> str:
     """What to add to a run that leaves half of a machine idle that has room for so many simulators; else nothing."""
     if room < _WORTH_IT or 2 * players > room:
         return ""
+    noted = f"{count(players)} {'simulator' if players == 1 else 'simulators'}"
     return (
-        f"{count(players)} {'simulator' if players == 1 else 'simulators'} where this machine has room for {room}: -n auto starts more workers,"
-        " --robust-simulators=auto more simulators that share a worker's policy"
+        f"{noted} where this machine has room for {room}: -n auto starts more workers, --robust-simulators=auto more"
+        " simulators that share a worker's policy"
     )
 
 
