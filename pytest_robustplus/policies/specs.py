@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -81,11 +82,14 @@ def build(
 def inside(spec: str) -> bool:
     """Whether a policy may take memory of the graphics card of the process that asks it.
 
-    Those behind servers, scripts, recordings and ONNX files do not: such a file runs on the processor.
+    Those behind servers, scripts and recordings do not, nor ONNX files unless the onnxruntime for cards is installed.
     """
     if named := places.places(spec):
         return any(map(inside, named.values()))
-    return split(spec)[0] not in (*places.SERVERS, "expert", "demo_replay", "zero", "recorded", "onnx")
+    scheme, _ = split(spec)
+    if scheme == "onnx":
+        return any(True for _ in distributions(name="onnxruntime-gpu"))
+    return scheme not in (*places.SERVERS, "expert", "demo_replay", "zero", "recorded")
 
 
 def fingerprint(policy: Policy) -> str:

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 from policy_servers import observed, request
 
 from pytest_robustplus.errors import BadInputError, PolicyError
+from pytest_robustplus.policies.cards import load_cards
 from pytest_robustplus.policies.contract import Observation
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.policies.transports.onnx import Onnx
@@ -73,6 +74,54 @@ def test_a_uint8_frame_goes_in_as_it_is(tmp_path: Path) -> None:
     policy = Onnx(request(saved(tmp_path / "p.onnx", inputs, nodes, [1, 4, 3]), Profile()))
     (chunk,) = policy.act([seen()])
     np.testing.assert_allclose(chunk[0], observed().images["agentview"].mean((0, 1)), rtol=1e-5)
+
+
+def packaged() -> Onnx:
+    return Onnx(request("package/reference.onnx", load_cards()["reference"].profiles["libero_plus"]))
+
+
+def looks(count: int) -> list[Observation]:
+    random = np.random.default_rng(0)
+    return [
+        Observation(
+            {name: random.integers(0, 256, (128, 128, 3), np.uint8) for name in ("agentview", "wrist")},
+            {"state": random.normal(size=11)},
+            f"pick up the {thing} and place it in the basket",
+        )
+        for thing in ("milk", "ketchup", "butter", "bbq sauce", "orange juice")[:count]
+    ]
+
+
+def test_a_pools_observations_are_answered_in_one_call_and_as_alone() -> None:
+    policy, several = packaged(), looks(5)
+    together = policy.act(several)
+    assert len(policy.timings) == 1
+    alone = [policy.act([one])[0] for one in several]
+    np.testing.assert_array_equal(together, alone)
+    assert np.ptp([chunk[0] for chunk in alone], axis=0).max() > 1e-3, "five different observations"
+
+
+def test_a_file_with_a_batch_of_one_answers_one_by_one(policy: Onnx) -> None:
+    together = policy.act([seen(), seen()])
+    assert len(policy.timings) == 2
+    np.testing.assert_array_equal(together[0], together[1])
+
+
+def test_no_provider_is_taken_by_surprise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime
+
+    taken: list[list[str]] = []
+    made = onnxruntime.InferenceSession
+
+    def session(path: str, options: object, providers: list[str]) -> object:
+        taken.append(providers)
+        return made(path, options, providers=["CPUExecutionProvider"])
+
+    offered = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "AzureExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    packaged()
+    assert taken == [["CUDAExecutionProvider", "CPUExecutionProvider"]]
 
 
 def test_a_state_of_another_width_is_told(policy: Onnx) -> None:
