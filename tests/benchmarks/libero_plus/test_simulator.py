@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_robustplus.benchmarks.libero_plus import cameras
+from pytest_robustplus.benchmarks.libero_plus.drawing import Painter
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.scene import scene_name
 from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache
@@ -16,10 +17,11 @@ from pytest_robustplus.benchmarks.libero_plus.settling import settling
 from pytest_robustplus.benchmarks.libero_plus.simulator import CLOCK_SUBSTEP, SUBSTEPS, LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
 from pytest_robustplus.errors import BadInputError, SimulatorError
-from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.perturbations import Camera, Dimension
 
 STILL = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
 SPATIAL = "libero_spatial/pick_up_the_black_bowl_on_the_stove_and_place_it_on_the_plate"
+MILK = "libero_object/pick_up_the_milk_and_place_it_in_the_basket"
 RAMEKIN = "libero_spatial/pick_up_the_black_bowl_on_the_ramekin_and_place_it_on_the_plate"
 
 
@@ -62,6 +64,32 @@ def test_raw_frames_begin_at_the_bottom(simulator: LiberoSimulator) -> None:
     simulator.reset(find_task(f"{SPATIAL}#0"))
     frame = simulator.observe().images["agentview"]
     assert frame[-8:, :16].std() < 5 < frame[:40].std()
+
+
+@pytest.mark.parametrize("view", [Camera(), Camera(azimuth=60), Camera(yaw=8, pitch=-8), Camera(distance=2)], ids=str)
+def test_what_lies_outside_the_frame_is_left_out_without_a_trace(simulator: LiberoSimulator, view: Camera) -> None:
+    """Above all of the wrist camera: of 67 geoms that are shown it sees some fourteen."""
+    simulator.reset(replace(find_task(f"{MILK}#0"), perturbation=view))
+    for _ in range(3):
+        simulator.step(STILL, render=False)
+    scene = simulator._scene
+    assert scene is not None
+    painter = simulator._scenes.painter(scene)
+    data = scene.compiled.sim.data._data
+    for camera in cameras.NAMES.values():
+        seen, left_out = painter.draw(camera), painter._out_of_frame(data)
+        assert left_out.sum() > (40 if "eye_in_hand" in camera else 0)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Painter, "_out_of_frame", lambda self, data: [])
+            assert np.array_equal(seen, painter.draw(camera))
+
+
+def test_where_surfaces_reflect_nothing_is_left_out(simulator: LiberoSimulator) -> None:
+    simulator.reset(find_task(f"{SPATIAL}#0"))
+    simulator.step(STILL, render=True)
+    scene = simulator._scene
+    assert scene is not None
+    assert not simulator._scenes.painter(scene)._out_of_frame(scene.compiled.sim.data._data).any()
 
 
 def test_nothing_is_seen_without_looking(simulator: LiberoSimulator) -> None:
