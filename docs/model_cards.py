@@ -78,6 +78,10 @@ def _model(card: Card) -> str:
     for choice, options in card.choices.items():
         named = ", ".join(f"`{option}`" for option in (PUBLISHED, *options))
         lines += [f"- `choose = {{ {choice} = … }}`: {named}."]
+    # Benchmarks that are played as another share its notes.
+    noted: dict[str, list[str]] = {}
     for benchmark, profile in card.profiles.items():
-        lines += [f"- {benchmark}: {note}" for note in profile.notes]
+        for note in profile.notes:
+            noted.setdefault(note, []).append(benchmark)
+    lines += [f"- {', '.join(benchmarks)}: {note}" for note, benchmarks in noted.items()]
     return "\n".join([*lines, ""])
