@@ -256,11 +256,13 @@ def main() -> int:
     sys.modules["cluster_policy"] = sys.modules[__name__]
     chosen = [point for point in POINTS if given.point in (None, point.simulators)]
     found = [run(point) for point in chosen]
-    slowest = min(pace for *_, pace in found[-1:])
+    # Where most arrives at once: elsewhere each look brings little.
+    busiest = found[-1][2] if chosen[-1] is POINTS[-1] else None
     kept = all(efficiency >= point.bound for point, (efficiency, *_) in zip(chosen, found, strict=True))
     told = ", ".join(f"{100 * e:.1f} % at {p.simulators:,}" for p, (e, *_) in zip(chosen, found, strict=True))
-    print(f"efficiency: {told}; controller: {slowest:,.0f} outcomes/s (bound {CONTROLLER:,.0f})")
-    return 0 if kept and slowest >= CONTROLLER else 1
+    paced = "" if busiest is None else f"; controller: {busiest:,.0f} outcomes/s (bound {CONTROLLER:,.0f})"
+    print(f"efficiency: {told}{paced}")
+    return 0 if kept and (busiest is None or busiest >= CONTROLLER) else 1
 
 
 if __name__ == "__main__":

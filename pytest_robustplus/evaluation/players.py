@@ -265,15 +265,17 @@ class ClusterPlayers:
                 )
             )
             try:
-                there = engine.inspect([cell.benchmark])
-                refuse_unfit(facts([cell.benchmark]), there)
                 size, why = size_of(settings.simulators, engine.processors(), self._expected)
+                # Simulators start while each machine says what it has; they are told nothing before it is known.
+                asked = engine.ask([cell.benchmark])
+                fleet = Fleet(engine, size, limit=settings.episode_limit)
+                there = engine.answers(asked)
+                refuse_unfit(facts([cell.benchmark]), there)
             except BaseException:
                 engine.close()
                 raise
             machines = "1 machine" if len(there) == 1 else f"{len(there):,} machines"
             session.tell(f"cluster {settings.cluster}: {machines}, {size:,} simulators{why}")
-            fleet = Fleet(engine, size, limit=settings.episode_limit)
             self._running = fleet, engine
             session.fleet = lambda: told(fleet)
         return self._running

@@ -256,7 +256,7 @@ def main() -> None:
         disk_is_full()
     if "libero" in chosen:
         script = str(Path(__file__).with_name("cluster_libero.py"))
-        for model, budget in ("demo_replay", "6"), ("reference", "3"):
+        for model, budget in ("reference", "2"), ("demo_replay", "6"):
             subprocess.run(inside(0, sys.executable, script, HEAD, model, budget), check=True)
     if not chosen or "head" in chosen:
         scenario("the head dies", head_dies)

@@ -128,8 +128,8 @@ class RayEngine:
             places = min(places, int(total.get("GPU", 0) / self._wanted.gpus + 1e-9))
         return places
 
-    def inspect(self, benchmarks: Sequence[Benchmark]) -> dict[str, Facts]:
-        """Look at every machine with a processor to play on; raises ``BadInputError`` where that cannot be done."""
+    def ask(self, benchmarks: Sequence[Benchmark]) -> dict[Any, str]:
+        """Begin to look at every machine with a processor to play on."""
         ray = self._ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -141,7 +141,11 @@ class RayEngine:
             there = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
             ref = look.options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote(packed)
             asked[ref] = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
-        found = {}
+        return asked
+
+    def answers(self, asked: Mapping[Any, str]) -> dict[str, Facts]:
+        """What each machine has; raises ``BadInputError`` for one that cannot say."""
+        ray, found = self._ray, {}
         for ref, name in asked.items():
             try:
                 found[name] = ray.get(ref, timeout=INSPECT_S)
