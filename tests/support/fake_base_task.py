@@ -144,6 +144,9 @@ class Base_Task:  # noqa: N801
 
     def get_obs(self):
         self._update_render()
+        if os.path.exists("drawn"):
+            with open("drawn", "ab") as drawn:
+                drawn.write(b".")
         camera = self.settings["camera"]
         size = self.settings["head_camera_h"], self.settings["head_camera_w"], 3
         seen = {}
