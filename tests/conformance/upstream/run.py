@@ -94,6 +94,7 @@ def robotwin(name: str, options: Any, statistics: Path) -> player.Seen:
         profile = replace(profile, statistics=str(statistics))
     stacking = [task for task in Bimanual({}).tasks() if task.base == "stack_blocks_two"]
     chosen = [next(task for task in stacking if task.dimension.value == wanted) for wanted in ("original", "camera")]
+    chosen = chosen[: options.tasks]
     simulator = Arms()
     card = replace(card, profiles={"robotwin_plus": profile})
     driver, spec = DRIVERS[f"{name}/robotwin_plus"]
@@ -118,6 +119,7 @@ def module_on_robotwin(name: str, options: Any) -> player.Seen:
     base = card.profiles["robotwin_plus"]
     stacking = [task for task in Bimanual({}).tasks() if task.base == "stack_blocks_two"]
     chosen = [next(task for task in stacking if task.dimension.value == wanted) for wanted in ("original", "noise")]
+    chosen = chosen[: options.tasks]
     simulator = BimanualSimulator(BimanualProtocol())
     with tempfile.TemporaryDirectory() as place:
         network = stub.Network(place)
@@ -152,7 +154,7 @@ def libero(name: str, options: Any, statistics: Path) -> player.Seen:
     try:
         return player.drive(
             name, DRIVERS[name][0], options.checkout, options.python, card, Named("libero_plus"), simulator,
-            _tasks(name), spec=DRIVERS[name][1], horizon=options.horizon,
+            _tasks(name)[: options.tasks], spec=DRIVERS[name][1], horizon=options.horizon,
         )  # fmt: skip
     finally:
         simulator.close()
@@ -215,6 +217,7 @@ if __name__ == "__main__":
     parser.add_argument("checkout", type=Path)
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--horizon", type=int, help="shorten episodes, for a quick look")
+    parser.add_argument("--tasks", type=int, help="play only the first of the tasks")
     parser.add_argument("--revision", help="where the checkout is no clone")
     parser.add_argument("--note", action="store_true", help="write what was found to found.json")
     options = parser.parse_args()
