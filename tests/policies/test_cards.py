@@ -15,7 +15,7 @@ import pytest
 from pytest_robustplus.baselines import Baselines
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.policies.cards import FOLDER, Card, default_profile, load_cards
+from pytest_robustplus.policies.cards import FOLDER, Card, card_from_mapping, default_profile, load_cards
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.reporting.models import table
 
@@ -26,10 +26,10 @@ REFERENCES = {"reference", "reference_robust"}
 FAMILIES = {
     "vla": {
         "pi0", "pi0_fast", "pi05", "openvla_oft", "x_vla", "ript_vla", "univla", "abot_m0", "holobrain0_gd",
-        "starvla",
+        "holobrain0_qwen", "starvla",
     },
     "hybrid": {"vla_jepa", "motus"},
-    "wam": {"ge_act", "cosmos_policy", "lingbot_va", "fast_wam", "dreamzero", "gigaworld_policy"},
+    "wam": {"ge_act", "cosmos_policy", "lingbot_va", "fast_wam", "fast_wam_joint", "dreamzero", "gigaworld_policy"},
     "script": SCRIPTS,
     "own": REFERENCES,
 }  # fmt: skip
@@ -101,12 +101,21 @@ def test_a_model_names_the_benchmarks_that_have_a_row_for_it(name: str) -> None:
         ("cosmos_policy", (220, 280, 300, 520), 16, 16, 0),
         ("lingbot_va", (796, 796, 796, 796), 16, 1, 7),
         ("fast_wam", (400, 400, 400, 700), 32, 10, 42),
+        ("fast_wam_joint", (400, 400, 400, 700), 32, 10, 42),
     ],
 )
 def test_protocols_on_libero(name: str, horizons: tuple[int, ...], chunk: int, replan: int, env_seed: int) -> None:
     profile = CARDS[name].profiles["libero_plus"]
     assert tuple(profile.horizons[suite] for suite in SUITES) == horizons
     assert (profile.chunk, profile.replan, profile.env_seed) == (chunk, replan, env_seed)
+
+
+def test_what_a_user_adds_to_a_request_leaves_what_the_card_says() -> None:
+    table = {"profile": {"robotwin_plus": {"request": {"ckpt_setting": "here", "seed": 7}}}}
+    fast = card_from_mapping("mine", {"like": "fast_wam", **table}, CARDS).over("python").profiles["robotwin_plus"]
+    assert fast.request == {"ckpt_setting": "here", "replan_steps": 24, "seed": 7}
+    pi05 = card_from_mapping("mine", {"like": "pi05", **table}, CARDS).over("python").profiles["robotwin_plus"]
+    assert pi05.request == {"ckpt_setting": "here", "pi0_step": 50, "seed": 7}
 
 
 def test_what_liberos_own_protocol_says() -> None:

@@ -57,11 +57,11 @@ def _stubbed(network: stub.Network) -> Any:
 
 def serve(port: int, network: stub.Network) -> None:
     _stubbed(network)
-    # By its file: its name is that of upstream's package.
+    # By its file, as this driver has the name, too.
     sys.path.append(str(SERVING))
     import http_act
 
-    serving = stub.module(str(SERVING / "cosmos_policy.py"))
+    serving = stub.module(str(SERVING / "cosmos.py"))
     http_act.serve(serving.policy("checkpoint", 195), port, "127.0.0.1")
 
 

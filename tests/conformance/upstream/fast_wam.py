@@ -1,4 +1,4 @@
-"""Fast-WAM on LIBERO: our server around its ``_predict_action_chunk``, held against its own evaluation.
+"""Fast-WAM and its joint variant on LIBERO: our server around ``_predict_action_chunk``, held against its evaluation.
 
 Its configurations, processor and normaliser are its own; ``infer_action`` is stubbed.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import stub
 
 SERVING = Path(__file__).parents[3] / "pytest_robustplus" / "policies" / "serving"
-TASK = "libero_uncond_2cam224_1e-4"
+TASKS = {"fast_wam": "libero_uncond_2cam224_1e-4", "fast_wam_joint": "libero_joint_2cam224_1e-4"}
 HORIZON = 32
 
 
@@ -58,7 +58,13 @@ def stubbed(network: stub.Network, checkout: Path) -> None:
             )
             return {"action": torch.from_numpy(answer)}
 
-    stub.plain("fastwam.runtime", create_fastwam=lambda **_: Model())
+    class Joint(Model):
+        """In the place of ``FastWAMJoint``, which is asked for frames as well."""
+
+        def infer_action(self, *, num_video_frames: int, **asked: Any) -> Any:
+            return super().infer_action(frames=num_video_frames, **asked)
+
+    stub.plain("fastwam.runtime", create_fastwam=lambda **_: Model(), create_fastwam_joint=lambda **_: Joint())
 
 
 def statistics(file: Path, action: int, state: int) -> str:
@@ -81,7 +87,9 @@ def serve(port: int, network: stub.Network) -> None:
 
     serving = stub.module(str(SERVING / "fast_wam.py"))
     bounds = statistics(network.folder / "statistics.json", 7, 8)
-    http_act.serve(serving.policy(TASK, "libero_uncond_2cam224.pt", bounds, "cpu"), port, "127.0.0.1")
+    http_act.serve(
+        serving.policy(TASKS[os.environ["MODEL"]], "libero_uncond_2cam224.pt", bounds, "cpu"), port, "127.0.0.1"
+    )
 
 
 def ask(_port: int, looks: list[dict[str, Any]]) -> list[Any]:
@@ -96,7 +104,8 @@ def ask(_port: int, looks: list[dict[str, Any]]) -> list[Any]:
     for episode in stub.episodes(looks):
         suite = str(episode[0]["suite"])
         overrides = [
-            f"task={TASK}", "ckpt=libero_uncond_2cam224.pt", "EVALUATION.device=cpu", "EVALUATION.num_trials=1",
+            f"task={TASKS[os.environ['MODEL']]}", "ckpt=weights.pt", "EVALUATION.device=cpu",
+            "EVALUATION.num_trials=1",
             f"EVALUATION.task_suite_name={suite}", f"EVALUATION.output_dir={network.folder}",
             f"EVALUATION.dataset_stats_path={network.folder}/statistics.json",
         ]  # fmt: skip

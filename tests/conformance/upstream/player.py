@@ -49,10 +49,10 @@ class Recording:
         self.actions: list[Actions] = []
         self.steps: list[int] = []
         self.episode = -1
-        self.suite = ""
+        self.suite = self.task = ""
 
     def begin(self, slot: int, suite: str, task: str) -> None:
-        self.suite = suite
+        self.suite, self.task = suite, task
         self.policy.begin(slot, suite, task)
 
     def reset(self, slot: int, instruction: str) -> None:
@@ -61,7 +61,8 @@ class Recording:
 
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
         (seen,) = observations
-        told = {"instruction": seen.instruction, "step": seen.step, "episode": self.episode, "suite": self.suite}
+        told = {"instruction": seen.instruction, "step": seen.step, "episode": self.episode}
+        told |= {"suite": self.suite, "task": self.task}
         self.looks.append({**seen.images, **seen.state, **told})
         chunks = self.policy.act(observations)
         self.actions.append(chunks[0][: self.replan])

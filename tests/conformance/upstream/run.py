@@ -192,6 +192,7 @@ DRIVERS = {
     "abot_m0/robotwin_plus": ("abot_m0", "openpi:ws://127.0.0.1:{port}"),
     "cosmos_policy": ("cosmos", "act:http://127.0.0.1:{port}"),
     "fast_wam": ("fast_wam", "act:http://127.0.0.1:{port}"),
+    "fast_wam_joint": ("fast_wam", "act:http://127.0.0.1:{port}"),
     "fast_wam/robotwin_plus": ("robotwin_modules", "python:deploy_policy"),
     "ge_act": ("ge_act", "openpi:ws://127.0.0.1:{port}"),
     "lingbot_va": ("lingbot_va", "openpi:ws://127.0.0.1:{port}"),

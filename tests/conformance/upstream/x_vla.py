@@ -91,8 +91,9 @@ def _robotwin(port: int, looks: list[dict[str, Any]]) -> list[Any]:
         def _update_render(self) -> None: ...
 
     model = client.ClientModel("127.0.0.1", port)
-    for episode in _episodes(looks):
-        model.set_instruction(str(episode[0]["instruction"]))
+    for episode in stub.episodes(looks):
+        # As ``eval_episodes`` does: the task's name is all that it is told.
+        model.set_instruction(str(episode[0]["task"]).replace("_", " "))
         client._rollout(Environment(episode), model)
     return executed
 
@@ -112,7 +113,7 @@ def _libero(port: int, looks: list[dict[str, Any]]) -> list[Any]:
     sys.modules["robosuite.utils.transform_utils"] = transforms
     client = stub.module("evaluation/libero/libero_client.py")
     chunks = []
-    for episode in _episodes(looks):
+    for episode in stub.episodes(looks):
         model = client.ClientModel("127.0.0.1", port)
         for look in episode:
             matrix = np.asarray(look["controller_mat"]).reshape(3, 3)
@@ -122,11 +123,6 @@ def _libero(port: int, looks: list[dict[str, Any]]) -> list[Any]:
             }  # fmt: skip
             chunks.append([model.step(seen, str(look["instruction"])) for _ in range(CHUNK)])
     return chunks
-
-
-def _episodes(looks: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    numbers = sorted({int(look["episode"]) for look in looks})
-    return [[look for look in looks if int(look["episode"]) == number] for number in numbers]
 
 
 if __name__ == "__main__":
