@@ -11,6 +11,7 @@ from pytest_robustplus.evaluation.audit import Audit
 from pytest_robustplus.evaluation.population import Population
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.results.cell import AblationResult, CellReport
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.statistics.paired import Pairs
 
@@ -28,7 +29,7 @@ def with_ablations(
         try:
             found.append(_played(resources, cell, modality, baselines, report))
         except RobustnessError as error:
-            notes.append(f"the ablation of {modality} was not played: {error}")
+            notes.append(Note.of("ablation_unplayed", modality=modality, error=str(error)))
     return replace(report, ablations=tuple(found), notes=tuple(notes))
 
 

@@ -37,6 +37,7 @@ from pytest_robustplus.results.cell import (
     Outcome,
     Rerun,
 )
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.session.session import POLL_S
@@ -492,48 +493,46 @@ class Audit:
     def _alarm_level(self) -> float:
         return self._session.settings.alpha_fail / self._session.questions
 
-    def _notes(self) -> list[str]:
+    def _notes(self) -> list[Note]:
         if (share := self._session.share) is not ALL:
             total = len(self._population.tasks)
-            return [f"measured, share {share} of {total:,} tasks; --robust-merge joins the shares for a verdict"]
+            return [Note.of("share", share=str(share), total=total)]
         notes = list(self._session.lacking(self._cell))
         if self._told:
-            notes.append("asked again in this run and answered from its record: one verdict, nothing was played again")
+            notes.append(Note.of("already_answered"))
         if self._state.live:
             when = self._state.taken[:19].replace("T", " ")
-            notes.append(
-                f"decided at {when} by a run of the same command that still goes on; --robust-fresh plays it anew"
-            )
+            notes.append(Note.of("still_running", when=when))
         for baseline in self._baselines:
             notes += self._population.notes(baseline)
             own = self._protocol["prompt_source"]
             if baseline.prompt_source and baseline.prompt_source != own:
-                notes.append(f"prompts come from {own}, the baseline's from {baseline.prompt_source}")
+                notes.append(Note.of("other_prompts", here=str(own), baseline=baseline.prompt_source))
             notes += self._other_versions(baseline)
         if self._credit is not None and self._credit.lost:
-            notes.append("subgoals are not judged: of some episodes it is not known which were reached")
+            notes.append(Note.of("subgoals_unknown"))
         return notes + self._unasked
 
-    def _renderers(self, finished: Sequence[StoredEpisode]) -> list[str]:
-        """Say so where the pictures of a cell were drawn by several renderers; raises where that is not wanted."""
+    def _renderers(self, finished: Sequence[StoredEpisode]) -> list[Note]:
+        """A note where the pictures of a cell were drawn by several renderers; raises where that is not wanted."""
         found = Counter(e.record.provenance["renderer"] for e in finished if "renderer" in e.record.provenance)
         if len(found) < 2:
             return []
-        told = ", ".join(f"{name} ({times:,} episodes)" for name, times in found.most_common())
         if self._session.settings.one_renderer:
+            told = ", ".join(f"{name} ({times:,} episodes)" for name, times in found.most_common())
             raise SimulatorError(
                 f"{self._cell.id}: --robust-one-renderer, and its pictures come from {told}. Play it on machines that"
                 " draw alike, with --robust-fresh."
             )
-        return [f"its pictures come from several renderers: {told}"]
+        return [Note.of("several_renderers", renderers=[[name, times] for name, times in found.most_common()])]
 
-    def _other_versions(self, baseline: Baseline) -> list[str]:
+    def _other_versions(self, baseline: Baseline) -> list[Note]:
         if not baseline.versions:
             return []
         played = self._session.ledger.attempts(self._state.id, 0)
         here = played[-1].record.provenance if played else {}
         return [
-            f"{name} {here[name]} here, {then} in the baseline"
+            Note.of("other_version", name=name, here=here[name], baseline=then)
             for name, then in baseline.versions.items()
             # Simulators and what draws are named themselves; the interpreter changes nothing of either.
             if name != "python" and name in here and here[name] != then

@@ -13,7 +13,7 @@ from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.evaluation.population import Population
 from pytest_robustplus.options import Settings
 from pytest_robustplus.results.cell import Changed, Elsewhere, GateReport
-from pytest_robustplus.results.text import evalue, percent
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.statistics.discordance import FEWEST, rerun_margin
 from pytest_robustplus.statistics.evalues import Plan, Planned, least_budget, plan
 from pytest_robustplus.statistics.paired import PairedPlan, Pairs
@@ -99,16 +99,14 @@ class Gate:
             changed=tuple(sorted(changes, key=lambda change: (change.how == "gained", change.task))),
         )
 
-    def above(self, outcomes: Sequence[bool]) -> list[str]:
-        """Say, if ``outcomes`` prove it, that the cell is above this baseline by more than the margin."""
+    def above(self, outcomes: Sequence[bool]) -> list[Note]:
+        """A note, if ``outcomes`` prove it, that the cell is above this baseline by more than the margin."""
         played, successes, asked = len(outcomes), sum(outcomes), self.planned.plan
         if self.side == "above" or not asked.above(played, successes):
             return []
-        # Of an accepted run that is hoped for, of a paper it is not.
-        advice = "as suspicious as a loss (leaked tasks? protocol?)" if self.side == "validate" else "accept this run?"
+        log = asked.log_above(played, successes)
         return [
-            f"above its baseline by more than the margin, {percent(successes / played)} against {percent(self.rate)}"
-            f" (e-value {evalue(asked.log_above(played, successes))}): {advice}"
+            Note.of("above", side=self.side, successes=successes, played=played, baseline=self.rate, log_evalue=log)
         ]
 
     @property
@@ -174,7 +172,7 @@ class Asked(NamedTuple):
     """The questions of a cell, and why others of its baselines are none."""
 
     gates: list[Gate]
-    unasked: list[str]
+    unasked: list[Note]
 
 
 def gates(baselines: Sequence[Baseline], population: Population, settings: Settings, questions: int) -> Asked:
@@ -185,7 +183,7 @@ def gates(baselines: Sequence[Baseline], population: Population, settings: Setti
     often, too. A baseline that no outcome could fall short of asks nothing.
     """
     alpha_fail = share_of_alpha(len(baselines), settings, questions)
-    total, found, unasked = len(population.tasks), list[Gate](), list[str]()
+    total, found, unasked = len(population.tasks), list[Gate](), list[Note]()
     for baseline in baselines:
         previous = population.previous(baseline)
         rate = baseline.rate if previous is None else sum(previous) / len(previous)
@@ -195,7 +193,12 @@ def gates(baselines: Sequence[Baseline], population: Population, settings: Setti
         floor = measured_floor(baseline, total, noise)
         planned = plan(rate, total, settings.margin, settings.alpha_pass, alpha_fail, noise, floor=floor)
         if planned.plan.vacuous:
-            unasked.append(_cannot_fail(rate, planned, least_budget(rate, population.known, settings.margin, noise)))
+            budget = least_budget(rate, population.known, settings.margin, noise)
+            unasked.append(
+                Note.of(
+                    "cannot_fail", rate=rate, raised=planned.raised, total=total, margin=planned.margin, budget=budget
+                )
+            )
             continue
         found.append(Gate(baseline, planned, previous, "validate" if previous is None else "regress"))
         if settings.two_sided and planned.plan.baseline + planned.plan.margin < total:
@@ -231,17 +234,3 @@ def _test(asked: Plan, previous: tuple[bool, ...] | None, side: Side) -> Sequent
         flipped = None if previous is None else tuple(not outcome for outcome in previous)
         return Mirrored(_test(asked, flipped, "validate"))
     return Counted(asked) if previous is None else PairedPlan(asked, previous)
-
-
-def _cannot_fail(rate: float, planned: Planned, budget: int | None) -> str:
-    why = "run-to-run noise at" if planned.raised else "the margin asked of"
-    total = planned.plan.total
-    advice = (
-        "no budget would let it; give a smaller --robust-margin"
-        if budget is None
-        else f"--robust-budget={budget} or more would let it"
-    )
-    return (
-        f"measured, not held against {percent(rate)}: {why} {total:,} episodes is {100 * planned.margin:.1f} points, so"
-        f" this cell could not fail; {advice}"
-    )

@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_robustplus.baselines import Baseline, Printed
+from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.ledger import AuditKey
 from pytest_robustplus.policies.specs import weights
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.session.session import Session
 from pytest_robustplus.statistics.order import order, order_seed
@@ -63,27 +64,21 @@ class Population:
         outcomes = baseline.outcomes
         return None if outcomes is None else [outcomes[task.name] for task in self.tasks]
 
-    def notes(self, baseline: Baseline) -> list[str]:
-        """Say where the baseline is about something else than these tasks."""
+    def notes(self, baseline: Baseline) -> list[Note]:
+        """Where the baseline is about something else than these tasks."""
         notes = []
         if baseline.outcomes is None and self.playable < self.listed:
-            notes.append(f"the baseline covers all {self.listed:,} tasks, this run can play {self.playable:,} of them")
+            notes.append(Note.of("playable_tasks", listed=self.listed, playable=self.playable))
         if baseline.outcomes is None and self.known < self.playable:
-            notes.append(f"audited on the {self.known:,} tasks that the accepted run played, not on all of the paper's")
+            notes.append(Note.of("accepted_tasks", known=self.known))
         if baseline.disputed is not None:
             dispute = baseline.disputed
-            rates = ", ".join(f"{100 * rate:.1f} %" for rate in dispute.rates)
-            notes.append(f"disputed baseline: {rates} by {dispute.source}")
+            notes.append(Note.of("disputed", rates=list(dispute.rates), source=dispute.source))
         if baseline.elsewhere:
-            notes.append(_spread(baseline.elsewhere))
+            ends = dict.fromkeys((baseline.elsewhere[0], baseline.elsewhere[-1]))
+            spread = [[end.rate, end.source] for end in ends]
+            notes.append(Note.of("printed_elsewhere", ends=spread, results=len(baseline.elsewhere)))
         return notes
-
-
-def _spread(printed: Sequence[Printed]) -> str:
-    """How far other papers' numbers for the same model and dimension lie apart, with the two at the ends."""
-    ends = dict.fromkeys((printed[0], printed[-1]))
-    rates = " to ".join(f"{100 * end.rate:.1f} % ({end.source})" for end in ends)
-    return f"printed elsewhere: {rates}" + (f", {len(printed)} results in all" if len(printed) > 2 else "")
 
 
 def audit_key(session: Session, cell: TableCell, checkpoint: str, population: str) -> AuditKey:

@@ -8,6 +8,7 @@ from pytest_robustplus.errors import RobustnessError
 from pytest_robustplus.evaluation.comparison import Contest
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.results.cell import CellReport, RepeatReport
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.statistics.discordance import FEWEST, rerun_margin
 from pytest_robustplus.statistics.evalues import Plan
@@ -20,12 +21,12 @@ def with_repeat(resources: Resources, cell: TableCell, report: CellReport) -> Ce
     try:
         found = repeat(resources, cell).decide()
     except RobustnessError as error:
-        return replace(report, notes=(*report.notes, f"the repeat was not played: {error}"))
+        return replace(report, notes=(*report.notes, Note.of("repeat_unplayed", error=str(error))))
     counted = found.differences[0]
     discordant = counted.first_only + counted.second_only
     if found.pairs < FEWEST:
-        note = f"{found.pairs} tasks played twice, {discordant} with another outcome: too few to set a margin by"
-        return replace(report, notes=(*report.notes, note))
+        short = Note.of("repeat_short", tasks=found.pairs, discordant=discordant)
+        return replace(report, notes=(*report.notes, short))
     low, high = (
         Plan(report.total, 0, 0).interval(found.pairs, discordant) if found.pairs <= report.total else (0.0, 1.0)
     )

@@ -13,6 +13,7 @@ from pytest_robustplus.items import helping, preflight
 from pytest_robustplus.items.reports import STORY
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.cards import Card
+from pytest_robustplus.reporting.notes import measured
 from pytest_robustplus.reporting.text import paragraph
 from pytest_robustplus.results.text import percent
 from pytest_robustplus.session.cells import TableCell
@@ -97,11 +98,8 @@ class Cell:
         report = with_repeat(resources, cell, report)
         self._item.user_properties.extend(report.properties())
         if report.outcome == "measured":
-            why = [note for note in report.notes if note.startswith("measured, ")]
-            pytest.skip(
-                f"measured {percent(report.rate)} of {report.played}; "
-                + (why[0].removeprefix("measured, ") if why else "there is no baseline to hold it against")
-            )
+            why = measured(report.notes) or "there is no baseline to hold it against"
+            pytest.skip(f"measured {percent(report.rate)} of {report.played}; {why}")
         if report.outcome == "fail":
             title = f"{report.dimension} of {report.model} on {cell.benchmark.title}"
             self._item.stash[STORY] = paragraph(report, title)

@@ -12,6 +12,7 @@ from pytest_robustplus.ledger.packing import PackedActions, unpack_actions
 from pytest_robustplus.ledger.records import AuditKey, Check, EpisodeRecord, Run, StoredAudit, StoredEpisode
 from pytest_robustplus.results.cell import Conclusion
 from pytest_robustplus.results.events import EpisodeEvents
+from pytest_robustplus.results.notes import packed, unpacked
 
 KEY = tuple(field.name for field in fields(AuditKey))
 # Where a column of the table part is not named as the field that it holds.
@@ -91,7 +92,7 @@ def _conclusion(row: tuple[Any, ...]) -> Conclusion | None:
             **values,
             "margin": values["margin"] or 0.0,
             "margin_raised": bool(values["margin_raised"]),
-            "notes": (values["notes"],) if values["notes"] else (),
+            "notes": unpacked(values["notes"] or ""),
         }
     )
 
@@ -99,7 +100,7 @@ def _conclusion(row: tuple[Any, ...]) -> Conclusion | None:
 def columns(conclusion: Conclusion) -> dict[str, Any]:
     """A conclusion as the columns hold it."""
     values = {column: getattr(conclusion, name) for column, name in _CONCLUSION.items()}
-    return {**values, "reason": "; ".join(conclusion.notes)}
+    return {**values, "reason": packed(conclusion.notes)}
 
 
 def unfinished(database: sqlite3.Connection, run: str) -> str:

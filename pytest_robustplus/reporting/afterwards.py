@@ -13,6 +13,7 @@ from pytest_robustplus.ledger import Ledger, StoredAudit, summaries
 from pytest_robustplus.reporting.filming import films
 from pytest_robustplus.reporting.html import page
 from pytest_robustplus.reporting.json import stories
+from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.reporting.reading import chosen_run, finished, is_cell
 from pytest_robustplus.results.cell import CellReport, Conclusion, Group
 from pytest_robustplus.results.findings import Findings
@@ -68,7 +69,7 @@ def _cell(ledger: Ledger, audit: StoredAudit) -> CellResult:
     if ended is None:
         return CellResult(str(name), name, "unfinished", "the run ended before this cell was decided")
     if ended.outcome == "error":
-        return CellResult(str(name), name, "error", " ".join(ended.notes))
+        return CellResult(str(name), name, "error", " ".join(texts(ended.notes)))
     counted = [one for one in finished(ledger.episodes(audit.id)) if one.position < ended.played]
     groups: dict[str, list[bool]] = defaultdict(list)
     for one in counted:

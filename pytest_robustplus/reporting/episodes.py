@@ -10,8 +10,10 @@ from typing import Any
 
 from pytest_robustplus.errors import printable
 from pytest_robustplus.ledger import GENERATED, Ledger, Run, StoredAudit
+from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.reporting.reading import row
 from pytest_robustplus.reporting.selection import Found
+from pytest_robustplus.results.cell import Conclusion
 from pytest_robustplus.results.rows import EpisodeRow, Rows
 from pytest_robustplus.results.text import count, percent
 
@@ -101,7 +103,7 @@ def listing(ledger: Ledger) -> list[dict[str, Any]]:
                     "dimension": audit.key.dimension,
                     "checkpoint": audit.key.checkpoint,
                     "total": audit.total,
-                    **({"outcome": None} if audit.conclusion is None else asdict(audit.conclusion)),
+                    **({"outcome": None} if audit.conclusion is None else _ended(audit.conclusion)),
                 }
                 for audit in by_run[run.run]
             ],
@@ -109,6 +111,10 @@ def listing(ledger: Ledger) -> list[dict[str, Any]]:
         for run in ledger.runs()
         if run.run in by_run
     ]
+
+
+def _ended(conclusion: Conclusion) -> dict[str, Any]:
+    return {**asdict(conclusion), "notes": texts(conclusion.notes)}
 
 
 def _head(run: Run) -> str:
@@ -127,6 +133,6 @@ def _ending(audit: StoredAudit) -> str:
     if ended is None:
         return what
     if ended.outcome == "error":
-        return f"error     {' '.join(ended.notes)[:_COMMAND]}"
+        return f"error     {' '.join(texts(ended.notes))[:_COMMAND]}"
     rate = percent(ended.successes / ended.played) if ended.played else "–"
     return f"{ended.outcome:8}  {rate:>7}  {count(ended.played)} of {count(audit.total)}"

@@ -13,6 +13,7 @@ from pytest_robustplus.ledger import Ledger, Run, StoredAudit, StoredEpisode
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.reporting.comparison import answer
 from pytest_robustplus.reporting.fuzzing import line
+from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.reporting.text import ablations
 from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.comparison import ComparisonReport
@@ -213,6 +214,7 @@ def _cell(story: CellStory) -> dict[str, Any]:
     return {
         **cell,
         **values,
+        "notes": texts(figures.notes),
         "rate": figures.rate,
         "log_pass": _finite(figures.log_pass),
         "log_fail": _finite(figures.log_fail),

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_robustplus.errors import BadInputError, parsed, unknown
 from pytest_robustplus.ledger import GENERATED, Ledger, Run, StoredAudit, StoredEpisode
+from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.rows import CellRow, EpisodeRow, Rows, RunRecord
 
@@ -138,7 +139,7 @@ def _cell(audit: StoredAudit) -> CellRow:
     if ended is None:
         return CellRow(state="unfinished", **known)
     if ended.outcome == "error":
-        return CellRow(state="error", reason=" ".join(ended.notes), **known)
+        return CellRow(state="error", reason=" ".join(texts(ended.notes)), **known)
     return CellRow(
         state=ended.outcome,
         rate=ended.successes / ended.played,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_robustplus.benchmarks.contract import Benchmark
+from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.results.cell import AblationResult, CellReport, GateReport
 from pytest_robustplus.results.events import EpisodeEvents, Failure
 from pytest_robustplus.results.run import CellResult
@@ -158,7 +159,7 @@ def paragraph(cell: CellReport, title: str) -> str:
         lines.append(f"  why       {how}" + (f"; {reached}" if (reached := subgoals(cell)) else ""))
     lines += [f"  ablation  {said}" for said in ablations(cell)]
     lines += [f"  again     {said}" for said in repeats(cell)]
-    lines += [f"  note      {note}" for note in [*assumptions(cell), *cell.notes]]
+    lines += [f"  note      {note}" for note in [*assumptions(cell), *texts(cell.notes)]]
     for index, failure in enumerate(cell.failed):
         label = "failed  " if index == 0 else "        "
         how = f", {failure.failure}" if failure.failure not in ("", Failure.UNKNOWN) else ""

@@ -67,7 +67,9 @@ def _restored(hint: Any, value: Any) -> Any:
     if value is None:
         return None
     if isinstance(hint, UnionType):
-        (hint,) = (choice for choice in get_args(hint) if choice is not NoneType)
+        choices = [choice for choice in get_args(hint) if choice is not NoneType]
+        # Where a text stood in an earlier release it stays one, whatever may stand there now.
+        hint = str if isinstance(value, str) and str in choices else next((c for c in choices if c is not str), str)
     if get_origin(hint) is tuple:
         kinds = get_args(hint)
         if kinds[-1] is Ellipsis:

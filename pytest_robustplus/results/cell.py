@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from pytest_robustplus.results.carried import CarriedByField
+from pytest_robustplus.results.notes import Notes
 
 Outcome = Literal["pass", "fail", "measured"]
 
@@ -190,7 +191,7 @@ class Conclusion:
     margin_raised: bool = False
     log_pass: float = 0.0
     log_fail: float = 0.0
-    notes: tuple[str, ...] = ()
+    notes: Notes = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_robustplus.baselines import Baseline, Baselines, ListedTask, Row
 from pytest_robustplus.benchmarks.contract import Contained
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.results.text import percent
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.session.cells import TableCell
 
 
@@ -41,15 +41,12 @@ class References:
         found = self._find(name, cell)
         return None if found is None or _of_others(found, cell) else found
 
-    def misfit(self, name: str, cell: TableCell) -> str:
-        """Say that what there is belongs to all suites while the cell plays some; empty where that is not so."""
+    def misfit(self, name: str, cell: TableCell) -> Note | None:
+        """A note that what there is belongs to all suites while the cell plays some; None where that is not so."""
         found = self._find(name, cell)
         if found is None or not _of_others(found, cell):
-            return ""
-        return (
-            f"measured, as {percent(found.rate)} is of all suites together ({found.source}), this run plays"
-            f" {', '.join(cell.suites)}"
-        )
+            return None
+        return Note.of("other_suites", rate=found.rate, source=found.source, suites=list(cell.suites))
 
     def _find(self, name: str, cell: TableCell) -> Baseline | None:
         if name == "none":
@@ -63,13 +60,13 @@ class References:
         rows = self._file(self._invocation / name)
         return _look(rows, cell.card.name, cell) or _look(rows, cell.card.baseline, cell)
 
-    def absence(self, name: str, cell: TableCell) -> str:
-        """Say that a cell has no such baseline, and how to get one."""
+    def absence(self, name: str, cell: TableCell) -> Note:
+        """A note that a cell has no such baseline."""
         if name == "last":
-            return f"no accepted run of {cell.card.name} to regress against; accept one with --robust-accept"
+            return Note.of("nothing_accepted", model=cell.card.name)
         if name == "paper":
-            return f"no published number for {cell.card.baseline} to validate against"
-        return f"{name} holds nothing about {cell.card.name} under {cell.dimension}"
+            return Note.of("nothing_published", model=cell.card.baseline)
+        return Note.of("nothing_in_file", file=name, model=cell.card.name, dimension=str(cell.dimension))
 
     def _accepted(self, cell: TableCell) -> Baselines:
         # Where --robust-accept writes unless told otherwise.

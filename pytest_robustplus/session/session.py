@@ -29,6 +29,7 @@ from pytest_robustplus.ledger.lease import Lease
 from pytest_robustplus.options import ALL, AUTO, Settings, read_settings
 from pytest_robustplus.policies.places import anchor, anchored
 from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.results.progress import Progress, Silent
 from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.references import References
@@ -178,9 +179,9 @@ class Session:
         file = self.config.invocation_params.dir / name
         return (*load_timed(file), *load_timed(latency_path(self.config.rootpath, subject.card.name, file)))
 
-    def lacking(self, cell: TableCell) -> list[str]:
-        """Say which baselines were asked for and do not exist: a missing gate must not look like a passed one."""
-        references, said = self.references(cell.benchmark), list[str]()
+    def lacking(self, cell: TableCell) -> list[Note]:
+        """Note which baselines were asked for and do not exist: a missing gate must not look like a passed one."""
+        references, said = self.references(cell.benchmark), list[Note]()
         for name in self.settings.against:
             if misfit := references.misfit(name, cell):
                 said.append(misfit)

@@ -9,9 +9,10 @@ from scipy.stats import binom
 from pytest_robustplus.baselines import Baseline, Printed
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.evaluation.gates import PATIENCE, Gate, Watch, gates
-from pytest_robustplus.evaluation.population import Population, _spread
+from pytest_robustplus.evaluation.population import Population
 from pytest_robustplus.options import Settings
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.statistics.evalues import Plan, Verdict, noise_floor, plan
 from pytest_robustplus.statistics.sequential import Counted, Mirrored
 
@@ -118,5 +119,11 @@ def test_nothing_is_awaited_that_cannot_come() -> None:
 
 def test_a_range_of_other_papers_is_said_with_its_ends() -> None:
     printed = tuple(Printed(rate, source) for rate, source in ((0.53, "arXiv 1"), (0.7, "arXiv 2"), (0.876, "arXiv 3")))
-    assert _spread(printed) == "printed elsewhere: 53.0 % (arXiv 1) to 87.6 % (arXiv 3), 3 results in all"
-    assert _spread(printed[:1]) == "printed elsewhere: 53.0 % (arXiv 1)"
+    population = Population((), 9, 9, "", 9)
+
+    def said(elsewhere: tuple[Printed, ...]) -> list[str]:
+        baseline = Baseline("pi05", "toy", Dimension.CAMERA, 0.6, 9, "a paper", "unstated", "", "", elsewhere=elsewhere)
+        return texts(population.notes(baseline))
+
+    assert said(printed) == ["printed elsewhere: 53.0 % (arXiv 1) to 87.6 % (arXiv 3), 3 results in all"]
+    assert said(printed[:1]) == ["printed elsewhere: 53.0 % (arXiv 1)"]

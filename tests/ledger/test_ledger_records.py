@@ -17,6 +17,7 @@ from pytest_robustplus.errors import LedgerError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.ledger.packing import pack_actions, unpack_actions
 from pytest_robustplus.ledger.schema import CHECKSUM, checksum
+from pytest_robustplus.results.notes import Note, Notes
 
 Play = Callable[..., list[int]]
 
@@ -180,6 +181,16 @@ def test_a_conclusion_comes_back_and_the_first_one_stands(ledger: Ledger, audit:
 def test_a_conclusion_without_baseline_is_recorded(ledger: Ledger, audit: int) -> None:
     conclusion = make_conclusion(outcome="error", baseline=None, notes=("the simulator crashed",))
     assert ledger.close_audit(audit, conclusion) == conclusion
+
+
+@pytest.mark.parametrize(
+    "notes", [("[one] sentence",), ('[{"loc": 1}]',), ("a sentence", Note.of("share", share="1/2", total=60)), ()]
+)
+def test_notes_come_back_from_the_ledger(ledger: Ledger, audit: int, notes: Notes) -> None:
+    ledger.close_audit(audit, make_conclusion(notes=notes))
+    stored = ledger.conclusion(audit)
+    assert stored is not None
+    assert stored.notes == notes
 
 
 def test_runs_tell_whether_they_ended(ledger: Ledger, audit: int) -> None:

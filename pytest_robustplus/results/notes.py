@@ -1,0 +1,72 @@
+"""What a person should know beside figures, as data: ``reporting.notes`` alone puts it into words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pytest_robustplus.results.carried import restored
+
+Kind = Literal[
+    "ablation_unplayed",
+    "above",
+    "accepted_tasks",
+    "already_answered",
+    "cannot_fail",
+    "disputed",
+    "nothing_accepted",
+    "nothing_in_file",
+    "nothing_published",
+    "other_prompts",
+    "other_suites",
+    "other_version",
+    "playable_tasks",
+    "printed_elsewhere",
+    "repeat_short",
+    "repeat_unplayed",
+    "several_renderers",
+    "share",
+    "still_running",
+    "subgoals_unknown",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A fact of one kind with its values, which are of JSON's own types: rates as fractions, e-values as logarithms."""
+
+    kind: Kind
+    values: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, kind: Kind, **values: Any) -> Note:
+        """Take the values by the names that the kind's function of ``reporting.notes`` gives them."""
+        return cls(kind, values)
+
+
+# A text is what an earlier release had written, or the message of an error.
+Notes = tuple[Note | str, ...]
+
+
+def packed(notes: Notes) -> str:
+    """As one text: texts alone are joined, others become a JSON list; ``unpacked`` reads either."""
+    told = [note if isinstance(note, str) else asdict(note) for note in notes]
+    texts = [note for note in told if isinstance(note, str)]
+    return "; ".join(texts) if len(texts) == len(told) else json.dumps(told, ensure_ascii=False)
+
+
+def unpacked(text: str) -> Notes:
+    """Read what ``packed`` made, or the sentences of an earlier release."""
+    try:
+        found = json.loads(text) if text.startswith("[") else None
+    except ValueError:
+        found = None
+    if isinstance(found, list) and all(isinstance(note, str) or _is_note(note) for note in found):
+        return tuple(note if isinstance(note, str) else restored(Note, note) for note in found)
+    return (text,) if text else ()
+
+
+def _is_note(value: Any) -> bool:
+    return isinstance(value, dict) and {"kind", "values"} <= value.keys()
