@@ -20,6 +20,9 @@ import numba
 import numpy as np
 from llvmlite import binding
 from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 from robosuite.controllers.osc import OperationalSpaceController
 from robosuite.models.grippers.panda_gripper import PandaGripper
 from robosuite.utils.control_utils import nullspace_torques, opspace_matrices, orientation_error
@@ -28,6 +31,8 @@ from pytest_robustplus.policies.contract import Vector
 
 _JOINTS: Final = 7
 _FINGERS: Final = 2
+# What MuJoCo computes and the controller reads or, the last one, writes.
+_READ = ("qpos", "qvel", "site_xpos", "site_xmat", "qM", "qfrc_bias", "ctrl")
 # What is handed over and left behind, in one array: each further argument takes 0.1 µs.
 _STATE = np.dtype(
     [
@@ -45,11 +50,13 @@ _STATE = np.dtype(
         ("pos", float, 3),
         ("mat", float, (3, 3)),
         ("site", np.int64),
-        ("qpos", np.int64, _JOINTS),
-        ("qvel", np.int64, _JOINTS),
+        ("joints", np.int64, _JOINTS),
+        ("dofs", np.int64, _JOINTS),
         ("motors", np.int64, _JOINTS),
         ("fingers", np.int64, _FINGERS),
         ("inertia", np.int64, (_JOINTS, _JOINTS)),
+        *((name, np.int64) for name in ("model", "data", *_READ)),
+        *((f"{name}_size", np.int64) for name in _READ),
     ]
 )
 _OPENING = np.array([-1.0, 1.0])  # which way each finger's number goes
@@ -73,6 +80,21 @@ _jac_site: Any = types.ExternalFunction(
 )
 
 
+@intrinsic
+def _pointer(context: Any, address: Any) -> Any:
+    """An address as a pointer."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(address), code
+
+
+@numba.njit(cache=True)
+def _array(address: int, size: int) -> Any:
+    return carray(_pointer(address), size, np.float64)  # type: ignore[call-arg]
+
+
 @numba.njit(cache=True)
 def _product(order: int, matrix: Any, lead: int, vector: Any) -> Any:
     rows, columns = matrix.shape
@@ -90,24 +112,19 @@ def _clipped(value: float, lowest: float, highest: float) -> float:
 
 def _compiled(robosuite: str) -> Callable[..., None]:
     @numba.njit(cache=True)
-    def drive(
-        states: Any,
-        jacobians: Any,
-        model: int,
-        data: int,
-        qpos: Any,
-        qvel: Any,
-        sites_pos: Any,
-        sites_mat: Any,
-        inertias: Any,
-        bias: Any,
-        ctrl: Any,
-    ) -> None:
+    def drive(states: Any, jacobians: Any) -> None:
         if not robosuite:  # nothing but a name that the cache tells one compilation from another by
             return
         state = states[0]
+        qpos, qvel = _array(state.qpos, state.qpos_size), _array(state.qvel, state.qvel_size)
+        sites_pos, sites_mat = (
+            _array(state.site_xpos, state.site_xpos_size),
+            _array(state.site_xmat, state.site_xmat_size),
+        )
+        inertias, bias = _array(state.qM, state.qM_size), _array(state.qfrc_bias, state.qfrc_bias_size)
+        ctrl = _array(state.ctrl, state.ctrl_size)
         moving, turning = jacobians[0], jacobians[1]
-        _jac_site(model, data, moving.ctypes.data, turning.ctypes.data, state.site)
+        _jac_site(state.model, state.data, moving.ctypes.data, turning.ctypes.data, state.site)
         columns = moving.shape[1]
         pos_vel = _product(_ROW_MAJOR, moving, columns, qvel)
         mat_vel = _product(_ROW_MAJOR, turning, columns, qvel)
@@ -118,8 +135,8 @@ def _compiled(robosuite: str) -> Callable[..., None]:
         mass = np.empty((_JOINTS, _JOINTS)).T
         joint_pos, joint_vel = np.empty(_JOINTS), np.empty(_JOINTS)
         for column in range(_JOINTS):
-            dof = state.qvel[column]
-            joint_pos[column] = qpos[state.qpos[column]]
+            dof = state.dofs[column]
+            joint_pos[column] = qpos[state.joints[column]]
             joint_vel[column] = qvel[dof]
             for row in range(3):
                 jac[row, column] = jac_pos[row, column] = moving[row, dof]
@@ -129,9 +146,9 @@ def _compiled(robosuite: str) -> Callable[..., None]:
                 mass[row, column] = inertias[address] if address >= 0 else 0.0
         mat = np.empty((3, 3))
         for row in range(3):
-            state.pos[row] = sites_pos[state.site, row]
+            state.pos[row] = sites_pos[3 * state.site + row]
             for column in range(3):
-                mat[row, column] = state.mat[row, column] = sites_mat[state.site, 3 * row + column]
+                mat[row, column] = state.mat[row, column] = sites_mat[9 * state.site + 3 * row + column]
         goal_mat = np.empty((3, 3))
         goal_mat[:] = state.goal_mat
         turn = orientation_error(goal_mat, mat)
@@ -149,7 +166,7 @@ def _compiled(robosuite: str) -> Callable[..., None]:
         rest[:] = state.rest
         idle = nullspace_torques(mass, nullspace, rest, joint_pos, joint_vel)
         for joint in range(_JOINTS):
-            wished = torques[joint] + bias[state.qvel[joint]]
+            wished = torques[joint] + bias[state.dofs[joint]]
             wished = wished + idle[joint]
             ctrl[state.motors[joint]] = _clipped(wished, state.lowest[joint], state.highest[joint])
         for finger in range(_FINGERS):
@@ -200,16 +217,17 @@ class Compiled:
         self._data = data
         states = np.zeros(1, _STATE)
         self._state = state = states[0]
-        state["site"], state["qpos"], state["qvel"] = site, controller.qpos_index, controller.qvel_index
+        state["site"], state["joints"], state["dofs"] = site, controller.qpos_index, controller.qvel_index
         state["inertia"] = _shared_inertia(model, controller.qvel_index)
         state["motors"], state["fingers"] = robot._ref_joint_actuator_indexes, robot._ref_joint_gripper_actuator_indexes
         state["lowest"], state["highest"] = robot.torque_limits
         lowest, highest = model.actuator_ctrlrange[state["fingers"]].T
         state["grip_middle"], state["grip_reach"] = 0.5 * (highest + lowest), 0.5 * (highest - lowest)
-        reads = data.qpos, data.qvel, data.site_xpos, data.site_xmat, data.qM, data.qfrc_bias
-        self.act: Callable[[], None] = partial(
-            _drive, states, jacobians, model._address, data._address, *reads, data.ctrl
-        )
+        state["model"], state["data"] = model._address, data._address
+        self._read = [getattr(data, name) for name in _READ]
+        for name, array in zip(_READ, self._read, strict=True):
+            state[name], state[f"{name}_size"] = array.ctypes.data, array.size
+        self.act: Callable[[], None] = partial(_drive, states, jacobians)
         """Set the motors for one physics step whose positions and velocities are up to date."""
 
     def locate(self) -> None:
