@@ -46,8 +46,8 @@ def _row(card: Card, benchmark: str, found: dict[str, dict[str, Any]]) -> str:
     name = f"{card.name}/{benchmark}"
     if name in found:
         seen = found[name]
-        cells = [seen.get(column) for column in ("reached", "upstream", "steps", "looks", "network", "simulator")]
-        cells[2] = " + ".join(map(str, seen.get("steps", ["shortened"])))
+        cells = [seen[column] for column in ("reached", "upstream", "steps", "looks", "network", "simulator")]
+        cells[2] = " + ".join(map(str, seen["steps"]))
         return f"| {card.title} | {benchmark} | " + " | ".join(str(cell) for cell in cells) + " |"
     reason = card.unavailable or "not driven against upstream's code yet"
     reached = card.transports[0] if card.transports and not card.unavailable else "–"
