@@ -19,6 +19,7 @@ from pytest_robustplus.policies.specs import weights
 from pytest_robustplus.results import comparison as results
 from pytest_robustplus.results.cell import Conclusion
 from pytest_robustplus.results.comparison import Asked, ComparisonReport, Difference, Discordant, Split
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.executor import EpisodeResult, Executor
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.session.session import POLL_S
@@ -226,7 +227,7 @@ class Contest:
             self._session.progress.end()
             self._session.ledger.release(self._session.claimant)
         report = self._report(time.monotonic() - start)
-        self._conclude("measured", f"compared: {self._id}")
+        self._conclude("measured", Note.of("compared", comparison=self._id))
         return report
 
     def help(self) -> None:
@@ -359,7 +360,7 @@ class Contest:
         found = [self._bounds(a, b, standings.played) for a, b in combinations(sides, 2)]
         return all(-self._within <= b.lower and b.upper <= self._within for b in found)
 
-    def _conclude(self, verdict: str, reason: str) -> None:
+    def _conclude(self, verdict: str, reason: Note | str) -> None:
         for side in self._sides:
             if side.recording is not None:
                 continue
@@ -476,39 +477,37 @@ class Contest:
             counts[task.subdimension or task.suite][first.outcomes[position] - second.outcomes[position]] += 1
         return tuple(Split(name, count.total(), count[1], count[-1]) for name, count in sorted(counts.items()))
 
-    def _notes(self) -> Iterator[str]:
+    def _notes(self) -> Iterator[Note]:
         for side in self._sides:
             if side.recording is not None:
                 yield from side.recording.notes
         prompts = {side.cell.card.name: self._prompts(side) for side in self._sides}
         if len({prompt for prompt in prompts.values() if prompt}) > 1:
-            yield "prompts differ: " + ", ".join(
-                f"{prompt or 'unknown'} for {name}" for name, prompt in prompts.items()
-            )
+            yield Note.of("prompts_differ", prompts=prompts)
         protocols = [dict(side.recorder.protocol) for side in self._sides if side.recording is None]
         for other in protocols[1:]:
             differ = [key for key in protocols[0] if key != "prompt_source" and other.get(key) != protocols[0][key]]
             if differ:
-                rules = ", ".join(f"{key}={protocols[0][key]} against {other.get(key)}" for key in differ)
-                yield f"played by other rules: {rules}"
+                yield Note.of("other_rules", rules=[[key, protocols[0][key], other.get(key)] for key in differ])
         if any(side.recording is not None for side in self._sides):
             yield from self._other_versions()
         if self._total < self._listed:
-            yield f"about {self._total:,} of the {self._listed:,} listed tasks"
+            yield Note.of("part_of_list", tasks=self._total, listed=self._listed)
 
     @staticmethod
     def _prompts(side: _Side) -> str:
         own = side.recording.prompt_source if side.recording is not None else side.recorder.protocol["prompt_source"]
         return "" if own == "unstated" else str(own)
 
-    def _other_versions(self) -> Iterator[str]:
+    def _other_versions(self) -> Iterator[Note]:
         first, *others = self._sides
         versions = self._versions(first)
         for side in others:
             own = self._versions(side)
             for name, version in versions.items():
                 if name in own and name not in ("python", "checkpoint") and own[name] != version:
-                    yield f"{name} {version} for {first.cell.card.name}, {own[name]} for {side.cell.card.name}"
+                    told = [[version, first.cell.card.name], [own[name], side.cell.card.name]]
+                    yield Note.of("versions_differ", name=name, versions=told)
 
     def _versions(self, side: _Side) -> dict[str, str]:
         if side.recording is not None:

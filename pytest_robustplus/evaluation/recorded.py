@@ -13,6 +13,7 @@ from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.evaluation.population import digest
 from pytest_robustplus.policies.recorded import Recorded
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.episode import Episode
 from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.session.cells import TableCell
@@ -28,7 +29,7 @@ class Recording:
     prompt_source: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     episodes: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     repeats: tuple[int, int] | None = None
     """Tasks that the checkpoint played twice, and how many of them came out otherwise."""
 
@@ -66,16 +67,13 @@ def _accepted(session: Session, cell: TableCell, source: str) -> Recording:
     baseline = recorded[0]
     outcomes = _of_cell(cell, baseline.outcomes or {})
     early = "early verdict" in baseline.source and len(outcomes) < len(cell.tasks())
-    notes = (
-        f"{policy_name(source)} stopped at an early verdict, so its {len(outcomes):,} recorded tasks are those on which"
-        " its own outcomes decided; the comparison is about these tasks",
-    )
+    note = Note.of("recorded_early", file=policy_name(source), tasks=len(outcomes))
     return Recording(
         outcomes,
         baseline.source,
         baseline.prompt_source,
         baseline.versions,
-        notes=notes if early else (),
+        notes=(note,) if early else (),
         repeats=baseline.repeats,
     )
 
@@ -100,7 +98,7 @@ def _in_ledger(session: Session, cell: TableCell, model: str) -> Recording:
     known = session.ledger.known(latest)
     outcomes = _of_cell(cell, {task: success for task, (success, _) in known.items()})
     others = {(audit.key.checkpoint, audit.key.protocol) for audit in audits} - {(latest.checkpoint, latest.protocol)}
-    notes = [f"of {model} the ledger also holds {len(others)} other checkpoints or protocols; the latest is compared"]
+    note = Note.of("other_checkpoints", model=model, others=len(others))
     facts = session.ledger.attempts(audits[-1].id, 0)
     record = facts[-1].record if facts else None
     return Recording(
@@ -109,7 +107,7 @@ def _in_ledger(session: Session, cell: TableCell, model: str) -> Recording:
         "" if record is None else record.prompt_source,
         {} if record is None else record.provenance,
         {task: identity for task, (_, identity) in known.items()},
-        tuple(notes) if others else (),
+        (note,) if others else (),
     )
 
 

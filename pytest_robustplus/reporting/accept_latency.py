@@ -11,6 +11,7 @@ import numpy as np
 
 from pytest_robustplus.baselines import AcceptedLatency, load_timed, write_timed
 from pytest_robustplus.baselines.timed import latency_path
+from pytest_robustplus.reporting.notes import text
 from pytest_robustplus.results.latency import LatencyReport
 from pytest_robustplus.statistics.slowdown import Timings, relative
 
@@ -44,7 +45,7 @@ def _entry(report: LatencyReport) -> AcceptedLatency:
         host=report.host,
         reference=report.reference,
         checkpoint=report.checkpoint,
-        observations=report.observations,
+        observations=text(report.observations),
         date=datetime.now(UTC).date().isoformat(),
         chunk=report.chunk,
         executed=report.executed,

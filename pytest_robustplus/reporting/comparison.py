@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.reporting.text import footnotes, heading
 from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport, Difference, Discordant, Side
 from pytest_robustplus.results.text import count, evalue, percent
@@ -75,7 +76,7 @@ def story(report: ComparisonReport, title: str) -> str:
     if report.asked != "best":
         lines.append(f"  {noise(report)}; e-values {evalue(report.log_first)} and {evalue(report.log_second)}")
     lines.append(f"  {errors(report)}")
-    lines += [f"  note      {note}" for note in report.notes]
+    lines += [f"  note      {note}" for note in texts(report.notes)]
     lines += [f"  {line}" for line in tasks(report)]
     return "\n".join(lines)
 
@@ -177,7 +178,7 @@ def remarks(reports: Sequence[ComparisonReport]) -> Iterator[str]:
             report, one = apart[0]
             yield f"{count(len(apart))} tasks were solved by one alone; --robust-html and --robust-json list them:"
             yield f"  only {one.solver}  {one.task}{_replays(report, one)}"
-    notes = [(" against ".join(r.models), r.dimension, note) for r in reports for note in r.notes]
+    notes = [(" against ".join(r.models), r.dimension, note) for r in reports for note in texts(r.notes)]
     yield from (f"† {line}" for line in footnotes(notes))
 
 

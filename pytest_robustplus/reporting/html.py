@@ -16,6 +16,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Run, StoredEpisode
 from pytest_robustplus.reporting import comparison, fuzzing, latency, text
 from pytest_robustplus.reporting.json import CellStory, totals
+from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.results import text as figures
 from pytest_robustplus.results.comparison import ComparisonReport
 from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe
@@ -151,7 +152,9 @@ def _compared(
             "picture": _intervals(group),
             "discordant": len(tasks),
             "filmed": any(episode in videos for one in tasks for episode in one.episodes),
-            "notes": list(dict.fromkeys(f"{report.dimension}: {note}" for report in group for note in report.notes)),
+            "notes": list(
+                dict.fromkeys(f"{report.dimension}: {note}" for report in group for note in texts(report.notes))
+            ),
         }
 
 

@@ -13,7 +13,7 @@ from pytest_robustplus.ledger import Ledger, Run, StoredAudit, StoredEpisode
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.reporting.comparison import answer
 from pytest_robustplus.reporting.fuzzing import line
-from pytest_robustplus.reporting.notes import texts
+from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.reporting.text import ablations
 from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.comparison import ComparisonReport
@@ -139,6 +139,7 @@ def _comparison(report: ComparisonReport) -> dict[str, Any]:
         "differences": [found._asdict() for found in report.differences],
         "discordant": [one._asdict() for one in report.discordant],
         "splits": [split._asdict() for split in report.splits],
+        "notes": texts(report.notes),
         "says": answer(report),
         "unbeaten": report.unbeaten,
         "beyond_noise": report.beyond_noise,
@@ -274,8 +275,16 @@ def _latency(result: LatencyResult) -> dict[str, Any]:
         return ended
     values = asdict(result.figures)
     del values["outcome"]
-    gates = [gate._asdict() for gate in result.figures.gates]
-    return {**values, **ended, "real_time": result.figures.real_time, "gates": gates}
+    figures = result.figures
+    return {
+        **values,
+        **ended,
+        "real_time": figures.real_time,
+        "gates": [gate._asdict() for gate in figures.gates],
+        "published": texts(figures.published),
+        "notes": texts(figures.notes),
+        "observations": text(figures.observations),
+    }
 
 
 def _finite(log: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.results.latency import LatencyGate, LatencyReport
 
 
@@ -24,7 +25,10 @@ def held(gate: LatencyGate) -> str:
 
 def remarks(report: LatencyReport) -> list[str]:
     """What a person should know beside figures and gates: what is printed, notes, device."""
-    return [*report.published, *report.notes, f"{report.device}, over {report.transport}; {report.observations}"]
+    return [
+        *texts([*report.published, *report.notes]),
+        f"{report.device}, over {report.transport}; {text(report.observations)}",
+    ]
 
 
 def sentences(report: LatencyReport) -> list[str]:

@@ -65,8 +65,28 @@ def _cannot_fail(rate: float, raised: bool, total: int, margin: float, budget: i
     )
 
 
+def _compared(comparison: str) -> str:
+    return f"compared: {comparison}"
+
+
 def _disputed(rates: Sequence[float], source: str) -> str:
     return f"disputed baseline: {', '.join(map(percent, rates))} by {source}"
+
+
+def _first_observations(tasks: int, benchmark: str) -> str:
+    return f"first observations of {tasks} task{'s' if tasks > 1 else ''} of {benchmark}"
+
+
+def _no_accepted_latency(name: str, model: str, transport: str, device: str) -> str:
+    return f"nothing accepted ({name}) of {model} over {transport} on {device}; accept with --robust-accept"
+
+
+def _no_playable_task(benchmark: str) -> str:
+    return f"synthetic observations: no task of {benchmark} is playable here"
+
+
+def _no_simulator(reason: str) -> str:
+    return f"synthetic observations, as no simulator could be built: {reason}"
 
 
 def _nothing_accepted(model: str) -> str:
@@ -81,8 +101,25 @@ def _nothing_published(model: str) -> str:
     return f"no published number for {model} to validate against"
 
 
+def _other_checkpoints(model: str, others: int) -> str:
+    return f"of {model} the ledger also holds {others} other checkpoints or protocols; the latest is compared"
+
+
+def _other_chunks(printed: tuple[int, int], here: tuple[int, int]) -> str:
+    first, second = printed
+    return f"the paper's ratio is of chunks of {first} and {second} actions; here they have {here[0]} and {here[1]}"
+
+
+def _other_device(model: str, device: str) -> str:
+    return f"not held against {model}, which was timed on {device}"
+
+
 def _other_prompts(here: str, baseline: str) -> str:
     return f"prompts come from {here}, the baseline's from {baseline}"
+
+
+def _other_rules(rules: Sequence[tuple[str, object, object]]) -> str:
+    return "played by other rules: " + ", ".join(f"{key}={first} against {other}" for key, first, other in rules)
 
 
 def _other_suites(rate: float, source: str, suites: Sequence[str]) -> str:
@@ -91,6 +128,10 @@ def _other_suites(rate: float, source: str, suites: Sequence[str]) -> str:
 
 def _other_version(name: str, here: str, baseline: str) -> str:
     return f"{name} {here} here, {baseline} in the baseline"
+
+
+def _part_of_list(tasks: int, listed: int) -> str:
+    return f"about {tasks:,} of the {listed:,} listed tasks"
 
 
 def _playable_tasks(listed: int, playable: int) -> str:
@@ -102,12 +143,36 @@ def _printed_elsewhere(ends: Sequence[tuple[float, str]], results: int) -> str:
     return f"printed elsewhere: {rates}" + (f", {results} results in all" if results > 2 else "")
 
 
+def _printed_latency(name: str, milliseconds: float, ratio: float | None, relative_to: str, source: str) -> str:
+    times = "" if ratio is None else f", {ratio:g} times {relative_to}"
+    return f"printed of {name}: {milliseconds:g} ms{times} ({source}); another device's, shown and not gated"
+
+
+def _prompts_differ(prompts: Mapping[str, str]) -> str:
+    return "prompts differ: " + ", ".join(f"{prompt or 'unknown'} for {name}" for name, prompt in prompts.items())
+
+
+def _recorded_early(file: str, tasks: int) -> str:
+    return (
+        f"{file} stopped at an early verdict, so its {tasks:,} recorded tasks are those on which its own outcomes"
+        " decided; the comparison is about these tasks"
+    )
+
+
 def _repeat_short(tasks: int, discordant: int) -> str:
     return f"{tasks} tasks played twice, {discordant} with another outcome: too few to set a margin by"
 
 
 def _repeat_unplayed(error: str) -> str:
     return f"the repeat was not played: {error}"
+
+
+def _robot_waits(needed_hz: float, control_hz: float) -> str:
+    return f"the robot waits: {needed_hz:g} actions a second are played, {control_hz:.3g} come"
+
+
+def _server_memory(milliseconds: float) -> str:
+    return f"{milliseconds:.1f} ms more an inference to feed the server's memory"
 
 
 def _several_renderers(renderers: Sequence[tuple[str, int]]) -> str:
@@ -127,6 +192,10 @@ def _subgoals_unknown() -> str:
     return "subgoals are not judged: of some episodes it is not known which were reached"
 
 
+def _versions_differ(name: str, versions: tuple[tuple[str, str], tuple[str, str]]) -> str:
+    return f"{name} " + ", ".join(f"{version} for {model}" for version, model in versions)
+
+
 WORDS: Mapping[str, Callable[..., str]] = {
     said.__name__.removeprefix("_"): said
     for said in (
@@ -135,20 +204,36 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _accepted_tasks,
         _already_answered,
         _cannot_fail,
+        _compared,
         _disputed,
+        _first_observations,
+        _no_accepted_latency,
+        _no_playable_task,
+        _no_simulator,
         _nothing_accepted,
         _nothing_in_file,
         _nothing_published,
+        _other_checkpoints,
+        _other_chunks,
+        _other_device,
         _other_prompts,
+        _other_rules,
         _other_suites,
         _other_version,
+        _part_of_list,
         _playable_tasks,
         _printed_elsewhere,
+        _printed_latency,
+        _prompts_differ,
+        _recorded_early,
         _repeat_short,
         _repeat_unplayed,
+        _robot_waits,
+        _server_memory,
         _several_renderers,
         _share,
         _still_running,
         _subgoals_unknown,
+        _versions_differ,
     )
 }

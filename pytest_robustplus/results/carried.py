@@ -40,7 +40,7 @@ class CarriedByField(Carried):
     def properties(self) -> list[tuple[str, object]]:
         """As properties of a test report; what is no scalar becomes JSON text."""
         return [
-            (self.PROPERTY + name, json.dumps(value) if isinstance(value, tuple | list) else value)
+            (self.PROPERTY + name, json.dumps(value) if isinstance(value, tuple | list | dict) else value)
             for name, value in asdict(self).items()
         ]
 
@@ -50,7 +50,7 @@ class CarriedByField(Carried):
         begin, hints = cls.PROPERTY, _hints(cls)  # type: ignore[arg-type]  # mypy takes type[Self] for unhashable
         found = {name.removeprefix(begin): value for name, value in properties if name.startswith(begin)}
         values = {
-            name: json.loads(value) if isinstance(value, str) and not _is_text(hints[name]) else value
+            name: json.loads(value) if isinstance(value, str) and not _is_text(hints[name], value) else value
             for name, value in found.items()
             if name in hints
         }
@@ -84,7 +84,9 @@ def _restored(hint: Any, value: Any) -> Any:
     return value
 
 
-def _is_text(hint: Any) -> bool:
+def _is_text(hint: Any, value: str) -> bool:
+    if isinstance(hint, UnionType) and str in get_args(hint):
+        return not value.startswith("{")
     return hint is str or get_origin(hint) is Literal
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from pytest_robustplus.results.carried import Carried
+from pytest_robustplus.results.notes import Notes
 
 Answer = Literal["first", "second", "equal", "pass", "fail", "unbeaten", "undecided"]
 Asked = Literal["which", "better", "not_worse", "equivalent", "best", "rerun"]
@@ -89,7 +90,7 @@ class ComparisonReport(Carried):
     log_second: float = 0.0
     order_seed: str = ""
     seconds: float = 0.0
-    notes: tuple[str, ...] = ()
+    notes: Notes = ()
 
     @property
     def unbeaten(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_robustplus.results.carried import CarriedByField
 from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.results.notes import Note, Notes
 
 SERIES = ("policy_ms", "reference_ms")
 LatencyState = Literal["pass", "fail", "undecided", "measured", "error", "skipped"]
@@ -56,7 +57,7 @@ class LatencyReport(CarriedByField):
     device: str
     host: str
     reference: str
-    observations: str
+    observations: Note | str
     outcome: Literal["pass", "fail", "undecided", "measured"]
     calls: int
     p50_ms: float
@@ -71,8 +72,8 @@ class LatencyReport(CarriedByField):
     control_hz: float
     needed_hz: float
     gates: tuple[LatencyGate, ...]
-    published: tuple[str, ...]
-    notes: tuple[str, ...]
+    published: Notes
+    notes: Notes
     policy_ms: tuple[float, ...]
     reference_ms: tuple[float, ...]
 

@@ -12,6 +12,7 @@ import pytest
 
 import pytest_robustplus.reporting
 from pytest_robustplus.ledger import Ledger
+from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.results.comparison import ComparisonReport
 
 SCHEMA = json.loads((Path(pytest_robustplus.reporting.__file__).parent / "schema.json").read_text())
@@ -393,7 +394,7 @@ def test_other_prompts_and_an_early_stop_are_said(toy: pytest.Pytester) -> None:
     text = accepted(toy, "--robust-protocol=prompt_source=bddl")
     toy.path.joinpath("w.toml").write_text(text.replace('task_list = "', 'task_list = "early verdict in camera, '))
     report = run(toy, "--robust-compare=steady:w.toml")
-    assert "prompts differ: task_language for steady, bddl for recorded_w" in report.notes
+    assert "prompts differ: task_language for steady, bddl for recorded_w" in texts(report.notes)
 
 
 def test_recorded_on_other_tasks_only_is_refused(toy: pytest.Pytester) -> None:

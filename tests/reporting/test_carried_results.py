@@ -47,7 +47,7 @@ CELL = CellReport(
 LATENCY = LatencyReport(
     "pi05", "toy", "in process", "abc", "cpu", "host", "numpy", "recorded", "undecided", 2, 3.0, 4.0, 5.0, None, 0.1,
     0, 0, 8, 4, 50.0, 20.0, (LatencyGate("regress", "undecided", "a run", 1.0, 1.1, 0.9, 1.3, 0.1),), ("2 ms there",),
-    (), (3.0, 4.0), (1.0, 1.0),
+    (Note.of("server_memory", milliseconds=0.1),), (3.0, 4.0), (1.0, 1.0),
 )  # fmt: skip
 COMPARISON = ComparisonReport(
     ("a", "b"), "toy", "camera", "which", "first", 5, 9, 9, 1, 1, True, 0.05, 1, (Side("a", 4, 5), Side("b", 2, 5)),
@@ -65,7 +65,10 @@ CONTRAST = ContrastReport(("a", "b"), "toy", "camera", "{}", "Camera()", 1, 5, 0
 CLAIM = ClaimReport("a is better", "refuted", ("camera",), ("a line",))
 
 
-@pytest.mark.parametrize("report", [CELL, LATENCY, COMPARISON, FRONTIER, FUZZ, CONTRAST, CLAIM])
+OBSERVED = replace(LATENCY, observations=Note.of("first_observations", tasks=4, benchmark="Toy"))
+
+
+@pytest.mark.parametrize("report", [CELL, LATENCY, OBSERVED, COMPARISON, FRONTIER, FUZZ, CONTRAST, CLAIM])
 def test_a_result_comes_back_as_it_was(report: Carried) -> None:
     others = [found for other in (CELL, LATENCY, COMPARISON, CLAIM) if type(other) is not type(report)
               for found in other.properties()]  # fmt: skip

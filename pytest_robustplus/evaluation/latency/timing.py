@@ -28,6 +28,7 @@ from pytest_robustplus.policies.contract import Observation, Vector
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.policies.specs import weights
 from pytest_robustplus.results.latency import LatencyReport
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.session.cells import Subject
 from pytest_robustplus.session.session import Session
 from pytest_robustplus.statistics.slowdown import LatencyPlan, percentiles
@@ -70,7 +71,7 @@ def time_model(
     return report
 
 
-def first_observations(resources: Resources, subject: Subject) -> tuple[list[Observation], str]:
+def first_observations(resources: Resources, subject: Subject) -> tuple[list[Observation], Note]:
     """The observations that the policy is timed on, and what they are.
 
     Where the simulator can be built: what a policy sees first in the first playable task of each suite. Elsewhere noise
@@ -88,10 +89,10 @@ def first_observations(resources: Resources, subject: Subject) -> tuple[list[Obs
     except (RobustnessError, ImportError, OSError, RuntimeError) as error:
         resources.drop_simulator(subject)
         reason = str(error).partition("\n")[0] or type(error).__name__
-        return [_invented(benchmark, profile)], f"synthetic observations, as no simulator could be built: {reason}"
+        return [_invented(benchmark, profile)], Note.of("no_simulator", reason=reason)
     if not seen:
-        return [_invented(benchmark, profile)], f"synthetic observations: no task of {benchmark.title} is playable here"
-    return seen, f"first observations of {len(seen)} task{'s' if len(seen) > 1 else ''} of {benchmark.title}"
+        return [_invented(benchmark, profile)], Note.of("no_playable_task", benchmark=benchmark.title)
+    return seen, Note.of("first_observations", tasks=len(seen), benchmark=benchmark.title)
 
 
 def _first_tasks(subject: Subject) -> list[Task]:
@@ -118,7 +119,7 @@ def _still(name: str, width: int) -> Vector:
     return np.eye(3).ravel() if name.endswith("_mat") else np.zeros(width)
 
 
-def _report(subject: Subject, found: TimingResult, transport: str, checkpoint: str, source: str) -> LatencyReport:
+def _report(subject: Subject, found: TimingResult, transport: str, checkpoint: str, source: Note) -> LatencyReport:
     policy_s, reference_s = found.timings
     p50, p95, p99 = percentiles(policy_s * 1000)
     return LatencyReport(
@@ -162,27 +163,27 @@ def _held(
 ) -> LatencyReport:
     """Add what the report is held against, and how it came out."""
     gates = worsening(report)
-    notes: list[str] = []
+    notes: list[Note] = []
     row = _row(rows, subject.profile)
     if row is not None and partner is not None:
         if comparable(report, partner):
             gates += against_partner(report, row, partner, plans)
             notes += _chunks(session, row, report, partner)
         else:
-            notes.append(f"not held against {partner.model}, which was timed on {partner.device}")
+            notes.append(Note.of("other_device", model=partner.model, device=partner.device))
     for name in session.settings.against:
         entry = accepted_for(report, session.accepted_latencies(name, subject))
         if entry is not None:
             gates += against_accepted(report, entry, plans)
         elif name not in ("any", "none", "paper"):
+            transport, device = report.transport, report.device
             notes.append(
-                f"nothing accepted ({name}) of {report.model} over {report.transport} on {report.device}; accept with"
-                " --robust-accept"
+                Note.of("no_accepted_latency", name=name, model=report.model, transport=transport, device=device)
             )
     if not report.real_time:
-        notes.append(f"the robot waits: {report.needed_hz:g} actions a second are played, {report.control_hz:.3g} come")
+        notes.append(Note.of("robot_waits", needed_hz=report.needed_hz, control_hz=report.control_hz))
     if report.cache_ms:
-        notes.append(f"{report.cache_ms:.1f} ms more an inference to feed the server's memory")
+        notes.append(Note.of("server_memory", milliseconds=report.cache_ms))
     verdicts = {gate.verdict for gate in gates}
     return replace(
         report,
@@ -207,21 +208,22 @@ def _row(rows: Sequence[PublishedLatency], profile: Profile) -> PublishedLatency
     return own[0] if len(own) == 1 else None
 
 
-def _printed(row: PublishedLatency) -> str:
-    ratio = "" if row.model == row.relative_to else f", {row.ratio:g} times {row.relative_to}"
-    return (
-        f"printed of {row.name}: {row.milliseconds:g} ms{ratio} ({row.source}); another device's, shown and not gated"
+def _printed(row: PublishedLatency) -> Note:
+    return Note.of(
+        "printed_latency",
+        name=row.name,
+        milliseconds=row.milliseconds,
+        ratio=None if row.model == row.relative_to else row.ratio,
+        relative_to=row.relative_to,
+        source=row.source,
     )
 
 
-def _chunks(session: Session, row: PublishedLatency, report: LatencyReport, partner: LatencyReport) -> list[str]:
+def _chunks(session: Session, row: PublishedLatency, report: LatencyReport, partner: LatencyReport) -> list[Note]:
     theirs = next((r.chunk for r in session.baselines.latencies if r.model == row.relative_to), 0)
     if 0 in (row.chunk, theirs) or (report.chunk, partner.chunk) == (row.chunk, theirs):
         return []
-    return [
-        f"the paper's ratio is of chunks of {row.chunk} and {theirs} actions; here they have {report.chunk} and"
-        f" {partner.chunk}"
-    ]
+    return [Note.of("other_chunks", printed=[row.chunk, theirs], here=[report.chunk, partner.chunk])]
 
 
 def _partner(
