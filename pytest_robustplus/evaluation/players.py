@@ -194,9 +194,12 @@ class ClusterPlayers:
             )
         if served and isinstance(checkpoint.policy, Privileged):
             raise BadInputError(f"--robust-policy-at=machine: {cell.card.title} reads the simulator itself.")
-        _, engine = self._start(cell)
         protocol = cell.benchmark.protocol(cell.profile)
-        engine.dress(cell.key, Setup(cell.benchmark, cell.profile, protocol, Script(checkpoint.spec, cell.card)))
+        setup = Setup(cell.benchmark, cell.profile, protocol, Script(checkpoint.spec, cell.card))
+        if self._running is None:
+            self._start(cell, setup)
+        else:
+            self._running[1].dress(cell.key, setup)
         self._dressed.add(cell.key)
 
     def start(self, ticket: int, cell: TableCell, task: Task) -> None:
@@ -250,35 +253,34 @@ class ClusterPlayers:
             fleet.close()
             engine.close()
 
-    def _start(self, cell: Subject) -> tuple[Fleet, RayEngine]:
-        if self._running is None:
-            session, settings = self._resources.session, self._settings
-            assert settings.cluster is not None
-            engine = RayEngine(
-                Wanted(
-                    settings.cluster,
-                    session.config.rootpath,
-                    gpus=settings.gpus_per_simulator,
-                    served=settings.policy_at == "machine",
-                    open=settings.cluster_open,
-                    limit=settings.episode_limit,
-                )
+    def _start(self, cell: Subject, setup: Setup) -> None:
+        session, settings = self._resources.session, self._settings
+        assert settings.cluster is not None
+        engine = RayEngine(
+            Wanted(
+                settings.cluster,
+                session.config.rootpath,
+                gpus=settings.gpus_per_simulator,
+                served=settings.policy_at == "machine",
+                open=settings.cluster_open,
+                limit=settings.episode_limit,
             )
-            try:
-                size, why = size_of(settings.simulators, engine.processors(), self._expected)
-                # Simulators start while each machine says what it has; they are told nothing before it is known.
-                asked = engine.ask([cell.benchmark])
-                fleet = Fleet(engine, size, limit=settings.episode_limit)
-                there = engine.answers(asked)
-                refuse_unfit(facts([cell.benchmark]), there)
-            except BaseException:
-                engine.close()
-                raise
-            machines = "1 machine" if len(there) == 1 else f"{len(there):,} machines"
-            session.tell(f"cluster {settings.cluster}: {machines}, {size:,} simulators{why}")
-            self._running = fleet, engine
-            session.fleet = lambda: told(fleet)
-        return self._running
+        )
+        try:
+            engine.dress(cell.key, setup)
+            size, why = size_of(settings.simulators, engine.processors(), self._expected)
+            # Simulators start while each machine says what it has; they are told nothing before it is known.
+            asked = engine.ask([cell.benchmark])
+            fleet = Fleet(engine, size, limit=settings.episode_limit)
+            there = engine.answers(asked)
+            refuse_unfit(facts([cell.benchmark]), there)
+        except BaseException:
+            engine.close()
+            raise
+        machines = "1 machine" if len(there) == 1 else f"{len(there):,} machines"
+        session.tell(f"cluster {settings.cluster}: {machines}, {size:,} simulators{why}")
+        self._running = fleet, engine
+        session.fleet = lambda: told(fleet)
 
 
 class Seat:

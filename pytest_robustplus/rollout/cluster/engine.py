@@ -165,7 +165,9 @@ class RayEngine:
         options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": 1, "num_gpus": wanted.gpus}
         actor = self._actor.options(**options).remote(hand, self._version)
         self._actors[hand] = actor
-        self._coming[actor.ready.remote()] = hand
+        # The setup that was made known first is most likely the first to be played.
+        key, setup = next(iter(self._setups.items()), (None, None))
+        self._coming[actor.ready.remote(key, setup)] = hand
 
     def play(self, hand: int, key: Key, task: Task) -> None:
         actor, policy = self._actors[hand], None
@@ -278,24 +280,26 @@ class _Actor:
         self._name = ray.util.get_node_ip_address()
         self._given_up = context.is_canceled
         facts = {**machine_facts(self._name), "ray": version}
-        self._slot, self._facts = slot, facts
-        self._player: Player | None = None
+        self._served: Any = None
+        self._player = Player(slot, facts, self._given_up, self._serve)
 
-    def ready(self) -> tuple[str, str, Facts]:
+    def ready(self, key: Key, setup: bytes | None) -> tuple[str, str, Facts]:
+        if setup is not None:
+            self._player.warm(key, setup)
         return self._name, self._node, facts(())
 
     def play(self, key: Key, setup: bytes, task: Task, limit: float | None, policy: Any) -> Report:
+        # Whichever belongs to the setup at hand: a simulator may change over to another model.
+        self._served = policy
+        return self._player.play(key, setup, task, limit)
+
+    def _serve(self, key: Key) -> Served | None:
+        return None if self._served is None else Served(self._call, key)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
         import ray
 
-        def call(method: str, *arguments: Any) -> Any:
-            # Whichever belongs to the setup at hand: a simulator may change over to another model.
-            return ray.get(getattr(self._served, method).remote(*arguments))
-
-        self._served = policy
-        if self._player is None:
-            serve = None if policy is None else lambda key: Served(call, key)
-            self._player = Player(self._slot, self._facts, self._given_up, serve)
-        return self._player.play(key, setup, task, limit)
+        return ray.get(getattr(self._served, method).remote(*arguments))
 
 
 class _PolicyActor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import platform
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pytest_robustplus.benchmarks.contract import Simulator, Task
@@ -71,7 +72,7 @@ class Served:
 class Player:
     """Keeps the simulator and the policy of the setup that it played last; another one takes their place.
 
-    ``given_up`` says whether nobody wants the episode at hand any more, ``serve`` gives a policy that is elsewhere.
+    ``given_up`` says whether nobody wants the episode at hand any more, ``serve`` gives one that is elsewhere.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Player:
         slot: int,
         facts: dict[str, str],
         given_up: Callable[[], bool],
-        serve: Callable[[Key], Policy] | None = None,
+        serve: Callable[[Key], Policy | None] = lambda _: None,
     ) -> None:
         self._slot, self._facts, self._given_up, self._serve = slot, facts, given_up, serve
         self._key: Key = None
@@ -98,6 +99,12 @@ class Player:
         except Exception as error:
             return Report(error=blamed(SimulatorError, "Playing on the cluster", task.name, error))
 
+    def warm(self, key: Key, setup: bytes) -> None:
+        """Build the simulator before it is asked for; what goes wrong, the first episode will say."""
+        with suppress(Exception):
+            self._setup, self._key = pickle.loads(setup), key
+            self._simulator = self._setup.benchmark.simulator(self._setup.profile, self._setup.protocol)
+
     def _play(self, key: Key, packed: bytes, task: Task, limit: float | None) -> Report:
         if key != self._key or self._setup is None:
             self.close()
@@ -114,8 +121,8 @@ class Player:
 
     def _served(self, setup: Setup, key: Key) -> Policy:
         assert setup.script is not None
-        if self._serve is not None:
-            return self._serve(key)
+        if (elsewhere := self._serve(key)) is not None:
+            return elsewhere
         spec, card = setup.script
         policy = specs.build(spec, specs.FACTORIES, card, setup.benchmark)
         return Profiled(policy, setup.profile, card.title)
