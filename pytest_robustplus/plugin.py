@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_robustplus.benchmarks.contract import Benchmark
     from pytest_robustplus.options import Settings
     from pytest_robustplus.policies.request import PolicyFactory
+    from pytest_robustplus.results.notes import Note
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -174,6 +175,7 @@ class Run:
         from pytest_robustplus.session.session import session_of
 
         session = session_of(config)
+        session.say = self._say
         self._config = config
         self._outputs = Outputs(config)
         controls = process.is_controller(config)
@@ -285,18 +287,25 @@ class Run:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_robustplus.reporting import terminal
         from pytest_robustplus.reporting.annotations import annotated
+        from pytest_robustplus.reporting.notes import text
         from pytest_robustplus.session.session import session_of
 
         terminal.summarize(terminalreporter, lambda: session_of(self._config).registry.benchmarks)
         if self._controller is not None:
             self._controller.summarize(terminalreporter)
         for note in session_of(self._config).notes:
-            terminalreporter.write_line(note)
+            terminalreporter.write_line(text(note))
         self._outputs.summarize(terminalreporter)
         for line in annotated(_tests(terminalreporter), self._config.rootpath):
             terminalreporter.write_line(line)
         if self._announcer is not None:
             self._announcer.summarize(terminalreporter)
+
+    def _say(self, note: Note) -> None:
+        from pytest_robustplus.reporting.screen import say
+        from pytest_robustplus.session.session import session_of
+
+        say(session_of(self._config), note)
 
     def _aside(self) -> Any:
         """Live lines make room for what pytest writes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError
@@ -14,6 +14,7 @@ from pytest_robustplus.options import AUTO
 from pytest_robustplus.policies import specs
 from pytest_robustplus.policies.contract import Privileged
 from pytest_robustplus.policies.places import places
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.cluster.engine import RayEngine, Wanted
 from pytest_robustplus.rollout.cluster.fleet import Fleet
 from pytest_robustplus.rollout.cluster.nodes import facts, refuse_unfit
@@ -248,8 +249,8 @@ class ClusterPlayers:
         if self._running is not None:
             fleet, engine = self._running
             self._running = None
-            self._resources.session.fleet = str
-            self._resources.session.notes += [told(fleet), *differing(fleet), *engine.notes]
+            self._resources.session.fleet = lambda: None
+            self._resources.session.notes += [standing(fleet), *differing(fleet), *engine.notes]
             fleet.close()
             engine.close()
 
@@ -268,19 +269,30 @@ class ClusterPlayers:
         )
         try:
             engine.dress(cell.key, setup)
-            size, why = size_of(settings.simulators, engine.processors(), self._expected)
+            size = size_of(settings.simulators, engine.processors(), self._expected)
             # Simulators start while each machine says what it has; they are told nothing before it is known.
             asked = engine.ask([cell.benchmark])
-            fleet = Fleet(engine, size, limit=settings.episode_limit)
+            fleet = Fleet(engine, size.simulators, limit=settings.episode_limit)
             there = engine.answers(asked)
             refuse_unfit(facts([cell.benchmark]), there)
         except BaseException:
             engine.close()
             raise
-        machines = "1 machine" if len(there) == 1 else f"{len(there):,} machines"
-        session.tell(f"cluster {settings.cluster}: {machines}, {size:,} simulators{why}")
+        session.say(
+            Note.of(
+                "cluster",
+                address=settings.cluster,
+                machines=len(there),
+                simulators=size.simulators,
+                by=size.by,
+                useful=size.useful,
+                places=size.places,
+                episodes=size.episodes,
+                each=EACH,
+            )
+        )
         self._running = fleet, engine
-        session.fleet = lambda: told(fleet)
+        session.fleet = lambda: standing(fleet)
 
 
 class Seat:
@@ -313,45 +325,51 @@ class Seat:
         """Its simulators are the cluster's."""
 
 
-def told(fleet: Fleet) -> str:
-    """How a fleet stands, in one line."""
-    nodes, tally = fleet.nodes, fleet.tally
-    seconds = max(fleet.clock() - fleet.began, 1e-9)
-    there = sum(nodes.values())
+def standing(fleet: Fleet) -> Note:
+    """How a fleet stands."""
+    tally, seconds = fleet.tally, max(fleet.clock() - fleet.began, 1e-9)
     played = tally.finished + tally.given_up
-    parts = [
-        f"{len(nodes):,} {'machine' if len(nodes) == 1 else 'machines'}",
-        f"{there:,} of {fleet.size:,} simulators, {fleet.busy:,} at play",
-        f"{tally.finished / seconds:.2g} episodes/s",
-        f"busy {100 * tally.busy / (seconds * fleet.size):.0f} % of the time",
-        f"waste {100 * tally.given_up / played if played else 0:.0f} %",
-    ]
-    parts += [f"{tally.moved:,} moved from lost machines"] if tally.moved else []
-    parts += [f"{tally.hedged:,} played twice because they were overdue"] if tally.hedged else []
-    return f"cluster: {', '.join(parts)}"
-
-
-def differing(fleet: Fleet) -> list[str]:
-    """Say so where an episode that two machines played came out in two ways."""
-    found = fleet.tally.differing
-    return (
-        [f"cluster: {len(found):,} episodes ended otherwise on another machine, {found[0]} among them"] if found else []
+    return Note.of(
+        "fleet",
+        machines=len(fleet.nodes),
+        simulators=sum(fleet.nodes.values()),
+        wanted=fleet.size,
+        playing=fleet.busy,
+        episodes_s=tally.finished / seconds,
+        busy=tally.busy / (seconds * fleet.size),
+        waste=tally.given_up / played if played else 0.0,
+        moved=tally.moved,
+        hedged=tally.hedged,
     )
 
 
-def size_of(wanted: int, places: int, expected: int) -> tuple[int, str]:
+def differing(fleet: Fleet) -> list[Note]:
+    """A note where an episode that two machines played came out in two ways."""
+    found = fleet.tally.differing
+    return [Note.of("machines_differ", episodes=len(found), first=str(found[0]))] if found else []
+
+
+class Size(NamedTuple):
+    """How many simulators are asked for: as many as were ``asked``, as are of ``use``, or as find a ``place``.
+
+    ``useful`` are those that ``episodes``, which are needed, keep busy; 0 episodes where that is not known.
+    """
+
+    simulators: int
+    by: Literal["asked", "use", "place"]
+    useful: int
+    places: int
+    episodes: int
+
+
+def size_of(wanted: int, places: int, expected: int) -> Size:
     """How many simulators to ask for, and why so many: ``wanted``, or as many as find a place and are of use.
 
     Beyond one for every ``EACH`` needed episodes, most of what more would play is played in vain.
     """
     useful = max(expected // EACH, 1)
     if wanted != AUTO:
-        more = wanted > useful and expected > 0
-        said = f"; some {expected:,} episodes are needed, for which {useful:,} would do: what is beyond plays in vain"
-        return wanted, said if more else ""
+        return Size(wanted, "asked", useful, places, expected)
     if useful < places and expected > 0:
-        return (
-            useful,
-            f" (auto: one for {EACH} of some {expected:,} episodes that are needed, though {places:,} find a place)",
-        )
-    return max(places, 1), " (auto: as many as find a place)"
+        return Size(useful, "use", useful, places, expected)
+    return Size(max(places, 1), "place", useful, places, expected)

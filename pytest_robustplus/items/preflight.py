@@ -12,6 +12,8 @@ import pytest
 from pytest_robustplus.benchmarks.contract import Check, CheckContext
 from pytest_robustplus.errors import BadInputError, CheckSkipped, RobustnessError, SimulatorError, blaming
 from pytest_robustplus.items import helping
+from pytest_robustplus.reporting.notes import texts
+from pytest_robustplus.results.notes import unpacked
 from pytest_robustplus.session.cells import Subject, TableCell
 
 if TYPE_CHECKING:
@@ -101,7 +103,8 @@ def skip_unfit(session: Session, cell: TableCell) -> None:
         return
     failed = [check for check in session.ledger.checks(session.run, *cell.key) if not check.passed]
     if failed:
-        pytest.skip(f"not played: pre-flight check {failed[0].check} failed: {failed[0].detail}")
+        why = " ".join(texts(unpacked(failed[0].detail)))
+        pytest.skip(f"not played: pre-flight check {failed[0].check} failed: {why}")
     if not cell.playable():
         listed = cell.tasks()
         reason = listed[0].blocked if listed else f"{cell.benchmark.title} has no such task"

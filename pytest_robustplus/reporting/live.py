@@ -14,6 +14,7 @@ from pytest_robustplus.errors import LedgerError
 from pytest_robustplus.ledger import GENERATED, Ledger, StoredAudit
 from pytest_robustplus.policies.ablation import ablation_name
 from pytest_robustplus.reporting import progress
+from pytest_robustplus.reporting.notes import text
 from pytest_robustplus.reporting.outlook import PLAYED, SEARCHES, Bound, bounds, forecast, idle, noun, nouns
 from pytest_robustplus.reporting.screen import Screen
 from pytest_robustplus.results.identity import Identity
@@ -72,7 +73,7 @@ class Overview:
             if name in running or not items
         ]
         if fleet := self._session.fleet():
-            lines.append(fleet)
+            lines.append(text(fleet))
         return lines + self._whole(items, over, audits, known, sum(fresh for _, fresh in tallies.values()), now)
 
     def _cell(self, ledger: Ledger, audit: StoredAudit, now: float) -> str:

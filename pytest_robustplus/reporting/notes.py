@@ -65,6 +65,20 @@ def _cannot_fail(rate: float, raised: bool, total: int, margin: float, budget: i
     )
 
 
+def _cluster(
+    address: str, machines: int, simulators: int, by: str, useful: int, places: int, episodes: int, each: int
+) -> str:
+    said = f"cluster {address}: {machines:,} {'machine' if machines == 1 else 'machines'}, {simulators:,} simulators"
+    if by == "use":
+        need = f"one for {each} of some {episodes:,} episodes that are needed"
+        return f"{said} (auto: {need}, though {places:,} find a place)"
+    if by == "place":
+        return f"{said} (auto: as many as find a place)"
+    if simulators <= useful or not episodes:
+        return said
+    return f"{said}; some {episodes:,} episodes are needed, for which {useful:,} would do: what is beyond plays in vain"
+
+
 def _compared(comparison: str) -> str:
     return f"compared: {comparison}"
 
@@ -75,6 +89,37 @@ def _disputed(rates: Sequence[float], source: str) -> str:
 
 def _first_observations(tasks: int, benchmark: str) -> str:
     return f"first observations of {tasks} task{'s' if tasks > 1 else ''} of {benchmark}"
+
+
+def _fleet(
+    machines: int,
+    simulators: int,
+    wanted: int,
+    playing: int,
+    episodes_s: float,
+    busy: float,
+    waste: float,
+    moved: int,
+    hedged: int,
+) -> str:
+    parts = [
+        f"{machines:,} {'machine' if machines == 1 else 'machines'}",
+        f"{simulators:,} of {wanted:,} simulators, {playing:,} at play",
+        f"{episodes_s:.2g} episodes/s",
+        f"busy {100 * busy:.0f} % of the time",
+        f"waste {100 * waste:.0f} %",
+    ]
+    parts += [f"{moved:,} moved from lost machines"] if moved else []
+    parts += [f"{hedged:,} played twice because they were overdue"] if hedged else []
+    return f"cluster: {', '.join(parts)}"
+
+
+def _machine_unfit(machine: str, why: str) -> str:
+    return f"cluster: {machine} joined and is not used: {why}"
+
+
+def _machines_differ(episodes: int, first: str) -> str:
+    return f"cluster: {episodes:,} episodes ended otherwise on another machine, {first} among them"
 
 
 def _no_accepted_latency(name: str, model: str, transport: str, device: str) -> str:
@@ -196,6 +241,10 @@ def _versions_differ(name: str, versions: tuple[tuple[str, str], tuple[str, str]
     return f"{name} " + ", ".join(f"{version} for {model}" for version, model in versions)
 
 
+def _worker_died() -> str:
+    return "The worker that ran it died."
+
+
 WORDS: Mapping[str, Callable[..., str]] = {
     said.__name__.removeprefix("_"): said
     for said in (
@@ -204,9 +253,13 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _accepted_tasks,
         _already_answered,
         _cannot_fail,
+        _cluster,
         _compared,
         _disputed,
         _first_observations,
+        _fleet,
+        _machine_unfit,
+        _machines_differ,
         _no_accepted_latency,
         _no_playable_task,
         _no_simulator,
@@ -235,5 +288,6 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _still_running,
         _subgoals_unknown,
         _versions_differ,
+        _worker_died,
     )
 }

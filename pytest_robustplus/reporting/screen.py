@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import pytest
 
 from pytest_robustplus.reporting.charset import legible
+from pytest_robustplus.reporting.notes import text
+from pytest_robustplus.results.notes import Note
+from pytest_robustplus.session.session import Session
 
 # Lines of the terminal that the block leaves to pytest: beyond the upper edge it could not be erased.
 KEPT = 3
+
+
+def say(session: Session, note: Note) -> None:
+    """Write something that a person should know while the run goes on."""
+    plugins = session.config.pluginmanager
+    reporter, capture = plugins.getplugin("terminalreporter"), plugins.getplugin("capturemanager")
+    if reporter is not None:
+        session.progress.end()
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(text(note))
 
 
 class Screen:

@@ -15,9 +15,13 @@ Kind = Literal[
     "accepted_tasks",
     "already_answered",
     "cannot_fail",
+    "cluster",
     "compared",
     "disputed",
     "first_observations",
+    "fleet",
+    "machine_unfit",
+    "machines_differ",
     "no_accepted_latency",
     "no_playable_task",
     "no_simulator",
@@ -46,6 +50,7 @@ Kind = Literal[
     "still_running",
     "subgoals_unknown",
     "versions_differ",
+    "worker_died",
 ]
 
 

@@ -9,7 +9,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,7 @@ from pytest_robustplus.ledger.lease import Lease
 from pytest_robustplus.options import ALL, AUTO, Settings, read_settings
 from pytest_robustplus.policies.places import anchor, anchored
 from pytest_robustplus.results.identity import Identity
-from pytest_robustplus.results.notes import Note
+from pytest_robustplus.results.notes import Note, packed
 from pytest_robustplus.results.progress import Progress, Silent
 from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.references import References
@@ -59,28 +59,20 @@ class Session:
         self.registry = Registry(config.hook, settings)
         self.progress: Progress = Silent()
         # How the machines of a cluster stand, for the live lines; what was found out about them, for the summary.
-        self.fleet: Callable[[], str] = str
-        self.notes: list[str] = []
+        self.fleet: Callable[[], Note | None] = lambda: None
+        self.notes: list[Note] = []
+        # Who tells a person what is to be known while the run goes on.
+        self.say: Callable[[Note], None] = lambda note: None
         self._references: dict[str, References] = {}
 
     def begin(self, run: str) -> None:
         """Take the run's id from pytest-xdist, under which its workers record."""
         self.run = run
 
-    def tell(self, line: str) -> None:
-        """Say something that a person should know while the run goes on."""
-        reporter = self.config.pluginmanager.getplugin("terminalreporter")
-        capture = self.config.pluginmanager.getplugin("capturemanager")
-        if reporter is not None:
-            self.progress.end()
-            with nullcontext() if capture is None else capture.global_and_fixture_disabled():
-                reporter.ensure_newline()
-                reporter.write_line(line)
-
     def lose(self, item: Identity) -> None:
         """Record that the worker which ran an item died for good: a check that kills its worker has failed."""
         if item.kind == "check":
-            reason = "The worker that ran it died."
+            reason = packed((Note.of("worker_died"),))
             self.ledger.record_check(self.run, item.model, item.benchmark, item.subject, False, reason)
 
     def count_questions(self, cells: int) -> None:

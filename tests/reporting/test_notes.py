@@ -54,3 +54,15 @@ def test_why_a_cell_has_no_verdict() -> None:
     assert measured(["a note", share]).startswith("share 1/2 of 1,400 tasks; --robust-merge")
     assert measured([cannot, share]).startswith("not held against 10.0 %: run-to-run noise at 20 episodes is 20.0")
     assert measured([Note.of("subgoals_unknown")]) == ""
+
+
+def test_what_cannot_wait_is_written_while_tests_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        from pytest_robustplus.results.notes import Note
+        from pytest_robustplus.session.session import session_of
+
+        def test_said(request):
+            session_of(request.config).say(Note.of("machine_unfit", machine="node-2", why="no GPU"))
+    """)
+    result = pytester.runpytest("--robust-progress=off")
+    result.stdout.fnmatch_lines(["cluster: node-2 joined and is not used: no GPU", "*1 passed*"])

@@ -10,9 +10,11 @@ import pytest
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError, SimulatorError
-from pytest_robustplus.evaluation.players import size_of
+from pytest_robustplus.evaluation.players import EACH, size_of
 from pytest_robustplus.options import AUTO
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.reporting.notes import text
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.cluster.access import loopback, refuse_open, token
 from pytest_robustplus.rollout.cluster.fleet import MOVES, STILLBORN, Event, Fleet, Lost, Ready, Said, Unfit
 from pytest_robustplus.rollout.cluster.nodes import Facts, refuse_unfit
@@ -216,9 +218,16 @@ def test_a_cluster_that_anybody_reaches_is_refused_without_a_token(tmp_path: Any
 
 
 def test_how_many_simulators_are_asked_for() -> None:
-    assert size_of(8, 4, 10_000) == (8, "")
-    assert size_of(64, 64, 500)[0] == 64
-    assert "for which 10 would do" in size_of(64, 64, 500)[1]
-    assert size_of(AUTO, 4096, 2_700)[0] == 54
-    assert size_of(AUTO, 16, 2_700) == (16, " (auto: as many as find a place)")
-    assert size_of(AUTO, 0, 0)[0] == 1
+    def said(*asked: int) -> tuple[int, str]:
+        size = size_of(*asked)
+        told = text(Note.of("cluster", address="auto", machines=2, each=EACH, **size._asdict()))
+        return size.simulators, told.removeprefix(f"cluster auto: 2 machines, {size.simulators} simulators")
+
+    assert said(8, 4, 10_000) == (8, "")
+    assert said(8, 4, 0) == (8, "")
+    beyond = "; some 500 episodes are needed, for which 10 would do: what is beyond plays in vain"
+    assert said(64, 64, 500) == (64, beyond)
+    needed = " (auto: one for 50 of some 2,700 episodes that are needed, though 4,096 find a place)"
+    assert said(AUTO, 4096, 2_700) == (54, needed)
+    assert said(AUTO, 16, 2_700) == (16, " (auto: as many as find a place)")
+    assert said(AUTO, 0, 0)[0] == 1

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from pytest_robustplus.benchmarks.contract import Benchmark, Task
 from pytest_robustplus.distributed import devices
 from pytest_robustplus.errors import BadInputError, SimulatorError
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.cluster import access
 from pytest_robustplus.rollout.cluster.fleet import Event, Key, Lost, Ready, Said, Unfit
 from pytest_robustplus.rollout.cluster.nodes import Facts, facts, misfits
@@ -82,7 +83,7 @@ class RayEngine:
         self._looked = time.monotonic()
         self._here = facts(())
         self._unfit: set[str] = set()
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
         self._actor = ray.remote(_Actor)
 
     def _attach(self) -> None:
@@ -222,7 +223,7 @@ class RayEngine:
             # One that joined later. Its simulator stays, so that nothing else is placed there, and is given nothing.
             if name not in self._unfit:
                 self._unfit.add(name)
-                self.notes.append(f"cluster: {name} joined and is not used: {why}")
+                self.notes.append(Note.of("machine_unfit", machine=name, why=why))
             return None
         return Ready(hand, name)
 
