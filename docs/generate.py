@@ -53,7 +53,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     if "const" in schema:
         return f"`{schema['const']}`"
     if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
+        return ", ".join(f"`{value}`" if value else "empty" for value in schema["enum"])
     if "anyOf" in schema:
         return " or ".join(map(_type, schema["anyOf"]))
     if "items" in schema:

@@ -19,7 +19,7 @@ FAMILIES = ("vla", "hybrid", "wam")
 def found() -> str:
     """A row for each model and benchmark: how far our side and upstream's differ, or why nobody knows."""
     known = json.loads(FOUND.read_text()) if FOUND.exists() else {}
-    head = ["model", "benchmark", "reached by", "upstream", "steps", "looks", "network", "simulator"]
+    head = ["model", "benchmark", "transport", "upstream", "steps", "observations", "network", "simulator"]
     rows = [_row(card, benchmark, known) for card in _cards() for benchmark in _benchmarks(card)]
     return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows])
 
@@ -49,7 +49,7 @@ def _row(card: Card, benchmark: str, found: dict[str, dict[str, Any]]) -> str:
         cells = [seen[column] for column in ("reached", "upstream", "steps", "looks", "network", "simulator")]
         cells[2] = " + ".join(map(str, seen["steps"]))
         return f"| {card.title} | {benchmark} | " + " | ".join(str(cell) for cell in cells) + " |"
-    reason = card.unavailable or "not driven against upstream's code yet"
+    reason = card.unavailable or "not yet tested against upstream's code"
     reached = card.transports[0] if card.transports and not card.unavailable else "–"
     return f"| {card.title} | {benchmark} | {reached} | {reason} | – | – | – | – |"
 
@@ -65,7 +65,7 @@ def _model(card: Card) -> str:
     for benchmark, places in card.checkpoints.items():
         lines += ["", f"Checkpoints for {benchmark}: " + ", ".join(f"`{place}`" for place in places) + "."]
     if card.serve:
-        lines += ["", "### Serve it: " + card.title, ""]
+        lines += ["", "### Serve " + card.title, ""]
         for benchmark, commands in card.serve.items():
             lines += [f"{benchmark}:", "", "```", *commands, "```", ""]
     for benchmark, reason in card.per_suite.items():
@@ -73,8 +73,9 @@ def _model(card: Card) -> str:
     for benchmark, script in card.follows.items():
         profile = card.profiles[benchmark]
         horizons = sorted({min(steps, profile.longest or steps) for steps in profile.horizons.values()})
-        spread = f"{horizons[0]}" if len(horizons) == 1 else f"{horizons[0]} to {horizons[-1]}"
-        lines += [f"- {benchmark} follows `{script}`: {spread} steps, {profile.replan} actions between looks."]
+        limit = f"{horizons[0]}" if len(horizons) == 1 else f"{horizons[0]} to {horizons[-1]}"
+        played = f"at most {limit} steps, an observation every {profile.replan} actions"
+        lines += [f"- {benchmark} follows `{script}`: {played}."]
     for choice, options in card.choices.items():
         named = ", ".join(f"`{option}`" for option in (PUBLISHED, *options))
         lines += [f"- `choose = {{ {choice} = … }}`: {named}."]

@@ -264,8 +264,9 @@ class Settings:
     policy: Annotated[str | None, Option(
         "how to reach the model's policy, such as python:module:attribute", "SPEC")] = None
     budget: Annotated[Budget | None, Option(
-        "episodes per cell at most, in some dimensions others (7,camera=20); a cell's verdict is then about the first "
-        "N of the order, a comparison's answer still about all tasks", "N[,DIMENSION=N…]", _budget)] = None
+        "at most N episodes per cell, in some dimensions another N (7,camera=20); a cell's verdict is then about the "
+        "first N tasks of the order, a comparison's answer still about all tasks",
+        "N[,DIMENSION=N…]", _budget)] = None
     margin: Annotated[float, Option(
         "percentage points that a cell may lose against its baseline (default: 5)", "POINTS", _points)] = 0.05
     alpha_pass: Annotated[float, Option(
@@ -286,7 +287,7 @@ class Settings:
     robotwin_python: Annotated[Path | None, Option(
         "Python of the checkout's environment (default: its .venv, else python3)", "FILE", Path)] = None
     against: Annotated[Names, Option(
-        "hold cells against paper, last, none or a baseline FILE; several at once",
+        "compare cells with paper, last, none or a baseline FILE; several at once",
         "NAME", _references, flag="baseline", many=_unique)] = ("any",)
     episode_limit: Annotated[float | None, Option(
         "seconds after which an episode counts as hung: retried once, then an error", "SECONDS", _seconds)] = None
@@ -300,11 +301,11 @@ class Settings:
         "base tasks that fuzzing plays, by name or pattern (default: all unperturbed)",
         "GLOB", _words, flag="task", many=_unique)] = ()
     share: Annotated[float, Option(
-        "part of its unperturbed success that a fuzzed policy has to keep (default: 0.5)", "P", _probability)] = 0.5
+        "share of its unperturbed success rate that a fuzzed policy must keep (default: 0.5)", "P", _probability)] = 0.5
     corpus: Annotated[Path | None, Option(
-        "found failing perturbations: replayed first, new ones added", "FILE", Path)] = None
+        "file of failing perturbations: replayed first, new ones added", "FILE", Path)] = None
     frontiers: Annotated[Path | None, Option(
-        "accepted frontiers that new ones are held against (default: frontiers/MODEL.toml)", "FILE", Path)] = None
+        "accepted frontiers that new ones are compared with (default: frontiers/MODEL.toml)", "FILE", Path)] = None
     ablations: Annotated[Names, Option(
         "play each cell again without vision, language or proprioception",
         "MODALITY", _modalities, flag="ablation", many=_unique)] = ()
@@ -312,23 +313,23 @@ class Settings:
     html_videos: Annotated[int, Option(
         "failing episodes on video in the page, each beside a success of its task (default: none)", "N", _positive)] = 0
     json: Annotated[Path | None, Option("write this run's figures as JSON, for machines", "FILE", Path)] = None
-    csv: Annotated[Path | None, Option("write this run's cells as CSV, a line each", "FILE", Path)] = None
+    csv: Annotated[Path | None, Option("write this run's cells as CSV, one line each", "FILE", Path)] = None
     markdown: Annotated[Path | None, Option(
         "write a markdown table, for a job summary or a comment", "FILE", Path)] = None
     track: Annotated[Names, Option(
-        "trackers that are told of episodes, cells and the run: wandb, mlflow, tensorboard[:DIR], trackio",
+        "trackers to send episodes, cells and the run to: wandb, mlflow, tensorboard[:DIR], trackio",
         "NAME", _words, many=_unique)] = ()
     progress: Annotated[str, Option(
         "auto or off: a line per running cell (default: auto)", "WHEN", _automatic)] = "auto"
     strict_junit: Annotated[bool, Option(
         "keep JUnit's file to its schemas: figures as properties of the suite, not of the test cases")] = False
     fresh: Annotated[bool, Option("start anew instead of resuming an unfinished run")] = False
-    two_sided: Annotated[bool, Option("fail a cell that is far above its baseline, too")] = False
+    two_sided: Annotated[bool, Option("also fail a cell that is far above its baseline")] = False
     subgoals: Annotated[float | None, Option(
         "a second question: the mean share of subgoals that a cell reaches is at least P (default: not asked)", "P",
         _probability)] = None
     all_runs: Annotated[bool, Option(
-        "one verdict over this and all earlier runs of the same checkpoint, played on as far as it takes")] = False
+        "one verdict over this and all earlier runs of the same checkpoint; plays until it is known")] = False
     spots: Annotated[int, Option(
         "episodes beyond an early PASS, spread over the order, that may contradict it (default: none)", "N",
         _positive)] = 0
@@ -337,17 +338,17 @@ class Settings:
         "FILE.toml", _accept, keyed=False, bare="default")] = None
     accept_partial: Annotated[bool, Option("accept a run although cells are missing")] = False
     cluster: Annotated[str | None, Option(
-        "play on a Ray cluster: its ADDRESS, auto, or local for one of this machine alone", "ADDRESS",
+        "play on a Ray cluster: its ADDRESS, auto, or local to start one on this machine", "ADDRESS",
         keyed=False)] = None
-    cluster_open: Annotated[bool, Option("use a cluster beyond this machine that asks for no token")] = False
+    cluster_open: Annotated[bool, Option("use a cluster beyond this machine although it requires no token")] = False
     policy_at: Annotated[str, Option(
-        "of a cluster: a policy beside each simulator, or one a machine that answers in batches (default: simulator)",
-        "simulator|machine", _policy_at)] = "simulator"
+        "of a cluster: a policy per simulator, or per machine, which then answers in batches (default: simulator)",
+        "WHERE", _policy_at)] = "simulator"
     gpus_per_simulator: Annotated[float, Option(
-        "of a cluster: part of a graphics card that each simulator takes (default: 0)", "X", _cards)] = 0.0
-    one_renderer: Annotated[bool, Option("refuse a cell whose pictures come from several renderers")] = False
+        "of a cluster: share of a GPU that each simulator takes (default: 0)", "X", _cards)] = 0.0
+    one_renderer: Annotated[bool, Option("refuse a cell whose images come from several renderers")] = False
     shard: Annotated[Shard | None, Option(
-        "play one of N equal shares of every cell, on any machine and without a verdict; see --robust-merge", "i/N",
+        "play one of N equal shares of every cell, on any machine, without a verdict; see --robust-merge", "i/N",
         _shard, keyed=False)] = None
     merge: Annotated[tuple[Path, ...], Option(
         "join ledgers of shards into --robust-ledger, play nothing, and report the cells of the chosen models",
@@ -371,7 +372,7 @@ _COMMANDS = {
     "episodes": Option("list the ledger's runs and cells, or the episodes that a filter chooses, such as "
                        "failure,camera, and exit; --robust-csv and --robust-json write them, to - for the terminal",
                        "FILTER", many=_unique, keyed=False, bare=" "),
-    "replay": Option("play recorded episodes again, by number or filter, write films of them, and exit",
+    "replay": Option("replay recorded episodes, by number or filter, write videos of them, and exit",
                      "FILTER", many=_unique, keyed=False),
     "replay_as": Option("what --robust-replay writes: mp4, png, rrd or lerobot (default: mp4)", "FORM",
                         many=_unique, keyed=False),
