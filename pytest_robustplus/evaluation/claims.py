@@ -12,6 +12,7 @@ from pytest_robustplus.perturbations import PERTURBATIONS, Dimension
 from pytest_robustplus.policies.cards import Card
 from pytest_robustplus.policies.recorded import Recorded
 from pytest_robustplus.results.claims import ClaimReport, Verdict
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.session.session import Session
 from pytest_robustplus.statistics.claims import Rate, p_greater_mean, p_less
@@ -26,8 +27,10 @@ class Known(NamedTuple):
     dimension: Dimension
     rate: Rate
 
-    def __str__(self) -> str:
-        return f"{self.dimension} {100 * self.rate.value:.1f} % of {self.rate.n:,}"
+    @property
+    def told(self) -> list[str | float]:
+        """As a note holds it: dimension, rate, episodes."""
+        return [str(self.dimension), self.rate.value, self.rate.n]
 
 
 class Claims:
@@ -49,7 +52,7 @@ class Claims:
 
     def hardest(self, dimension: Dimension, models: Sequence[str]) -> ClaimReport:
         """Judge "this dimension is the hardest for each of these models"."""
-        lines, refuted = [], []
+        lines, refuted = list[Note](), list[str]()
         holds = True
         tables = {model: self._rates(model) for model in models}
         compared = sum(len(rates) - 1 for rates in tables.values())
@@ -62,11 +65,10 @@ class Claims:
             if p <= self._alpha / compared:
                 refuted.append(f"{model} ({lowest.dimension})")
             holds &= all(p_less(own.rate, other.rate) <= self._alpha for other in others)
-            order = "below" if lowest.rate.value < own.rate.value else "above"
-            lines.append(
-                f"{model}: {lowest} {order} {own}, p {p if order == 'below' else p_less(own.rate, lowest.rate):.1g}"
-            )
-        sentence = f"{dimension} is the hardest dimension for {_list(models)}"
+            below = lowest.rate.value < own.rate.value
+            order, tail = ("below", p) if below else ("above", p_less(own.rate, lowest.rate))
+            lines.append(Note.of("claim_lowest", model=model, lowest=lowest.told, order=order, own=own.told, p=tail))
+        sentence = Note.of("claim_hardest", dimension=str(dimension), models=list(models))
         return ClaimReport(
             sentence, _verdict(holds, refuted), tuple(refuted), tuple(lines), (self._binomial(compared),)
         )
@@ -76,63 +78,65 @@ class Claims:
     ) -> ClaimReport:
         """Judge "the first group is better in each of these dimensions", by its leader or by the groups' means."""
         judge = self._leaders if by == "leader" else self._means
-        lines, refuted, notes, holds = [], list[str](), list[str](), True
+        lines, refuted, holds = list[Note](), list[str](), True
         tables = {model: self._rates(model) for model in (*first, *second)}
         for dimension in dimensions:
             groups = [[tables[m][dimension] for m in group if dimension in tables[m]] for group in (first, second)]
             if not all(groups):
                 holds = False
-                lines.append(f"{dimension}: one of the groups has no figure")
+                lines.append(Note.of("claim_no_figure", dimension=str(dimension)))
                 continue
             line, wins, loses = judge(groups[0], groups[1], len(dimensions))
-            lines.append(f"{dimension}: {line}")
+            lines.append(line)
             holds &= wins
             refuted += [str(dimension)] if loses else []
-        notes.append(self._binomial(len(dimensions)) if by == "leader" else self._sample(len(first), len(second)))
-        how = "have the leader over" if by == "leader" else "are better on average than"
-        sentence = f"{_list(first)} {how} {_list(second)} on {_list([str(d) for d in dimensions])}"
-        return ClaimReport(sentence, _verdict(holds, refuted), tuple(refuted), tuple(lines), tuple(notes))
+        note = (
+            self._binomial(len(dimensions))
+            if by == "leader"
+            else Note.of("claim_sample", first=len(first), second=len(second))
+        )
+        told = [str(dimension) for dimension in dimensions]
+        sentence = Note.of("claim_better", first=list(first), second=list(second), by=by, dimensions=told)
+        return ClaimReport(sentence, _verdict(holds, refuted), tuple(refuted), tuple(lines), (note,))
 
     def slower(self, models: Sequence[str], than: str, by: tuple[float, float]) -> ClaimReport:
         """Judge "each of these models takes so many times as long as another", by published ratios."""
         least, most = by
         rows = [row for row in self._session.baselines.latencies if row.model in models and row.relative_to == than]
-        lines, refuted, unclear = [], list[str](), list[str]()
+        lines, refuted, unclear = list[Note](), list[str](), list[str]()
         for row in rows:
-            device = "" if row.same_device else ", on another device"
-            lines.append(f"{row.name}: {row.ratio:g} times {than}{device} ({row.source})")
+            same = row.same_device
+            lines.append(
+                Note.of("claim_ratio", name=row.name, ratio=row.ratio, than=than, same_device=same, source=row.source)
+            )
             if not least <= row.ratio <= most:
                 (refuted if row.same_device else unclear).append(row.name)
         missing = [model for model in models if model not in {row.model for row in rows}]
-        notes = [f"no latency is published of {_list(missing)}"] if missing else []
+        notes = [Note.of("claim_no_latency", models=missing)] if missing else []
         if unclear:
-            notes.append(f"a figure from another device refutes nothing: {_list(unclear)}")
-        sentence = f"{_list(models)} take {least:g} to {most:g} times as long as {than}"
+            notes.append(Note.of("claim_other_device", models=unclear))
+        sentence = Note.of("claim_slower", models=list(models), least=least, most=most, than=than)
         verdict = _verdict(bool(rows) and not unclear, refuted)
         return ClaimReport(sentence, verdict, tuple(refuted), tuple(lines), tuple(notes))
 
-    def _leaders(self, first: Sequence[Known], second: Sequence[Known], family: int) -> tuple[str, bool, bool]:
+    def _leaders(self, first: Sequence[Known], second: Sequence[Known], family: int) -> tuple[Note, bool, bool]:
         best, rival = (max(group, key=lambda known: known.rate.value) for group in (first, second))
         wins, loses = p_less(rival.rate, best.rate), p_less(best.rate, rival.rate)
-        figures = f"{best.model} {100 * best.rate.value:.1f} % against {rival.model} {100 * rival.rate.value:.1f} %"
-        return f"{figures}, p {min(wins, loses):.1g}", wins <= self._alpha, loses <= self._alpha / family
+        told = [[known.model, known.rate.value] for known in (best, rival)]
+        line = Note.of("claim_leaders", dimension=str(best.dimension), leaders=told, p=min(wins, loses))
+        return line, wins <= self._alpha, loses <= self._alpha / family
 
-    def _means(self, first: Sequence[Known], second: Sequence[Known], family: int) -> tuple[str, bool, bool]:
+    def _means(self, first: Sequence[Known], second: Sequence[Known], family: int) -> tuple[Note, bool, bool]:
         values = [[known.rate.value for known in group] for group in (first, second)]
         wins, loses = p_greater_mean(*values), p_greater_mean(*reversed(values))
         means = [sum(group) / len(group) for group in values]
-        figures = f"mean {100 * means[0]:.1f} % of {len(first)} against {100 * means[1]:.1f} % of {len(second)}"
-        return f"{figures}, p {min(wins, loses):.2g}", wins <= self._alpha, loses <= self._alpha / family
+        sizes = [len(first), len(second)]
+        p, dimension = min(wins, loses), str(first[0].dimension)
+        line = Note.of("claim_means", dimension=dimension, means=means, models=sizes, p=p)
+        return line, wins <= self._alpha, loses <= self._alpha / family
 
-    def _binomial(self, compared: int) -> str:
-        return (
-            f"each table is one run: binomial with its printed n; holds at {self._alpha:g} for every part, refuted at"
-            f" {self._alpha:g} over all {compared} comparisons"
-        )
-
-    @staticmethod
-    def _sample(first: int, second: int) -> str:
-        return f"the sample is {first} and {second} models, not their episodes: so few say little about families"
+    def _binomial(self, compared: int) -> Note:
+        return Note.of("claim_binomial", alpha=self._alpha, compared=compared)
 
     def _rates(self, model: str, *, missing: bool = False) -> Mapping[Dimension, Known]:
         """Everything that is known of a model, by dimension; raises ``BadInputError`` for nothing unless allowed."""
@@ -170,7 +174,3 @@ class Claims:
 
 def _verdict(holds: bool, refuted: Sequence[str]) -> Verdict:
     return "refuted" if refuted else "holds" if holds else "undecided"
-
-
-def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"

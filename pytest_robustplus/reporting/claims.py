@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.results.claims import ClaimReport
 
 
@@ -14,8 +15,8 @@ def verdict(report: ClaimReport) -> str:
 
 def story(report: ClaimReport) -> str:
     """Explain a claim to the person who made it."""
-    lines = [f"{report.sentence}: {verdict(report)}", *(f"  {line}" for line in report.lines)]
-    return "\n".join([*lines, *(f"  note      {note}" for note in report.notes)])
+    lines = [f"{text(report.sentence)}: {verdict(report)}", *(f"  {line}" for line in texts(report.lines))]
+    return "\n".join([*lines, *(f"  note      {note}" for note in texts(report.notes))])
 
 
 def summary(reports: Iterable[ClaimReport]) -> Iterator[str]:

@@ -280,7 +280,7 @@ def _latency(result: LatencyResult) -> dict[str, Any]:
         **values,
         **ended,
         "real_time": figures.real_time,
-        "gates": [gate._asdict() for gate in figures.gates],
+        "gates": [{**gate._asdict(), "against": text(gate.against)} for gate in figures.gates],
         "published": texts(figures.published),
         "notes": texts(figures.notes),
         "observations": text(figures.observations),

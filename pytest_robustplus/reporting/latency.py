@@ -14,7 +14,7 @@ def held(gate: LatencyGate) -> str:
     level = 99 if gate.side == "steady" else 95
     said = (
         f"{measure}{_change(gate.ratio)} {what}, {level} % interval {_change(gate.low)} to"
-        f" {_change(gate.high)}, against {expected}{gate.against}"
+        f" {_change(gate.high)}, against {expected}{text(gate.against)}"
     )
     if gate.moved:
         said += f"; the reference itself changed by {_change(gate.moved)} (another load or clock)"

@@ -31,6 +31,10 @@ def measured(notes: Iterable[Note | str]) -> str:
     return next(said, "").removeprefix(_MEASURED)
 
 
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"
+
+
 def _ablation_unplayed(modality: str, error: str) -> str:
     return f"the ablation of {modality} was not played: {error}"
 
@@ -52,6 +56,18 @@ def _already_answered() -> str:
     return "asked again in this run and answered from its record: one verdict, nothing was played again"
 
 
+def _beside_accepted(date: str, checkpoint: str, milliseconds: float, host: str) -> str:
+    return f"the run accepted on {date} ({checkpoint}, {milliseconds:.1f} ms on {host})"
+
+
+def _beside_first_half() -> str:
+    return "the first half of the same calls"
+
+
+def _beside_partner(model: str, source: str) -> str:
+    return f"{model} in this run ({source})"
+
+
 def _cannot_fail(rate: float, raised: bool, total: int, margin: float, budget: int | None) -> str:
     why = "run-to-run noise at" if raised else "the margin asked of"
     advice = (
@@ -63,6 +79,60 @@ def _cannot_fail(rate: float, raised: bool, total: int, margin: float, budget: i
         f"{_MEASURED}not held against {percent(rate)}: {why} {total:,} episodes is {100 * margin:.1f} points, so"
         f" this cell could not fail; {advice}"
     )
+
+
+def _claim_better(first: Sequence[str], second: Sequence[str], by: str, dimensions: Sequence[str]) -> str:
+    how = "have the leader over" if by == "leader" else "are better on average than"
+    return f"{_listed(first)} {how} {_listed(second)} on {_listed(dimensions)}"
+
+
+def _claim_binomial(alpha: float, compared: int) -> str:
+    return (
+        f"each table is one run: binomial with its printed n; holds at {alpha:g} for every part, refuted at {alpha:g}"
+        f" over all {compared} comparisons"
+    )
+
+
+def _claim_hardest(dimension: str, models: Sequence[str]) -> str:
+    return f"{dimension} is the hardest dimension for {_listed(models)}"
+
+
+def _claim_leaders(dimension: str, leaders: tuple[tuple[str, float], tuple[str, float]], p: float) -> str:
+    return f"{dimension}: {' against '.join(f'{model} {percent(rate)}' for model, rate in leaders)}, p {p:.1g}"
+
+
+def _claim_lowest(model: str, lowest: tuple[str, float, int], order: str, own: tuple[str, float, int], p: float) -> str:
+    figures = [f"{dimension} {percent(rate)} of {n:,}" for dimension, rate, n in (lowest, own)]
+    return f"{model}: {figures[0]} {order} {figures[1]}, p {p:.1g}"
+
+
+def _claim_means(dimension: str, means: tuple[float, float], models: tuple[int, int], p: float) -> str:
+    figures = " against ".join(f"{percent(mean)} of {size}" for mean, size in zip(means, models, strict=True))
+    return f"{dimension}: mean {figures}, p {p:.2g}"
+
+
+def _claim_no_figure(dimension: str) -> str:
+    return f"{dimension}: one of the groups has no figure"
+
+
+def _claim_no_latency(models: Sequence[str]) -> str:
+    return f"no latency is published of {_listed(models)}"
+
+
+def _claim_other_device(models: Sequence[str]) -> str:
+    return f"a figure from another device refutes nothing: {_listed(models)}"
+
+
+def _claim_ratio(name: str, ratio: float, than: str, same_device: bool, source: str) -> str:
+    return f"{name}: {ratio:g} times {than}{'' if same_device else ', on another device'} ({source})"
+
+
+def _claim_sample(first: int, second: int) -> str:
+    return f"the sample is {first} and {second} models, not their episodes: so few say little about families"
+
+
+def _claim_slower(models: Sequence[str], least: float, most: float, than: str) -> str:
+    return f"{_listed(models)} take {least:g} to {most:g} times as long as {than}"
 
 
 def _cluster(
@@ -252,7 +322,22 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _above,
         _accepted_tasks,
         _already_answered,
+        _beside_accepted,
+        _beside_first_half,
+        _beside_partner,
         _cannot_fail,
+        _claim_better,
+        _claim_binomial,
+        _claim_hardest,
+        _claim_leaders,
+        _claim_lowest,
+        _claim_means,
+        _claim_no_figure,
+        _claim_no_latency,
+        _claim_other_device,
+        _claim_ratio,
+        _claim_sample,
+        _claim_slower,
         _cluster,
         _compared,
         _disputed,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pytest_robustplus.results.carried import Carried
+from pytest_robustplus.results.notes import Note, Notes
 
 Verdict = Literal["holds", "refuted", "undecided"]
 
@@ -16,8 +17,8 @@ class ClaimReport(Carried):
 
     PROPERTY: ClassVar[str] = "claim"
 
-    sentence: str
+    sentence: Note | str
     verdict: Verdict
     refuted_by: tuple[str, ...]
-    lines: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    lines: Notes
+    notes: Notes = ()

@@ -29,7 +29,7 @@ class LatencyGate(NamedTuple):
 
     side: str
     verdict: str
-    against: str
+    against: Note | str
     expected: float
     ratio: float
     low: float

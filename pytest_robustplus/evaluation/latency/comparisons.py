@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pytest_robustplus.baselines import AcceptedLatency, PublishedLatency
 from pytest_robustplus.results.latency import LatencyGate, LatencyReport
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.statistics.evalues import Verdict
 from pytest_robustplus.statistics.slowdown import LatencyPlan, Timings
 
@@ -22,13 +23,19 @@ def against_partner(
     report: LatencyReport, row: PublishedLatency, partner: LatencyReport, plans: Sequence[LatencyPlan]
 ) -> list[LatencyGate]:
     """Hold a model against another of the same run and device, which it should take ``row.ratio`` times as long as."""
-    against = f"{partner.model} in this run ({row.source})"
+    against = Note.of("beside_partner", model=partner.model, source=row.source)
     return [_gate("validate", report, partner, plan, against, row.ratio) for plan in plans]
 
 
 def against_accepted(report: LatencyReport, entry: AcceptedLatency, plans: Sequence[LatencyPlan]) -> list[LatencyGate]:
     """Hold a model against its accepted run on the same device."""
-    against = f"the run accepted on {entry.date} ({entry.checkpoint}, {entry.p50_ms:.1f} ms on {entry.host})"
+    against = Note.of(
+        "beside_accepted",
+        date=str(entry.date),
+        checkpoint=entry.checkpoint,
+        milliseconds=entry.p50_ms,
+        host=entry.host,
+    )
     return [_gate("regress", report, entry, plan, against, 1.0) for plan in plans]
 
 
@@ -40,7 +47,7 @@ def worsening(report: LatencyReport) -> list[LatencyGate]:
     # By both accounts: beside a load that ends halfway the reference alone becomes faster.
     if Verdict.FAIL is not slowdown.verdict or plan.worsening(timings, own=True).verdict is not Verdict.FAIL:
         return []
-    against = "the first half of the same calls"
+    against = Note.of("beside_first_half")
     return [LatencyGate("steady", "fail", against, 1.0, *slowdown[:3], WORSE, own=report.elsewhere)]
 
 
@@ -49,7 +56,7 @@ def _gate(
     report: LatencyReport,
     other: LatencyReport | AcceptedLatency,
     plan: LatencyPlan,
-    against: str,
+    against: Note,
     expected: float,
 ) -> LatencyGate:
     new, held, own = Timings.of(report), Timings.of(other), report.elsewhere
