@@ -3,9 +3,9 @@
 These are the public names. What a suite is handed: ``Cell``, ``Comparison``, ``Claim``, ``Preflight``, ``Latency``,
 ``Frontier``, ``Fuzz``, ``Play``. What a policy is: ``Policy``, ``Observation``, ``PolicyRequest``. What a model is:
 ``Card``, ``Profile``. What a benchmark is: ``Benchmark``, ``Simulator``, ``Task``, ``TaskList``, ``Check``,
-``CheckContext``. What changes a task: ``Dimension``, ``Perturbation`` and its kinds, ``strategies``. What is held
-against: ``Baseline``. What a run has found: ``load_run``, ``RunRecord``, ``CellRow``, ``EpisodeRow``, ``Rows``. What
-can go wrong: ``RobustnessError`` and its kinds. Everything else may move without notice.
+``CheckContext``, ``EpisodeEvents``. What changes a task: ``Dimension``, ``Perturbation`` and its kinds,
+``strategies``. What is held against: ``Baseline``. What a run has found: ``load_run``, ``RunRecord``, ``CellRow``,
+``EpisodeRow``, ``Rows``. What can go wrong: ``RobustnessError`` and its kinds. Everything else may move without notice.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Scenes,
         Simulator,
         Task,
+        Witnessing,
     )
     from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
     from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from pytest_robustplus.policies.profile import Profile
     from pytest_robustplus.policies.request import PolicyFactory, PolicyRequest
     from pytest_robustplus.reporting.reading import load_run
+    from pytest_robustplus.results.events import EpisodeEvents, Event, Failure, Subgoal
     from pytest_robustplus.results.rows import CellRow, EpisodeRow, Rows, RunRecord
 
 # Where each name lives; imported when asked for, so that pytest starts without numpy.
@@ -81,6 +83,7 @@ _HOMES = {
         "Scenes",
         "Simulator",
         "Task",
+        "Witnessing",
     ),
     "benchmarks.listing": ("TaskList",),
     "benchmarks.libero_plus.protocol": ("LiberoProtocol",),
@@ -131,6 +134,12 @@ _HOMES = {
         "PolicyRequest",
     ),
     "reporting.reading": ("load_run",),
+    "results.events": (
+        "EpisodeEvents",
+        "Event",
+        "Failure",
+        "Subgoal",
+    ),
     "results.rows": (
         "CellRow",
         "EpisodeRow",
@@ -162,7 +171,10 @@ __all__ = [
     "Configured",
     "Dimension",
     "Distractor",
+    "EpisodeEvents",
     "EpisodeRow",
+    "Event",
+    "Failure",
     "Frontier",
     "Fuzz",
     "Generative",
@@ -192,8 +204,10 @@ __all__ = [
     "Scenes",
     "Simulator",
     "SimulatorError",
+    "Subgoal",
     "Task",
     "TaskList",
+    "Witnessing",
     "load_run",
     "perturbation_from_json",
     "strategies",
