@@ -1,8 +1,8 @@
 """Robustness tables of robot policies, run as tests: every cell is a pytest item with a proven verdict.
 
-These are the public names. What a suite is handed: ``Cell``, ``Comparison``, ``Claim``, ``Preflight``, ``Latency``,
-``Frontier``, ``Fuzz``, ``Play``. What a policy is: ``Policy``, ``Observation``, ``PolicyRequest``. What a model is:
-``Card``, ``Profile``. What a benchmark is: ``Benchmark``, ``Simulator``, ``Task``, ``TaskList``, ``Check``,
+These are the public names. What a suite is handed: ``Cell``, ``Comparison``, ``Contrast``, ``Claim``, ``Preflight``,
+``Latency``, ``Frontier``, ``Fuzz``, ``Play``. What a policy is: ``Policy``, ``Observation``, ``PolicyRequest``. What a
+model is: ``Card``, ``Profile``. What a benchmark is: ``Benchmark``, ``Simulator``, ``Task``, ``TaskList``, ``Check``,
 ``CheckContext``, ``EpisodeEvents``. What changes a task: ``Dimension``, ``Perturbation`` and its kinds,
 ``strategies``. What is held against: ``Baseline``. What a run has found: ``load_run``, ``RunRecord``, ``CellRow``,
 ``EpisodeRow``, ``Rows``. What can go wrong: ``RobustnessError`` and its kinds. Everything else may move without notice.
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pytest_robustplus.fuzz import strategies
     from pytest_robustplus.items.cell import Cell
     from pytest_robustplus.items.claims import Claim
-    from pytest_robustplus.items.comparison import Comparison
+    from pytest_robustplus.items.comparison import Comparison, Contrast
     from pytest_robustplus.items.fuzzing import Frontier, Fuzz, Play
     from pytest_robustplus.items.latency import Latency
     from pytest_robustplus.items.preflight import Preflight
@@ -99,7 +99,7 @@ _HOMES = {
     ),
     "items.cell": ("Cell",),
     "items.claims": ("Claim",),
-    "items.comparison": ("Comparison",),
+    "items.comparison": ("Comparison", "Contrast"),
     "items.fuzzing": (
         "Frontier",
         "Fuzz",
@@ -169,6 +169,7 @@ __all__ = [
     "Combined",
     "Comparison",
     "Configured",
+    "Contrast",
     "Dimension",
     "Distractor",
     "EpisodeEvents",

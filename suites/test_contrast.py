@@ -2,10 +2,10 @@
 
 import pytest
 
-from pytest_robustplus import Comparison
+from pytest_robustplus import Contrast
 
 
 @pytest.mark.robustness("libero-plus")
-def test_contrast(comparison: Comparison) -> None:
+def test_contrast(contrast: Contrast) -> None:
     """There is a perturbation under which only one of the two succeeds, beyond chance."""
-    assert comparison.contrast()
+    assert contrast.search()

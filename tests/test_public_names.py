@@ -33,6 +33,7 @@ NAMES = [
     "Combined",
     "Comparison",
     "Configured",
+    "Contrast",
     "Dimension",
     "Distractor",
     "EpisodeEvents",

@@ -101,6 +101,11 @@ def contrasts(
     return sorted(measured, key=lambda contrast: -abs(contrast.first_only - contrast.second_only))
 
 
+def most_of(budget: int) -> int:
+    """How many episodes a search of so many pairs plays at most, the unperturbed and the fresh ones included."""
+    return 2 * (budget + LOOKED_THROUGH + 2 * AGAIN * FRESH)
+
+
 def _measured(first: Trials, second: Trials, point: Point, looks: int) -> Contrast:
     fresh = range(LOOKED_THROUGH, LOOKED_THROUGH + FRESH)
     outcomes = [[trials.outcome(point, number) for number in fresh] for trials in (first, second)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import pytest
 
@@ -15,7 +15,7 @@ from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.items import fuzzing
 from pytest_robustplus.items.cell import Cell
 from pytest_robustplus.items.claims import Claim
-from pytest_robustplus.items.comparison import Comparison
+from pytest_robustplus.items.comparison import Comparison, Contrast
 from pytest_robustplus.items.latency import Latency
 from pytest_robustplus.items.preflight import Preflight
 from pytest_robustplus.items.reports import IDENTITY
@@ -24,11 +24,11 @@ from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.session import session_of
 
 _REFUSED: pytest.StashKey[BadInputError] = pytest.StashKey()
-COMPARISON: Final = "comparison"
+COMPARED: Final = {"comparison": Comparison, "contrast": Contrast}
 CLAIM: Final = "claim"
 MARKS = (
     "robustness(benchmark): this test is about cells of a benchmark. It gets one item for each cell, check, latency,"
-    " frontier, fuzz, comparison or claim that it asks for by that name.",
+    " frontier, fuzz, comparison, contrast or claim that it asks for by that name.",
 )
 
 
@@ -42,14 +42,14 @@ class Question(NamedTuple):
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Give a marked test one item per cell, or per check, latency, axis or space of each model."""
     marker = metafunc.definition.get_closest_marker("robustness")
-    name = next((name for name in (COMPARISON, CLAIM, *_QUESTIONS) if name in metafunc.fixturenames), None)
+    name = next((name for name in _NAMES if name in metafunc.fixturenames), None)
     if marker is None or name is None:
         return
     registry = session_of(metafunc.config).registry
     questions: list[Question] = []
     try:
-        if name == COMPARISON:
-            questions = list(_comparisons(registry.contests(_benchmark_name(marker))))
+        if name in COMPARED:
+            questions = list(_compared(name, registry.contests(_benchmark_name(marker))))
         elif name == CLAIM:
             questions = list(_claims(registry.benchmark(_benchmark_name(marker))))
         else:
@@ -116,11 +116,11 @@ def _fuzzes(config: pytest.Config, cells: list[TableCell]) -> Iterable[Question]
             )
 
 
-def _comparisons(contests: list[tuple[TableCell, ...]]) -> Iterable[Question]:
+def _compared(kind: Literal["comparison", "contrast"], contests: list[tuple[TableCell, ...]]) -> Iterable[Question]:
     for cells in contests:
         models = "-vs-".join(cell.card.name for cell in cells)
-        identity = Identity(models, cells[0].benchmark.name, COMPARISON, str(cells[0].dimension))
-        yield Question(identity, lambda item, cells=cells: Comparison(cells, item))  # type: ignore[misc]
+        identity = Identity(models, cells[0].benchmark.name, kind, str(cells[0].dimension))
+        yield Question(identity, lambda item, cells=cells: COMPARED[kind](cells, item))  # type: ignore[misc]
 
 
 def _plays(config: pytest.Config, cells: list[TableCell]) -> Iterable[Question]:
@@ -141,6 +141,7 @@ _QUESTIONS: dict[str, Callable[[pytest.Config, list[TableCell]], Iterable[Questi
     "fuzz": _fuzzes,
     "play": _plays,
 }
+_NAMES = (*COMPARED, CLAIM, *_QUESTIONS)
 
 
 def _subjects(cells: Iterable[TableCell]) -> list[Subject]:
@@ -192,10 +193,10 @@ def _unasked(item: pytest.Item) -> bool:
         if not wanted & {*fixtures}:
             return True
     params = getattr(getattr(item, "callspec", None), "params", {})
-    if any(not isinstance(params[name], Question) for name in (COMPARISON, CLAIM, *_QUESTIONS) if name in params):
+    if any(not isinstance(params[name], Question) for name in _NAMES if name in params):
         # pytest keeps a test without parameters as a skipped one.
         return _REFUSED not in item.config.stash
-    if COMPARISON in fixtures:
+    if {*COMPARED} & {*fixtures}:
         return not settings.compare
     return bool(settings.compare) and not settings.models and not {"check", CLAIM} & {*fixtures}
 

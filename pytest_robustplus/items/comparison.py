@@ -19,12 +19,8 @@ from pytest_robustplus.session.session import session_of
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two or more policies on the same tasks of a benchmark under one perturbation dimension.
-
-    A test marked ``robustness`` that asks for ``comparison`` gets one item for each dimension of each group that
-    --robust-compare names. Recorded results take part as live policies do.
-    """
+class _Compared:
+    """Two or more policies on a benchmark under one perturbation dimension."""
 
     _cells: Sequence[TableCell]
     _item: pytest.Item
@@ -49,6 +45,20 @@ class Comparison:
         """The perturbation dimension."""
         return self._cells[0].dimension
 
+    def _of_two(self, asked: str) -> None:
+        if len(self._cells) != 2:
+            pytest.skip(f"{asked} is asked of two policies; here are {len(self._cells)}")
+
+
+class Comparison(_Compared):
+    """Two or more policies on the same tasks of a benchmark under one perturbation dimension.
+
+    A test marked ``robustness`` that asks for ``comparison`` gets one item for each dimension of each group that
+    --robust-compare names. Recorded results take part as live policies do.
+    """
+
+    __slots__ = ()
+
     def answer(self) -> str:
         """Play until it is known which policy solves more tasks, or that they are equal within the margin.
 
@@ -71,39 +81,6 @@ class Comparison:
     def equivalent(self, margin: float | None = None) -> bool:
         """Say whether the two differ by at most ``margin`` (a fraction of the tasks; --robust-margin unless given)."""
         return self._gate("equivalent", margin)
-
-    def contrast(self) -> bool:
-        """Search for the generated perturbation of this dimension under which the two differ most, and say if they do.
-
-        Plays pairs of unperturbed tasks with perturbations of its own, --robust-budget of them at most. What is found
-        is measured on fresh episodes; it goes into --robust-corpus, whose cases are tried first.
-        """
-        from pytest_robustplus.evaluation.resources import resources_of
-        from pytest_robustplus.evaluation.trials import generated
-        from pytest_robustplus.fuzz.contrast import contrasts
-        from pytest_robustplus.fuzz.falsify import BUDGET
-        from pytest_robustplus.fuzz.files import read_corpus
-        from pytest_robustplus.fuzz.space import SPACES, Spaces
-
-        self._of_two("a contrast")
-        session, resources = session_of(self._item.config), resources_of(self._item.config)
-        if any(cell.recorded for cell in self._cells) or self.dimension not in generated(self._cells[0]):
-            pytest.skip(f"{self.dimension} is not generated for {' and '.join(self.models)} on {self.benchmark.title}")
-        first, second = (fuzzing.trials_of(resources, cell.subject) for cell in self._cells)
-        known = read_corpus(session.settings.corpus, self.benchmark.name, (self.dimension,))
-        budget = session.settings.budget or BUDGET
-        best = next(iter(contrasts(first, second, Spaces((SPACES[self.dimension],)), budget, known)), None)
-        session.progress.end()
-        text, words = ("", "") if best is None else (json.dumps(best.perturbation.to_json()), repr(best.perturbation))
-        figures = (0, 0, 0, 0, 0, 1.0) if best is None else best[1:]
-        models = (self.models[0], self.models[1])
-        report = ContrastReport(models, self.benchmark.name, str(self.dimension), text, words, *figures)
-        self._item.user_properties.extend(report.properties())
-        return report.p <= session.settings.alpha_pass
-
-    def _of_two(self, asked: str) -> None:
-        if len(self._cells) != 2:
-            pytest.skip(f"{asked} is asked of two policies; here are {len(self._cells)}")
 
     def _gate(self, asked: Asked, margin: float | None) -> bool:
         self._of_two(asked)
@@ -129,3 +106,43 @@ class Comparison:
         if report.answer == "undecided":
             pytest.skip(f"undecided after {report.pairs} of {report.total:,} pairs; --robust-budget ends it there")
         return report
+
+
+class Contrast(_Compared):
+    """Where two policies differ most, among the perturbations of a dimension that can be generated.
+
+    A test marked ``robustness`` that asks for ``contrast`` gets one item for each dimension of each pair that
+    --robust-compare names.
+    """
+
+    __slots__ = ()
+
+    def search(self) -> bool:
+        """Look for the generated perturbation of this dimension under which the two differ most, and say if they do.
+
+        Plays pairs of unperturbed tasks with perturbations of its own, --robust-budget of them at most, besides those
+        that show which tasks are solved unperturbed. What is found is measured on fresh episodes; it goes into
+        --robust-corpus, whose cases are tried first.
+        """
+        from pytest_robustplus.evaluation.resources import resources_of
+        from pytest_robustplus.evaluation.trials import generated
+        from pytest_robustplus.fuzz.contrast import contrasts
+        from pytest_robustplus.fuzz.falsify import BUDGET
+        from pytest_robustplus.fuzz.files import read_corpus
+        from pytest_robustplus.fuzz.space import SPACES, Spaces
+
+        self._of_two("a contrast")
+        session, resources = session_of(self._item.config), resources_of(self._item.config)
+        if any(cell.recorded for cell in self._cells) or self.dimension not in generated(self._cells[0]):
+            pytest.skip(f"{self.dimension} is not generated for {' and '.join(self.models)} on {self.benchmark.title}")
+        first, second = (fuzzing.trials_of(resources, cell.subject) for cell in self._cells)
+        known = read_corpus(session.settings.corpus, self.benchmark.name, (self.dimension,))
+        budget = session.settings.budget or BUDGET
+        best = next(iter(contrasts(first, second, Spaces((SPACES[self.dimension],)), budget, known)), None)
+        session.progress.end()
+        text, words = ("", "") if best is None else (json.dumps(best.perturbation.to_json()), repr(best.perturbation))
+        figures = (0, 0, 0, 0, 0, 1.0) if best is None else best[1:]
+        models = (self.models[0], self.models[1])
+        report = ContrastReport(models, self.benchmark.name, str(self.dimension), text, words, *figures)
+        self._item.user_properties.extend(report.properties())
+        return report.p <= session.settings.alpha_pass

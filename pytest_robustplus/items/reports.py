@@ -33,7 +33,8 @@ _ANSWERS: dict[str, tuple[type[Carried], ...]] = {
     "latency": (LatencyReport,),
     "frontier": (FrontierReport,),
     "fuzz": (FuzzReport,),
-    "comparison": (ComparisonReport, ContrastReport),
+    "comparison": (ComparisonReport,),
+    "contrast": (ContrastReport,),
     "claim": (ClaimReport,),
 }
 _UNASKED = (

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_robustplus.errors import BadInputError, LedgerError
+from pytest_robustplus.fuzz.contrast import most_of
 from pytest_robustplus.fuzz.falsify import BUDGET, KNOWN_BY
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.results.identity import Identity
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_robustplus.session.cells import TableCell
     from pytest_robustplus.session.session import Session
 
-SEARCHES = ("frontier", "fuzz", "play")
+SEARCHES = ("frontier", "fuzz", "play", "contrast")
 PLAYED = ("cell", "comparison", *SEARCHES)
 """The kinds of items that play episodes for their own sake."""
 Bound = Callable[[Identity], int | None]
@@ -43,6 +44,8 @@ def bounds(session: Session) -> Bound:
 
     @cache
     def bound(item: Identity) -> int | None:
+        if item.kind == "contrast":
+            return most_of(settings.budget or BUDGET)
         if item.kind in ("frontier", "fuzz"):
             return (settings.budget or BUDGET) + KNOWN_BY
         if item.kind not in ("cell", "comparison") or settings.all_runs:

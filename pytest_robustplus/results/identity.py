@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-Kind = Literal["cell", "check", "latency", "frontier", "fuzz", "play", "comparison", "claim"]
+Kind = Literal["cell", "check", "latency", "frontier", "fuzz", "play", "comparison", "contrast", "claim"]
 
 # On every report of an item of ours, whatever became of it.
 PROPERTY = "identity"

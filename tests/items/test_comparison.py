@@ -344,15 +344,18 @@ def test_where_two_policies_differ_most_goes_into_the_corpus(toy: pytest.Pyteste
     import pytest
 
     @pytest.mark.robustness("toy")
-    def test_contrast(comparison):
-        assert comparison.contrast()
+    def test_contrast(contrast):
+        assert contrast.search()
     """
     toy.makepyfile(test_suite=suite)
     arguments = ["--robust-compare=strong:weak", "--robust-corpus=c.json", "--robust-budget=40"]
     result = toy.runpytest(CAMERA, *arguments)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        ["strong against weak, generated camera: strong * and weak * of 20 fresh episodes under *"]
+        [
+            "1 search: 360 episodes at most*",
+            "strong against weak, generated camera: strong * and weak * of 20 fresh episodes under *",
+        ]
     )
     (case,) = json.loads(toy.path.joinpath("c.json").read_text())
     assert (case["model"], case["benchmark"]) == ("strong-vs-weak", "toy")
