@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -19,12 +19,12 @@ from pytest_robustplus.items.comparison import Comparison, Contrast
 from pytest_robustplus.items.latency import Latency
 from pytest_robustplus.items.preflight import Preflight
 from pytest_robustplus.items.reports import IDENTITY
-from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.results.identity import Identity, Kind
 from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.session import session_of
 
 _REFUSED: pytest.StashKey[BadInputError] = pytest.StashKey()
-COMPARED: Final = {"comparison": Comparison, "contrast": Contrast}
+COMPARED: Final[dict[Kind, type[Comparison] | type[Contrast]]] = {"comparison": Comparison, "contrast": Contrast}
 CLAIM: Final = "claim"
 MARKS = (
     "robustness(benchmark): this test is about cells of a benchmark. It gets one item for each cell, check, latency,"
@@ -48,8 +48,8 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     registry = session_of(metafunc.config).registry
     questions: list[Question] = []
     try:
-        if name in COMPARED:
-            questions = list(_compared(name, registry.contests(_benchmark_name(marker))))
+        if (kind := next((kind for kind in COMPARED if kind == name), None)) is not None:
+            questions = list(_compared(kind, registry.contests(_benchmark_name(marker))))
         elif name == CLAIM:
             questions = list(_claims(registry.benchmark(_benchmark_name(marker))))
         else:
@@ -116,7 +116,7 @@ def _fuzzes(config: pytest.Config, cells: list[TableCell]) -> Iterable[Question]
             )
 
 
-def _compared(kind: Literal["comparison", "contrast"], contests: list[tuple[TableCell, ...]]) -> Iterable[Question]:
+def _compared(kind: Kind, contests: list[tuple[TableCell, ...]]) -> Iterable[Question]:
     for cells in contests:
         models = "-vs-".join(cell.card.name for cell in cells)
         identity = Identity(models, cells[0].benchmark.name, kind, str(cells[0].dimension))
