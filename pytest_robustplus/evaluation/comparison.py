@@ -140,8 +140,8 @@ class Contest:
         """Ask ``asked`` of the cells' policies about ``budget`` tasks; --robust-budget only ends the playing."""
         session = resources.session
         usual = session.settings.budget and session.settings.budget.of(cells[0].dimension)
-        # What is asked of two policies is answered for the whole list, from as many pairs as there are.
-        open_ended = budget is None and asked not in ("best", "rerun")
+        # What is asked of policies is answered for the whole list, from as many pairs as there are.
+        open_ended = budget is None and asked != "rerun"
         self._budget = None if open_ended else usual if budget is None else budget
         self._resources, self._session = resources, session
         self._asked, self._margin = asked, margin
@@ -339,7 +339,7 @@ class Contest:
     def _looked_at_standings(self) -> bool:
         standings = self._standings
         assert standings is not None
-        while standings.played < self._total:
+        while standings.played < self._most:
             if len(standings.unbeaten) == 1 or self._all_equal():
                 break
             solved = {n: self._sides[n].outcomes.get(standings.played) for n in standings.unbeaten}

@@ -72,8 +72,8 @@ def test_one_item_a_dimension_says_who_is_better(toy: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "*strong against weak: Toy Table*",
-            "camera  100.0 %*[[]*[]]*/60  strong is better",
-            "noise   100.0 %*[[]*[]]*/60  strong is better",
+            "camera *100.0 %*[[]*[]]*/60 *strong is better",
+            "noise *100.0 %*[[]*[]]*/60 *strong is better",
             "*α 0.025 a side, the share of each of 2 comparisons*",
             "* of 240 episodes were needed, 0 of them known before.",
             "camera: only strong solved *, only weak 0 (McNemar p 0.0*);*",
@@ -217,6 +217,13 @@ def test_a_budget_ends_the_playing_and_leaves_the_question(toy: pytest.Pytester)
     (difference,) = report.differences
     assert difference.lower < 0 < difference.upper
     result.stdout.fnmatch_lines(["*undecided after 10*"])
+
+
+def test_a_budget_of_several_leaves_whoever_is_not_beaten_on_the_whole_list(toy: pytest.Pytester) -> None:
+    """Four tasks decide four tasks, and not sixty."""
+    toy.makepyfile(test_suite=SUITE)
+    (report,) = compared(toy.runpytest(CAMERA, "--robust-compare=strong,steady,weak", "--robust-budget=4"))
+    assert (report.total, report.pairs, report.unbeaten) == (60, 4, ("strong", "steady", "weak"))
 
 
 @pytest.mark.parametrize(
