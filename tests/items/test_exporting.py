@@ -44,7 +44,7 @@ def test_a_table_read_back_gives_the_same_verdict(toy: pytest.Pytester, name: st
     )
     both = toy.runpytest("test_both.py", "--robust-compare=steady,recorded:back", *back[1:], "--robust-margin=0")
     both.assert_outcomes(passed=2)
-    both.stdout.fnmatch_lines(["camera*+0.0 [[]+0.0, +0.0[]]  60/60 *equal within 0.0 points"])
+    both.stdout.fnmatch_lines(["camera*+0.0 [[]+0.0, +0.0[]] *60/60 *equal within 0.0 points"])
 
 
 def test_rows_say_what_they_are(toy: pytest.Pytester) -> None:
