@@ -17,6 +17,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.reporting.json import counted, versions
+from pytest_robustplus.reporting.notes import text as worded
 from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.run import CellResult
 
@@ -128,7 +129,9 @@ def _held(path: Path) -> Mapping[str, object]:
 def _missing(group: _Group, benchmark: Benchmark) -> list[str]:
     """Name the undecided cells, except those of which this installation cannot play a single task."""
     return [
-        f"{cell.name}: {cell.state}, {cell.reason}" for cell in group if not cell.decided and _playable(cell, benchmark)
+        f"{cell.name}: {cell.state}, {worded(cell.reason)}"
+        for cell in group
+        if not cell.decided and _playable(cell, benchmark)
     ]
 
 

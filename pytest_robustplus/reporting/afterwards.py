@@ -17,6 +17,7 @@ from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.reporting.reading import chosen_run, finished, is_cell
 from pytest_robustplus.results.cell import CellReport, Conclusion, Group
 from pytest_robustplus.results.findings import Findings
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.results.run import CellName, CellResult
 
 _SHOWN = 5
@@ -67,7 +68,7 @@ def _cell(ledger: Ledger, audit: StoredAudit) -> CellResult:
     key, ended = audit.key, audit.conclusion
     name = CellName(key.model, key.benchmark, key.dimension)
     if ended is None:
-        return CellResult(str(name), name, "unfinished", "the run ended before this cell was decided")
+        return CellResult(str(name), name, "unfinished", Note.of("unfinished"))
     if ended.outcome == "error":
         return CellResult(str(name), name, "error", " ".join(texts(ended.notes)))
     counted = [one for one in finished(ledger.episodes(audit.id)) if one.position < ended.played]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_robustplus.errors import shortened
+from pytest_robustplus.reporting.notes import text as worded
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.run import reason, unplayable
 
@@ -31,7 +32,7 @@ def annotated(
         file, line, _ = report.location
         place = os.path.relpath(root / file, top)
         title = f"{item.kind} {item.id}: {'could not be played' if unplayable(report) else 'lost'}"
-        text = reason(report) if unplayable(report) else report.longreprtext
+        text = worded(reason(report)) if unplayable(report) else report.longreprtext
         yield (
             f"::error file={_property(place)},line={(line or 0) + 1},title={_property(title)}"
             f"::{_data(shortened(text, _LONGEST))}"

@@ -13,9 +13,9 @@ import pytest
 
 from pytest_robustplus.errors import LedgerError, printable
 from pytest_robustplus.ledger import Ledger, StoredAudit
-from pytest_robustplus.reporting.reading import row
+from pytest_robustplus.reporting.reading import cell_row, row
 from pytest_robustplus.results.identity import Identity
-from pytest_robustplus.results.rows import CellRow, RunRecord
+from pytest_robustplus.results.rows import RunRecord
 from pytest_robustplus.results.run import CellName, CellResult, cell_name
 from pytest_robustplus.session.session import Session
 
@@ -113,7 +113,7 @@ class Announcer:
                 if self._heard(EPISODE):
                     with suppress(LedgerError):
                         self._tell_episodes()
-                self._call(CELL, cell=CellRow.of(result))
+                self._call(CELL, cell=cell_row(result))
 
     def _tell_episodes(self, *, every: bool = False) -> None:
         """Tell of what is new: what this run has recorded, and what was there of audits that it has joined.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Run, StoredEpisode
-from pytest_robustplus.reporting import comparison, fuzzing, latency, text
+from pytest_robustplus.reporting import comparison, fuzzing, latency, notes, text
 from pytest_robustplus.reporting.json import CellStory, totals
 from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.results import text as figures
@@ -102,7 +102,7 @@ def _environment() -> Environment:
         tell=lambda word, before: before + word,
     )
     made.globals.update(
-        text=text, figures=figures, latency=latency, comparison=comparison, fuzzing=fuzzing, words=WORDS,
+        text=text, figures=figures, latency=latency, comparison=comparison, fuzzing=fuzzing, notes=notes, words=WORDS,
         differences=_differences, zip=zip,
     )  # fmt: skip
     return made

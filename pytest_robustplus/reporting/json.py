@@ -204,7 +204,7 @@ def _cell(story: CellStory) -> dict[str, Any]:
         **result.name._asdict(),
         "test": result.node,
         "state": result.state,
-        "reason": result.reason,
+        "reason": text(result.reason),
     }
     if figures is None:
         return cell
@@ -269,7 +269,7 @@ def _latency(result: LatencyResult) -> dict[str, Any]:
         "benchmark": result.benchmark,
         "test": result.node,
         "state": result.state,
-        "reason": result.reason,
+        "reason": text(result.reason),
     }
     if result.figures is None:
         return ended

@@ -10,6 +10,7 @@ from pytest_robustplus.reporting.comparison import answer, by_group, difference,
 from pytest_robustplus.reporting.fuzzing import line
 from pytest_robustplus.reporting.json import RowTotal, totals
 from pytest_robustplus.reporting.latency import control, sentences
+from pytest_robustplus.reporting.notes import text as worded
 from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.reporting.text import (
     ablations,
@@ -109,7 +110,11 @@ def _table(results: Sequence[CellResult]) -> list[str]:
 def _cells(result: CellResult) -> list[str]:
     name, report = [_escape(result.name.model), result.name.dimension], result.figures
     if report is None:
-        return [*name, f"{_SIGN.get(result.state, '⚪ ' + result.state)}: {_escape(result.reason)}", *["–"] * 5]
+        return [
+            *name,
+            f"{_SIGN.get(result.state, '⚪ ' + result.state)}: {_escape(worded(result.reason))}",
+            *["–"] * 5,
+        ]
     above = ", ⚠️ **above**" if report.above else ""
     above += ", ⚠️ **drifts**" if report.drifts else ""
     held = report.baseline is not None
@@ -162,7 +167,7 @@ def _latencies(results: Sequence[LatencyResult]) -> list[str]:
         report, name = result.figures, [_escape(result.model), _escape(result.benchmark)]
         sign = _SIGN.get(result.state, "⚪ " + result.state)
         if report is None:
-            lines.append(_row([*name, f"{sign}: {_escape(result.reason)}", *["–"] * 4]))
+            lines.append(_row([*name, f"{sign}: {_escape(worded(result.reason))}", *["–"] * 4]))
             continue
         server = "–" if report.server_ms is None else f"{report.server_ms:.1f} ms"
         figures = [f"{report.p50_ms:.1f} ms", f"{report.p95_ms:.1f} ms", server, control(report)]

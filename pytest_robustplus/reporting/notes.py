@@ -200,6 +200,10 @@ def _no_playable_task(benchmark: str) -> str:
     return f"synthetic observations: no task of {benchmark} is playable here"
 
 
+def _no_reason() -> str:
+    return "no reason was given"
+
+
 def _no_simulator(reason: str) -> str:
     return f"synthetic observations, as no simulator could be built: {reason}"
 
@@ -307,6 +311,10 @@ def _subgoals_unknown() -> str:
     return "subgoals are not judged: of some episodes it is not known which were reached"
 
 
+def _unfinished() -> str:
+    return "the run ended before this cell was decided"
+
+
 def _versions_differ(name: str, versions: tuple[tuple[str, str], tuple[str, str]]) -> str:
     return f"{name} " + ", ".join(f"{version} for {model}" for version, model in versions)
 
@@ -347,6 +355,7 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _machines_differ,
         _no_accepted_latency,
         _no_playable_task,
+        _no_reason,
         _no_simulator,
         _nothing_accepted,
         _nothing_in_file,
@@ -372,6 +381,7 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _share,
         _still_running,
         _subgoals_unknown,
+        _unfinished,
         _versions_differ,
         _worker_died,
     )

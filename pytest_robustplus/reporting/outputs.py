@@ -18,13 +18,14 @@ from pytest_robustplus.errors import BadInputError, LedgerError, RobustnessError
 from pytest_robustplus.fuzz.files import add_to_corpus
 from pytest_robustplus.ledger import Ledger, Run
 from pytest_robustplus.reporting.accept_frontiers import accept_frontiers
+from pytest_robustplus.reporting.reading import cell_rows, recorded_run
 from pytest_robustplus.reporting.replaying import SHORT, command, complete
 from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport
 from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe, in_order, probes
 from pytest_robustplus.results.identity import Answers, Identity
 from pytest_robustplus.results.latency import LatencyResult, measured, result_of
-from pytest_robustplus.results.rows import RunRecord, rows
+from pytest_robustplus.results.rows import RunRecord
 from pytest_robustplus.results.run import CellResult, Results, reason
 from pytest_robustplus.session.session import session_of
 
@@ -95,7 +96,6 @@ class Outputs:
     def record(self, exitstatus: int) -> RunRecord | None:
         """The run as data, once it is written; None where nothing of ours was asked."""
         from pytest_robustplus.reporting.json import document
-        from pytest_robustplus.reporting.reading import recorded_run
 
         if not self._something:
             return None
@@ -103,11 +103,11 @@ class Outputs:
         with suppress(LedgerError), Ledger.open(session.ledger_path, create=False, verify=False) as ledger:
             run = next((run for run in ledger.runs() if run.run == session.run), None)
             known = None if run is None else recorded_run(ledger, run)
-        known = known or RunRecord(session.run, session.command, "", rows(()))
+        known = known or RunRecord(session.run, session.command, "", cell_rows(()))
         told = document([], session.registry.benchmarks, None, self._latencies, self._comparisons, self._probes)
         return replace(
             known,
-            cells=rows(self._results.cells()),
+            cells=cell_rows(self._results.cells()),
             exitstatus=int(exitstatus),
             latencies=tuple(told["latencies"]),
             comparisons=tuple(told["comparisons"]),
@@ -127,7 +127,7 @@ class Outputs:
         if summary or settings.markdown:
             self._try(lambda: self._write_markdown(cells, summary))
         if (place := settings.csv) is not None:
-            self._try(lambda: self._save(place, rows(cells).to_csv()))
+            self._try(lambda: self._save(place, cell_rows(cells).to_csv()))
         self._try(lambda: self._keep(cells))
         self._try(self._write_corpus)
         self._try(self._accept_frontiers)

@@ -11,9 +11,10 @@ from typing import Any
 
 from pytest_robustplus.errors import BadInputError, parsed, unknown
 from pytest_robustplus.ledger import GENERATED, Ledger, Run, StoredAudit, StoredEpisode
-from pytest_robustplus.reporting.notes import texts
+from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.rows import CellRow, EpisodeRow, Rows, RunRecord
+from pytest_robustplus.results.run import CellResult
 
 LAST = "last"
 _DATE = re.compile(r"\d{4}-\d")
@@ -67,7 +68,7 @@ def recorded_run(ledger: Ledger, run: Run) -> RunRecord:
     kept = ledger.findings(run.run)
     cells: Iterable[CellRow] = (_cell(audit) for audit in audits if is_cell(audit))
     if kept is not None:
-        cells = map(CellRow.of, Findings.read(kept).cells)
+        cells = map(cell_row, Findings.read(kept).cells)
     found = [(audit, episode) for audit in audits for episode in finished(ledger.episodes(audit.id))]
     found.sort(key=lambda pair: pair[1].id)
     return RunRecord(
@@ -89,6 +90,16 @@ def finished(episodes: Iterable[StoredEpisode]) -> list[StoredEpisode]:
 def is_cell(audit: StoredAudit) -> bool:
     """Whether an audit asks about a cell, not about a comparison or a point of a search."""
     return not audit.key.compared and audit.key.dimension != GENERATED
+
+
+def cell_row(result: CellResult) -> CellRow:
+    """Flatten what a cell of a run ended with."""
+    return CellRow.of(result, text(result.reason))
+
+
+def cell_rows(found: Iterable[CellResult]) -> Rows[CellRow]:
+    """Flatten every cell of a run."""
+    return Rows(CellRow, map(cell_row, found))
 
 
 def row(episode: StoredEpisode, audit: StoredAudit, run: str) -> EpisodeRow:

@@ -17,6 +17,7 @@ from pytest_robustplus.perturbations import PERTURBATIONS, Dimension
 from pytest_robustplus.reporting import claims, comparison, fuzzing
 from pytest_robustplus.reporting.charset import aligned
 from pytest_robustplus.reporting.latency import sentences
+from pytest_robustplus.reporting.notes import text as worded
 from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.reporting.replaying import complete
 from pytest_robustplus.reporting.text import (
@@ -111,7 +112,7 @@ def _cells(tests: Iterable[pytest.TestReport]) -> list[CellReport]:
 def _unplayed(tests: Iterable[pytest.TestReport]) -> Iterable[str]:
     skipped = ((test, Identity.read(test.user_properties)) for test in tests if test.skipped)
     cells = [test for test, item in skipped if item is not None and cell_name(item) is not None]
-    for why, times in Counter(reason(test) for test in cells).items():
+    for why, times in Counter(worded(reason(test)) for test in cells).items():
         yield f"{times} {'cell was' if times == 1 else 'cells were'} not played: {why.removeprefix('not played: ')}"
 
 

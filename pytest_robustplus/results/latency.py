@@ -96,11 +96,11 @@ class LatencyResult:
     model: str
     benchmark: str
     state: LatencyState
-    reason: str = ""
+    reason: Note | str = ""
     figures: LatencyReport | None = None
 
 
-def result_of(report: pytest.TestReport, item: Identity | None, reason: str) -> LatencyResult | None:
+def result_of(report: pytest.TestReport, item: Identity | None, reason: Note | str) -> LatencyResult | None:
     """Read how a latency item ended from one phase of it; None for other tests and phases that decide nothing."""
     if item is None or item.kind != "latency" or (report.when != "call" and report.passed):
         return None

@@ -39,6 +39,7 @@ Kind = Literal[
     "machines_differ",
     "no_accepted_latency",
     "no_playable_task",
+    "no_reason",
     "no_simulator",
     "nothing_accepted",
     "nothing_in_file",
@@ -64,6 +65,7 @@ Kind = Literal[
     "share",
     "still_running",
     "subgoals_unknown",
+    "unfinished",
     "versions_differ",
     "worker_died",
 ]

@@ -88,10 +88,10 @@ class CellRow:
     reason: str = ""
 
     @classmethod
-    def of(cls, result: CellResult) -> CellRow:
-        """Flatten what a cell of this run ended with."""
+    def of(cls, result: CellResult, reason: str) -> CellRow:
+        """Flatten what a cell of this run ended with, the ``reason`` in words."""
         name, figures = result.name, result.figures
-        own = {"test": result.node, "reason": result.reason, "state": result.state}
+        own = {"test": result.node, "reason": reason, "state": result.state}
         if figures is None:
             return cls(**name._asdict(), **own)  # type: ignore[arg-type]
         same = {entry.name: getattr(figures, entry.name) for entry in fields(cls) if hasattr(figures, entry.name)}
@@ -174,8 +174,3 @@ class RunRecord:
     files: tuple[Path, ...] = ()
     episodes: Rows[EpisodeRow] = field(default_factory=lambda: Rows(EpisodeRow))
     """Every finished episode that the run rests on; empty when read from JSON."""
-
-
-def rows(found: Iterable[CellResult]) -> Rows[CellRow]:
-    """Flatten every cell of this run."""
-    return Rows(CellRow, map(CellRow.of, found))

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.identity import Answers, Identity
+from pytest_robustplus.results.notes import Note
 
 State = Literal["pass", "fail", "measured", "error", "skipped", "unfinished"]
 # The properties of a test that has failed by a fault: what kind, and the paragraph without its traceback.
@@ -38,7 +39,7 @@ class CellResult:
     node: str
     name: CellName
     state: State
-    reason: str = ""
+    reason: Note | str = ""
     figures: CellReport | None = None
     trace: str = ""
     """The traceback of the user's code that made it an error, if it was that."""
@@ -87,7 +88,7 @@ class Results:
 
 def _unfinished(item: Identity, node: str) -> CellResult:
     name = CellName(item.model, item.benchmark, item.subject)
-    return CellResult(node, name, "unfinished", "the run ended before this cell was decided")
+    return CellResult(node, name, "unfinished", Note.of("unfinished"))
 
 
 def cell_name(item: Identity) -> CellName | None:
@@ -100,8 +101,8 @@ def unplayable(report: pytest.TestReport) -> bool:
     return report.failed and any(name == UNPLAYABLE for name, _ in report.user_properties)
 
 
-def reason(report: pytest.TestReport) -> str:
-    """Say in one line why a test that failed or was skipped did so; empty for another."""
+def reason(report: pytest.TestReport) -> Note | str:
+    """Why a test that failed or was skipped did so, in one line; empty for another."""
     for name, text in reversed(report.user_properties):
         if name == REASON and report.failed:
             return str(text)
@@ -109,4 +110,4 @@ def reason(report: pytest.TestReport) -> str:
         return report.longrepr[2].removeprefix("Skipped: ")
     if report.passed:
         return ""
-    return report.longreprtext.strip().splitlines()[-1] if report.longreprtext.strip() else "no reason was given"
+    return report.longreprtext.strip().splitlines()[-1] if report.longreprtext.strip() else Note.of("no_reason")
