@@ -93,6 +93,57 @@ def test_only_rollout_steps_a_simulator_and_only_the_ledger_opens_its_file() -> 
     assert {module for module in connects - others if not module.startswith("ledger/")} == set()
 
 
+def sentences(source: str) -> Iterator[str]:
+    """Texts of three words or more that are no documentation, no members of an enumeration and no part of an error.
+
+    What is formatted into a text stands in it as ``{}``.
+    """
+    pending: list[ast.AST] = [ast.parse(source)]
+    while pending:
+        node = pending.pop()
+        documentation = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if documentation or isinstance(node, ast.Raise | ast.Assert):
+            continue
+        if isinstance(node, ast.Call) and re.search(r"(Error|Warning|warn|unknown|refused)$", ast.unparse(node.func)):
+            continue
+        if isinstance(node, ast.ClassDef) and "Enum" in "".join(map(ast.unparse, node.bases)):
+            continue
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        text = "".join(p.value if isinstance(p, ast.Constant) and isinstance(p.value, str) else "{}" for p in parts)
+        if len(re.findall(r"\b[a-z]{2,}\b", text)) >= 3 and " " in text:
+            yield text
+        if not isinstance(node, ast.JoinedStr):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+# Names of workloads and of a source, which are compared and recorded, and the instruction of an invented observation.
+DATA = re.compile(r"(numpy|torch|JAX) float32: |recorded in {}, checkpoint {}$|pick up the bowl$")
+
+
+@pytest.mark.parametrize("room", ["evaluation", "results", "session"])
+def test_reporting_alone_makes_sentences(room: str) -> None:
+    said = [
+        (str(path.relative_to(PACKAGE)), text)
+        for path in (PACKAGE / room).rglob("*.py")
+        for text in sentences(path.read_text(encoding="utf-8"))
+    ]
+    assert not [(module, text) for module, text in said if not DATA.match(text)]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ('def f():\n    """Say what is wrong."""\n    return f"lost {n} of the tasks"', ["lost {} of the tasks"]),
+        ('raise ValueError("this is an error")', []),
+        ('why = BadInputError(f"{n} is no number")', []),
+        ('notes.append("the robot waits: " + rate)', ["the robot waits: "]),
+        ('key = "success_rate", "first half"', []),
+    ],
+)
+def test_a_sentence_is_known_from_an_error_and_a_name(source: str, said: list[str]) -> None:
+    assert list(sentences(source)) == said
+
+
 def test_the_walk_of_the_page_exists() -> None:
     walk = PAGE.read_text(encoding="utf-8").partition("### From a test's id")[2].partition("\n## ")[0]
     files = re.findall(r"`((?:suites|items|evaluation|statistics)/[\w/]+\.py)`", walk)

@@ -22,7 +22,6 @@ from pytest_robustplus.evaluation.recorder import (
     Player,
     Recorder,
     errors,
-    now,
     refuse_unplayable,
 )
 from pytest_robustplus.evaluation.resources import Resources
@@ -284,9 +283,7 @@ class Audit:
         """Record a try in error wherever a worker of this run died, so that an episode which kills its player ends."""
         for position, worker in self._session.ledger.reap(self._state.id, stale_s=STALE_S, own=self._session.claimant):
             if worker.startswith(self._session.run):
-                task = self._population.tasks[position]
-                lost = f"The worker that played {task.name} died."
-                self._recorder.fault(self._state.id, position, task, now(), lost, worker=worker)
+                self._recorder.lose(self._state.id, position, self._population.tasks[position], worker)
 
     def _prefix(self) -> list[bool]:
         return self._session.ledger.prefix(self._state.id, self._places)

@@ -120,9 +120,7 @@ class _Side:
         """Record a try in error wherever a worker of this run died."""
         for position, worker in self._session.ledger.reap(self.audit, stale_s=STALE_S, own=self._session.claimant):
             if worker.startswith(self._session.run):
-                task = self.tasks[position]
-                lost = f"The worker that played {task.name} died."
-                self.recorder.fault(self.audit, position, task, now(), lost, worker=worker)
+                self.recorder.lose(self.audit, position, self.tasks[position], worker)
 
 
 class Contest:

@@ -93,28 +93,32 @@ def _told(ledger: Ledger, audit: StoredAudit, ledgers: int, renderers: Sequence[
 def _refuse_other_questions(place: Place, pieces: Sequence[Piece]) -> None:
     first = pieces[0]
     for other in pieces[1:]:
-        if (why := _difference(first, other)) is not None:
-            raise BadInputError(
-                f"{_cell(place)}: {first.name} and {other.name} cannot be joined: {why}. Join ledgers of the same"
-                " command, which differ in --robust-shard alone."
-            )
+        _refuse_another_question(place, first, other)
 
 
-def _difference(first: Piece, other: Piece) -> str | None:
-    """How two ledgers ask about a cell otherwise; None where they do not."""
+def _refuse_another_question(place: Place, first: Piece, other: Piece) -> None:
+    """Refuse a ledger that asks about a cell otherwise than the first."""
+
+    def refused(why: str) -> BadInputError:
+        return BadInputError(
+            f"{_cell(place)}: {first.name} and {other.name} cannot be joined: {why}. Join ledgers of the same command,"
+            " which differ in --robust-shard alone."
+        )
+
     one, two = first.audit, other.audit
     if one.key.checkpoint != two.key.checkpoint:
-        return f"they are of different checkpoints, {one.key.checkpoint} and {two.key.checkpoint}"
+        raise refused(f"they are of different checkpoints, {one.key.checkpoint} and {two.key.checkpoint}")
     if one.key.protocol != two.key.protocol:
         played = [_played(piece.facts()) for piece in (first, other)]
         changed = [name for name in sorted({*played[0], *played[1]}) if played[0].get(name) != played[1].get(name)]
-        said = ", ".join(f"{name} {played[0].get(name)} and {played[1].get(name)}" for name in changed)
-        return f"the protocol or the profile differs ({said or 'one of them was played with --robust-fresh'})"
+        found = ", ".join(f"{name} {played[0].get(name)} and {played[1].get(name)}" for name in changed)
+        raise refused(f"the protocol or the profile differs ({found or 'one of them was played with --robust-fresh'})")
     if (one.total, one.key.population) != (two.total, two.key.population):
-        return f"their tasks or the order of these differ ({one.total:,} and {two.total:,} tasks: assets? budget?)"
+        raise refused(
+            f"their tasks or the order of these differ ({one.total:,} and {two.total:,} tasks: assets? budget?)"
+        )
     if one.order_seed != two.order_seed:
-        return "they play in different orders"
-    return None
+        raise refused("they play in different orders")
 
 
 def _played(facts: Iterable[Mapping[str, str]]) -> dict[str, object]:

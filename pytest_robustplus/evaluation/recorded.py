@@ -56,10 +56,10 @@ def _accepted(session: Session, cell: TableCell, source: str) -> Recording:
     found = [row.cells[cell.dimension] for row in rows if cell.dimension in row.cells]
     recorded = [baseline for baseline in found if baseline.outcomes is not None]
     if not recorded:
-        held = "only a rate, and pairing needs outcomes task by task" if found else "nothing"
         raise BadInputError(
-            f"{path} holds {held} about {cell.dimension} on {cell.benchmark.title}. Choose a recorded run, such as"
-            " --robust-accept writes, or hold the other policy against this one with --robust-baseline."
+            f"{path} holds {'only a rate, and pairing needs outcomes task by task' if found else 'nothing'} about"
+            f" {cell.dimension} on {cell.benchmark.title}. Choose a recorded run, such as --robust-accept writes, or"
+            " hold the other policy against this one with --robust-baseline."
         )
     if len(recorded) > 1:
         models = ", ".join(baseline.model for baseline in recorded)

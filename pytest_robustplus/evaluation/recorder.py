@@ -35,7 +35,7 @@ class Recorder:
     def record(self, audit: int, position: int, task: Task, started: str, played: EpisodeResult) -> None:
         """Record an episode or a fault."""
         if played.error is not None:
-            self.fault(audit, position, task, started, str(played.error))
+            self._fault(audit, position, task, started, played.error)
             return
         assert played.episode is not None
         if RECORDED in played.provenance:
@@ -47,9 +47,13 @@ class Recorder:
         facts = provenance(played.provenance, self._subject.profile, self.protocol)
         self._write(audit, position, task, started, **played.episode._asdict(), provenance=facts)
 
-    def fault(self, audit: int, position: int, task: Task, started: str, error: str, **facts: str) -> None:
-        """Record a try that came to nothing, by this worker unless ``facts`` name another."""
-        self._write(audit, position, task, started, success=None, error=error, instruction="", **facts)
+    def lose(self, audit: int, position: int, task: Task, worker: str) -> None:
+        """Record a try that came to nothing as ``worker``, which played it, died."""
+        error = SimulatorError(f"The worker that played {task.name} died.")
+        self._fault(audit, position, task, now(), error, worker=worker)
+
+    def _fault(self, audit: int, position: int, task: Task, started: str, error: Exception, **facts: str) -> None:
+        self._write(audit, position, task, started, success=None, error=str(error), instruction="", **facts)
 
     def _write(self, audit: int, position: int, task: Task, started: str, **outcome: Any) -> None:
         generated = task.perturbation

@@ -103,16 +103,16 @@ class Session:
         kind = network(path.parent)
         if kind is None or (self.spread and not self.settings.shard):
             return
-        said = (
+        shared = UserWarning(
             f"The ledger {path} lies on a file system that machines share ({kind}), across which SQLite's locks do not"
             " reach: two machines that write it destroy it."
         )
         if self.settings.shard:
             raise BadInputError(
-                f"{said} Give each shard a ledger on a disk of its own machine, such as --robust-ledger=$TMPDIR/"
+                f"{shared} Give each shard a ledger on a disk of its own machine, such as --robust-ledger=$TMPDIR/"
                 "shard.sqlite, copy it when the run has ended, and join the copies with --robust-merge."
             )
-        warnings.warn(f"{said} Let one machine alone write it, or use --robust-ledger.", stacklevel=2)
+        warnings.warn(f"{shared} Let one machine alone write it, or use --robust-ledger.", stacklevel=2)
 
     @property
     def command(self) -> str:
