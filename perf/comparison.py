@@ -181,7 +181,7 @@ def learned() -> bool:
             order = np.random.default_rng(seed).permutation(len(names))
             shown = [names[place] for place in order]
             duel = Duel(which_is_better(len(names), round(0.05 * len(names)), 0.05))
-            duel.look(differences([ours[name] for name in shown], [theirs[name] for name in shown]))
+            duel.update(differences([ours[name] for name in shown], [theirs[name] for name in shown]))
             pairs.append(duel.pairs)
             answers.add(str(duel.answer))
         rates = [100 * sum(side[name] for name in names) / len(names) for side in (ours, theirs)]
@@ -224,7 +224,7 @@ def look(generator: np.random.Generator) -> float:
     duel = Duel(which_is_better(TOTAL, 0, 1e-9))
     start = time.perf_counter()
     for difference in diff:
-        duel.look([difference])
+        duel.update([difference])
     return 1e3 * (time.perf_counter() - start) / duel.pairs
 
 

@@ -58,7 +58,7 @@ def night(accepted: Mapping[Dimension, Mapping[str, bool]], tonight: Mapping[str
         rate = sum(outcomes.values()) / n
         baseline = Baseline("toy", "libero_plus", dimension, rate, n, "accepted", "bddl", "", "", outcomes=outcomes)
         ((gate,), _) = gates([baseline], population, SETTINGS, questions=len(accepted))
-        gate.look([tonight[task.name] for task in population.tasks])
+        gate.update([tonight[task.name] for task in population.tasks])
         assert gate.decision is not None
         played, verdict = gate.decision
         episodes += played

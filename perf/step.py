@@ -182,8 +182,8 @@ def breakdown(episode: Recorded, simulator: LiberoSimulator) -> dict[str, float]
     environment = simulator.environment
     environment._post_process = timed("stoves and lights", environment._post_process)
     physics = mujoco.mj_step1, mujoco.mj_step2
-    look = simulator._look
-    simulator._look = timed("pictures and readings", look)  # type: ignore[method-assign]
+    look = simulator._observed
+    simulator._observed = timed("pictures and readings", look)  # type: ignore[method-assign]
     mujoco.mj_step1, mujoco.mj_step2 = (timed("physics", call) for call in physics)
     try:
         begun = time.perf_counter()
@@ -192,7 +192,7 @@ def breakdown(episode: Recorded, simulator: LiberoSimulator) -> dict[str, float]
         spent["between"] = 1e3 * (time.perf_counter() - begun) - sum(spent.values())
     finally:
         mujoco.mj_step1, mujoco.mj_step2 = physics
-        simulator._look = look  # type: ignore[method-assign]
+        simulator._observed = look  # type: ignore[method-assign]
         del environment._post_process
     return spent
 

@@ -256,7 +256,7 @@ class Run:
         self._outputs.add(report)
         with self._aside():
             if self._controller is not None:
-                self._controller.look()
+                self._controller.poll()
             result = yield
         tell_errors_apart(self._config, report)
         forget_tries(self._config, report)
@@ -268,7 +268,7 @@ class Run:
     def pytest_runtest_logfinish(self) -> Generator[None, object, object]:
         with self._aside():
             if self._controller is not None:
-                self._controller.look()
+                self._controller.poll()
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)

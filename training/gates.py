@@ -111,7 +111,7 @@ def recorded(fault: str, dimensions: Sequence[str], budget: int) -> str:
         if not asked:
             found.append("could not fail")
             continue
-        asked[0].look(outcomes)
+        asked[0].update(outcomes)
         assert asked[0].decision is not None
         played, verdict = asked[0].decision
         found.append(

@@ -67,7 +67,7 @@ class PlacedSimulator(LiberoSimulator):
         scene = self.scene
         scene.environment.sim.data.qpos[:] = positions
         scene.environment.sim.forward()
-        return self._look().images
+        return self._observed().images
 
     def look_randomly(self, random: np.random.Generator) -> dict[str, Image]:
         """Draw what the cameras would see under another view, other lights and other colours; state is unchanged."""

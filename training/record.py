@@ -43,9 +43,9 @@ class NotingSimulator(PlacedSimulator):
         super().__init__(render=False)
         self.positions = np.zeros(0)
 
-    def _look(self) -> Observation:
+    def _observed(self) -> Observation:
         self.positions = np.array(self.environment.sim.data.qpos)
-        return super()._look()
+        return super()._observed()
 
 
 def record(simulator: NotingSimulator, task: Task, seed: tuple[int, ...]) -> Recording | None:

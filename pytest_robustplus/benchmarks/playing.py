@@ -32,7 +32,7 @@ class OneScene(ABC):
         """Return what the step that looked saw, or after a reset what is there now."""
         playing(self._task)
         if self._seen is None and self._step == 0:
-            self._seen = self._look()
+            self._seen = self._observed()
         if self._seen is None:
             raise SimulatorError(
                 "The last step did not render, so there is nothing to observe. Pass render=True to the step before."
@@ -40,7 +40,7 @@ class OneScene(ABC):
         return self._seen
 
     @abstractmethod
-    def _look(self) -> Observation:
+    def _observed(self) -> Observation:
         """Draw what the cameras show now, and read the other sensors."""
 
     def _begin(self, task: Task, instruction: str) -> str:

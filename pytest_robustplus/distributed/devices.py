@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pytest_robustplus.errors import BadInputError
 
 # A graphics driver that is still waking a card up has been seen to take half a minute.
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 PCI = "ROBUSTPLUS_PCI"
 
 # EGL counts cards in an order of its own (google-deepmind/mujoco issue 3245). EGL_NV_device_cuda says which is which:
@@ -169,7 +169,7 @@ def _egl_numbers(environment: Mapping[str, str]) -> dict[str, int]:
 
 def _lines(command: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, env=dict(environment))
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, env=dict(environment))
     except (OSError, subprocess.TimeoutExpired):
         return []
     # Without EGL, or without a driver, there is nothing to tell apart: every library keeps its own default.

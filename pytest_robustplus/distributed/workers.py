@@ -21,7 +21,7 @@ from pytest_robustplus.policies.transports.address import SEAT_VARIABLE
 from pytest_robustplus.results.identity import Identity
 
 # Episodes that kill their players take two workers each; after so many deaths of helpers those that follow only lead.
-PATIENCE = 4
+LONE_AFTER = 4
 
 
 def automatic(
@@ -73,7 +73,7 @@ class Controller:
             self._folder = Path(tempfile.mkdtemp(prefix="robustplus-"))
             self._board = Board(self._folder)
         node.workerinput[BOARD] = str(self._folder)
-        node.workerinput[ALONE] = self._deaths_of_helpers >= PATIENCE
+        node.workerinput[ALONE] = self._deaths_of_helpers >= LONE_AFTER
 
     def free(self, node: Any, error: object) -> None:
         """Free the card of a worker that is gone, for whoever replaces it; end the run that a worker refused."""
@@ -91,7 +91,7 @@ class Controller:
         if reason := output.get(REFUSAL):
             raise pytest.UsageError(reason)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Let workers stop playing for others once pytest-xdist has decided to end the run early."""
         if getattr(self._config.pluginmanager.getplugin("dsession"), "shouldstop", False):
             self._board.stop()

@@ -103,8 +103,8 @@ class Audit:
         self._reserve: deque[int] = deque()
         self._ahead = 0
         self._stood: tuple[int, int | None] | None = None
-        self._looked: int | None = None
-        self._looked_until = 0.0
+        self._judged: int | None = None
+        self._judged_until = 0.0
         # How far the order is likely to be played, and for which prefix that was last foreseen.
         self._foreseen, self._foreseen_at = len(self._places), -1
         self._stood_until = 0.0
@@ -162,8 +162,8 @@ class Audit:
     def decided(self) -> int | None:
         """Return how many episodes the verdict needed, once it is known; raises what makes it unknowable."""
         at = time.monotonic()
-        if at < self._looked_until:
-            return self._looked
+        if at < self._judged_until:
+            return self._judged
         played = self._decided()
         if played is None:
             if self._session.settings.merge:
@@ -173,7 +173,7 @@ class Audit:
             # Where all of a share is finished there would be no such place, but then it is decided.
             refuse_unplayable(self._session, self._state.id, self._places[len(self._prefix())])
         # What this process brings is known at once; what others bring may wait as long as they do.
-        self._looked, self._looked_until = played, at + (0.0 if self._session.spread else POLL_S)
+        self._judged, self._judged_until = played, at + (0.0 if self._session.spread else POLL_S)
         return played
 
     def next(self, *, first: bool) -> int | None:
@@ -244,7 +244,7 @@ class Audit:
     def take(self, position: int, started: str, outcome: EpisodeResult) -> bool:
         """Record what came of a position; False when it is to be played once more, which the second fault is not."""
         error = outcome.error
-        self._stood, self._looked_until = None, 0.0
+        self._stood, self._judged_until = None, 0.0
         self._recorder.record(self._state.id, position, self.task(position), started, outcome)
         if error is None:
             return True
@@ -308,10 +308,10 @@ class Audit:
         """
         outcomes = self._prefix()
         for gate in self._gates:
-            gate.look(outcomes)
+            gate.update(outcomes)
         total = len(self._places)
         if self._credit is not None:
-            self._credit.look(self._shares(len(outcomes)))
+            self._credit.update(self._shares(len(outcomes)))
         decided = self._decisions()
         # One lost question fails the cell; it passes only when every question has been answered.
         if failed := [decision.played for decision in decided if decision.verdict is Verdict.FAIL]:

@@ -225,7 +225,7 @@ class Campaign:
     def _turn(self, own: Question | None, idle: Callable[[], None]) -> None:
         """Give every idle simulator something to play, and take what came of what was played."""
         self._hand_out(own)
-        self._session.progress.look()
+        self._session.progress.update()
         if not self._playing:
             idle()
             return

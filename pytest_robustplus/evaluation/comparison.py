@@ -160,7 +160,7 @@ class Contest:
             self._standings = statistics.Standings(len(cells), self._total, self._alpha)
         else:
             self._duel = self._new_duel()
-        self._looked = 0
+        self._judged = 0
         # A helper does not know what exactly is asked, and so plays on until it is told that there is an answer.
         self._answers = True
         self._seat = ExitStack()
@@ -288,7 +288,7 @@ class Contest:
         at_play = sum(ledger.claimed(side.audit) for side in live)
         # Both sides of a pair, as many pairs ahead as there are simulators at work on them.
         ahead = at_play + sum(executors[side.audit].free for side in live)
-        for position, side in self._wanted(live, self._looked, min(self._looked + ahead, self._most)):
+        for position, side in self._wanted(live, self._judged, min(self._judged + ahead, self._most)):
             if not any(executors[other.audit].free for other in live):
                 break
             executor = executors[side.audit]
@@ -314,27 +314,27 @@ class Contest:
                     yield position, side
 
     def _known(self) -> bool:
-        """Look after each further task that all policies in play have been tried on, in the order."""
+        """Judge after each further task that all policies in play have been tried on, in the order."""
         for side in self._sides:
             side.refresh()
-        self._session.progress.look()
-        return self._looked_at_pairs() if self._duel is not None else self._looked_at_standings()
+        self._session.progress.update()
+        return self._judged_pairs() if self._duel is not None else self._judged_standings()
 
-    def _looked_at_pairs(self) -> bool:
+    def _judged_pairs(self) -> bool:
         duel, (first, second) = self._duel, self._sides
         assert duel is not None
         new = min(first.known, second.known)
-        diff = [int(first.outcomes[i]) - int(second.outcomes[i]) for i in range(self._looked, new)]
+        diff = [int(first.outcomes[i]) - int(second.outcomes[i]) for i in range(self._judged, new)]
         if new == self._total:
-            self._looked = new
+            self._judged = new
             duel.settle(self._net(first, second, new))
-        elif self._asked == "rerun" or not self._answers or duel.look(diff) is None:
-            self._looked = new
+        elif self._asked == "rerun" or not self._answers or duel.update(diff) is None:
+            self._judged = new
         else:
-            self._looked = duel.pairs
-        return duel.answer is not None or self._looked >= self._most
+            self._judged = duel.pairs
+        return duel.answer is not None or self._judged >= self._most
 
-    def _looked_at_standings(self) -> bool:
+    def _judged_standings(self) -> bool:
         standings = self._standings
         assert standings is not None
         while standings.played < self._most:
@@ -342,10 +342,10 @@ class Contest:
                 break
             solved = {n: self._sides[n].outcomes.get(standings.played) for n in standings.unbeaten}
             if None in solved.values():
-                self._looked = standings.played
+                self._judged = standings.played
                 return False
             standings.add({n: bool(outcome) for n, outcome in solved.items()})
-        self._looked = standings.played
+        self._judged = standings.played
         return True
 
     def _all_equal(self) -> bool:
@@ -362,7 +362,7 @@ class Contest:
         for side in self._sides:
             if side.recording is not None:
                 continue
-            played = [side.outcomes[i] for i in range(min(self._looked, side.known))]
+            played = [side.outcomes[i] for i in range(min(self._judged, side.known))]
             self._session.ledger.close_audit(
                 side.audit,
                 Conclusion(
@@ -388,10 +388,10 @@ class Contest:
     def _pairs_of(self, first: int, second: int) -> int:
         """How many pairs of two sides count: until either was dropped."""
         dropped = {} if self._standings is None else self._standings.dropped
-        return min(dropped.get(first, self._looked), dropped.get(second, self._looked))
+        return min(dropped.get(first, self._judged), dropped.get(second, self._judged))
 
     def _report(self, seconds: float) -> ComparisonReport:
-        pairs, duel = self._looked, self._duel
+        pairs, duel = self._judged, self._duel
         sides = self._side_reports()
         first, second = self._sides[:2]
         answer = "unbeaten" if duel is None else str(duel.answer or "undecided")
@@ -435,7 +435,7 @@ class Contest:
         dropped = {} if self._standings is None else self._standings.dropped
         found = []
         for number, side in enumerate(self._sides):
-            played = dropped.get(number, self._looked)
+            played = dropped.get(number, self._judged)
             found.append(
                 results.Side(
                     side.cell.card.name,

@@ -20,17 +20,17 @@ class Credit:
         self.plan = plan
         self.decision: Decision | None = None
         self.lost = False
-        self._looked = 0
+        self._judged = 0
 
-    def look(self, shares: Sequence[float | None]) -> None:
-        """Look at the shares of subgoals of the prefix, None where they are unknown."""
-        if self.decision is not None or self.lost or len(shares) == self._looked:
+    def update(self, shares: Sequence[float | None]) -> None:
+        """Judge the shares of subgoals of the prefix, None where they are unknown."""
+        if self.decision is not None or self.lost or len(shares) == self._judged:
             return
         known = [share for share in shares if share is not None]
         if len(known) < len(shares):
             self.lost = True
             return
-        self._looked = len(shares)
+        self._judged = len(shares)
         found = self.plan.decide(known)
         self.decision = None if found is None else Decision(*found)
 

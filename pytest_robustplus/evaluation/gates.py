@@ -31,7 +31,7 @@ Side = Literal["validate", "regress", "above"]
 # How many times the episodes of its PASS a cell may take until it is known to be above. A PASS alone comes too soon: in
 # none of 60 simulated runs was a policy that solves everything known to be above a paper's 60 % by then (1,400 tasks,
 # seven cells). With 8 all of them are, after 22 episodes in place of 9; a policy as good as its paper pays 1 % more.
-PATIENCE = 8
+WATCHED = 8
 
 
 class Gate:
@@ -45,13 +45,13 @@ class Gate:
         self.decision: Decision | None = None
         self._previous = None if previous is None else tuple(previous)
         self.test: SequentialTest = _test(planned.plan, self._previous, side)
-        self._looked = 0
+        self._judged = 0
 
-    def look(self, outcomes: Sequence[bool]) -> None:
-        """Look after each of ``outcomes``, the contiguous prefix of the order, that was not looked at before."""
+    def update(self, outcomes: Sequence[bool]) -> None:
+        """Judge after each of ``outcomes``, the contiguous prefix of the order, that was not judged before."""
         if self.decision is None:
-            self.decision = self.test.decide(outcomes, self._looked)
-            self._looked = len(outcomes)
+            self.decision = self.test.decide(outcomes, self._judged)
+            self._judged = len(outcomes)
 
     def foreseen(self, played: int, successes: int) -> int:
         """How many episodes the answer takes if the rate of those ``played`` (at least one) holds; pairs unregarded."""
@@ -118,19 +118,19 @@ class Gate:
 class Watch:
     """Whether a cell that has passed is far above a published number: said aloud, at the error rate of a FAIL.
 
-    A cell whose rate is above plays on while that would be known within ``PATIENCE`` times the episodes of its PASS.
+    A cell whose rate is above plays on while that would be known within ``WATCHED`` times the episodes of its PASS.
     """
 
     def __init__(self, published: Sequence[Plan]) -> None:
         self._published = tuple(published)
-        self._looked = 0
+        self._judged = 0
 
     def stop(self, outcomes: Sequence[bool], passed: int) -> int | None:
         """After how many of ``outcomes``, at least ``passed``, the cell stops; None: play on."""
-        for played in range(max(passed, self._looked), len(outcomes) + 1):
+        for played in range(max(passed, self._judged), len(outcomes) + 1):
             if self.foreseen(played, sum(outcomes[:played]), passed) is None:
                 return played
-            self._looked = played + 1
+            self._judged = played + 1
         return None
 
     def foreseen(self, played: int, successes: int, passed: int) -> int | None:
@@ -141,7 +141,7 @@ class Watch:
         """At which ``successes`` (an array) after ``played`` tasks a cell that passed after ``passed`` plays on."""
         on = np.zeros(len(successes), dtype=bool)
         for asked in self._published:
-            limit, known = min(PATIENCE * passed, asked.total), traced_above(asked)
+            limit, known = min(WATCHED * passed, asked.total), traced_above(asked)
             if played < limit:
                 ahead = np.rint(successes * limit / played)
                 on |= (successes < known[played]) & (ahead >= known[limit])
@@ -152,7 +152,7 @@ def _foreseen(plan: Plan, played: int, successes: int, passed: int) -> int | Non
     def known(count: int) -> bool:
         return plan.above(count, round(successes * count / played))
 
-    limit = min(PATIENCE * passed, plan.total)
+    limit = min(WATCHED * passed, plan.total)
     if played >= limit or known(played) or not known(limit):
         return None
     ahead = range(played + 1, limit)

@@ -102,7 +102,7 @@ class Player:
         try:
             executor.start(ticket, task)
             while True:
-                self._progress.look()
+                self._progress.update()
                 for outcome in executor.wait(POLL_S):
                     return outcome
         finally:

@@ -30,7 +30,7 @@ def claim(
     What the dead of other runs had claimed is free, what those of ``run`` had only once ``reap`` has counted it.
     """
     _register(database, worker)
-    _bury(database, stale_s, audit, run)
+    _free(database, stale_s, audit, run)
     taken = {
         position
         for (position,) in database.execute(
@@ -110,7 +110,7 @@ def give_back(database: sqlite3.Connection, audit: int, position: int, worker: s
 
 def release_stale(database: sqlite3.Connection, stale_s: float) -> None:
     """Give back the claims of every worker that is dead or has been silent for ``stale_s``."""
-    _bury(database, stale_s, None, None)
+    _free(database, stale_s, None, None)
 
 
 def reap(database: sqlite3.Connection, audit: int, stale_s: float, own: str) -> list[tuple[int, str]]:
@@ -150,7 +150,7 @@ def _register(database: sqlite3.Connection, worker: str) -> None:
         beat(database, worker)
 
 
-def _bury(database: sqlite3.Connection, stale_s: float, audit: int | None, run: str | None) -> None:
+def _free(database: sqlite3.Connection, stale_s: float, audit: int | None, run: str | None) -> None:
     for worker in _gone(database, stale_s, audit):
         if run is None or not worker.startswith(run):
             release(database, worker)

@@ -19,9 +19,9 @@ from pytest_robustplus.results.rows import RunRecord
 from pytest_robustplus.results.run import CellName, CellResult, cell_name
 from pytest_robustplus.session.session import Session
 
-LOOK_EVERY_S = 1.0
+POLL_EVERY_S = 1.0
 # A hook that has not returned for so long is not waited for: what it was to be told is in the ledger.
-PATIENCE_S = 60.0
+HOOK_LIMIT_S = 60.0
 EPISODE, CELL, RUN = "pytest_robustplus_episode", "pytest_robustplus_cell", "pytest_robustplus_run"
 
 
@@ -62,7 +62,7 @@ class Announcer:
             yield
         finally:
             self._over.set()
-            watch.join(PATIENCE_S)
+            watch.join(HOOK_LIMIT_S)
             if watch.is_alive():
                 self._give_up()
 
@@ -99,7 +99,7 @@ class Announcer:
             terminal.write_line(f"{fault}{often} The results are not affected.", yellow=True)
 
     def _watch(self) -> None:
-        while not self._over.wait(LOOK_EVERY_S):
+        while not self._over.wait(POLL_EVERY_S):
             # There is no ledger before the first cell, and what is wrong with it others will say.
             with self._alone(), suppress(LedgerError):
                 self._tell_episodes()
@@ -159,13 +159,13 @@ class Announcer:
 
     def _give_up(self) -> None:
         if not self._stuck:
-            self._faults[f"A hook has not returned for {PATIENCE_S:.0f} s, so nobody is told any more."] += 1
+            self._faults[f"A hook has not returned for {HOOK_LIMIT_S:.0f} s, so nobody is told any more."] += 1
         self._stuck = True
 
     @contextmanager
     def _alone(self) -> Generator[None]:
         """One call at a time; one that hangs is left behind, and nobody is told anything more."""
-        if self._stuck or not self._turn.acquire(timeout=PATIENCE_S):
+        if self._stuck or not self._turn.acquire(timeout=HOOK_LIMIT_S):
             self._give_up()
             yield
             return

@@ -24,7 +24,7 @@ from pytest_robustplus.statistics.evalues import Plan
 if TYPE_CHECKING:
     from pytest_robustplus.session.session import Session
 
-LOOK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 Items = Callable[[], Mapping[str, Identity]]
 Over = Callable[[], Collection[str]]
 
@@ -178,7 +178,7 @@ class Live:
         self._overview = Overview(session, items, over, self._bound)
         self._announced = False
         self._screen: Screen | None = None
-        self._every = LOOK_EVERY_S
+        self._every = POLL_EVERY_S
         self._lock = threading.Lock()
         self._held_until = 0.0
 
@@ -190,7 +190,7 @@ class Live:
             yield
             return
         self._screen = Screen(config)
-        self._every = LOOK_EVERY_S if self._screen.redraws else progress.PLAIN_EVERY_S
+        self._every = POLL_EVERY_S if self._screen.redraws else progress.PLAIN_EVERY_S
         try:
             with self._looking():
                 yield
@@ -270,7 +270,7 @@ class Turns(Live):
         self._session.progress = self
         yield
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Show how the run stands, unless that was done just now."""
         if time.monotonic() - self._last >= self._every:
             self._last = time.monotonic()

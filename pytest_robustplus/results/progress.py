@@ -8,7 +8,7 @@ from typing import Protocol
 class Progress(Protocol):
     """Where what plays says that it goes on."""
 
-    def look(self) -> None:
+    def update(self) -> None:
         """There may be more to tell; may come hundreds of times a second."""
         ...
 
@@ -20,7 +20,7 @@ class Progress(Protocol):
 class Silent:
     """Says nothing: for workers, whose controller watches the ledger, and for ``--robust-progress=off``."""
 
-    def look(self) -> None:
+    def update(self) -> None:
         pass
 
     def end(self) -> None:

@@ -46,11 +46,11 @@ def write_frames(take: Take, folder: Path) -> Path | None:
     import imageio.v3
 
     place = folder / take.name
-    for step, look in enumerate(take.footage.looks):
-        if not look.images:
+    for step, seen in enumerate(take.footage.shown):
+        if not seen.images:
             return None
         place.mkdir(exist_ok=True)
-        for camera, image in look.images.items():
+        for camera, image in seen.images.items():
             imageio.v3.imwrite(place / f"{camera}_{step:05d}.png", image)
     return place
 
@@ -68,12 +68,12 @@ def write_recording(take: Take, folder: Path) -> Path:
     text = "\n".join([f"# {record.instruction}", take.cell, record.task, take.outcome])
     stream.log("episode", rerun.TextDocument(text, media_type="text/markdown"), static=True)
     happened = {} if record.events is None else {event.step: event.what for event in record.events.events}
-    for step, look in enumerate(footage.looks):
+    for step, seen in enumerate(footage.shown):
         stream.set_time("step", sequence=step)
         stream.set_time("time", duration=step / footage.hz)
-        for camera, image in look.images.items():
+        for camera, image in seen.images.items():
             stream.log(f"camera/{camera}", rerun.Image(image).compress(jpeg_quality=90))
-        for sensor, values in look.state.items():
+        for sensor, values in seen.state.items():
             stream.log(f"state/{sensor}", rerun.Scalars(np.asarray(values, float).ravel()))
         if step < len(footage.actions):
             stream.log("action", rerun.Scalars(np.asarray(footage.actions[step], float)))
@@ -94,16 +94,16 @@ def captioned(take: Take) -> Iterator[Image]:
     """Frames with what they show below: instruction, cell, step, outcome at the end, and the cameras' names."""
     footage, record = take.footage, take.footage.stored.record
     steps = len(footage.actions)
-    for step, look in enumerate(footage.looks):
-        if not look.images:
+    for step, seen in enumerate(footage.shown):
+        if not seen.images:
             return
-        height = max(image.shape[0] for image in look.images.values())
-        pictures = [_padded(image, height, image.shape[1]) for image in look.images.values()]
+        height = max(image.shape[0] for image in seen.images.values())
+        pictures = [_padded(image, height, image.shape[1]) for image in seen.images.values()]
         picture = np.concatenate(pictures, axis=1)
         lines = [
             (record.instruction, _INK),
             (f"{take.cell}, episode {footage.stored.id}", _INK),
-            (f"step {step} of {steps}; cameras {', '.join(look.images)}", _INK),
+            (f"step {step} of {steps}; cameras {', '.join(seen.images)}", _INK),
             (take.outcome, (_GOOD if record.success else _BAD) if step == steps else _INK),
         ]
         yield _with_text(picture, lines)

@@ -58,11 +58,11 @@ class DatasetWriter:
     def add(self, take: Take) -> None:
         """Take an episode: what was seen before each action, and the action."""
         footage, record = take.footage, take.footage.stored.record
-        looks = footage.looks[: len(footage.actions)]
+        shown = footage.shown[: len(footage.actions)]
         self._begin(take)
-        begin, steps, number = len(self._rows["index"]), len(looks), len(self._episodes)
+        begin, steps, number = len(self._rows["index"]), len(shown), len(self._episodes)
         task = self._tasks.setdefault(record.instruction, len(self._tasks))
-        states = [_vector(look.state) for look in looks]
+        states = [_vector(seen.state) for seen in shown]
         actions = [np.asarray(action, np.float32) for action in footage.actions]
         own: dict[str, Sequence[Any]] = {
             "observation.state": states,
@@ -75,8 +75,8 @@ class DatasetWriter:
             "next.success": [bool(record.success) and step == steps - 1 for step in range(steps)],
         }
         pixels: dict[str, list[NDArray[Any]]] = {}
-        for look in looks:
-            for camera, image in look.images.items():
+        for seen in shown:
+            for camera, image in seen.images.items():
                 self._films[camera].append_data(np.ascontiguousarray(image))
                 pixels.setdefault(f"observation.images.{camera}", []).append(
                     image[::_EVERY, ::_EVERY].reshape(-1, 3) / 255
@@ -144,7 +144,7 @@ class DatasetWriter:
 
     def _begin(self, take: Take) -> None:
         """Open the films by what the first episode shows, and refuse one that does not fit to it."""
-        first = take.footage.looks[0]
+        first = take.footage.shown[0]
         sizes = {camera: image.shape for camera, image in first.images.items()}
         sensors = {name: int(np.size(value)) for name, value in first.state.items()}
         if not self._episodes:

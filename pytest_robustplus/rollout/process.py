@@ -18,7 +18,7 @@ from pytest_robustplus.rollout.simulating import Setup
 
 _PROGRAM = "from pytest_robustplus.rollout.simulating import main; main()"
 # A GL context and compiled scenes are freed in well under a second.
-_PATIENCE_S = 10.0
+_LEAVE_S = 10.0
 
 
 def _sealed(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
@@ -88,14 +88,14 @@ class SimulatorProcess:
 
     def gone(self) -> bool:
         """Whether a process that was let go has ended; kills it when it takes too long."""
-        if self.alive() and time.monotonic() > self._left + _PATIENCE_S:
+        if self.alive() and time.monotonic() > self._left + _LEAVE_S:
             self.kill()
         return not self.alive()
 
     def end(self) -> None:
         """Wait until a process that was let go has ended."""
         try:
-            self._process.wait(_PATIENCE_S)
+            self._process.wait(_LEAVE_S)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -108,7 +108,7 @@ class SimulatorProcess:
     def fate(self) -> str:
         """Say how a process ended that has hung up by itself."""
         try:
-            status = self._process.wait(_PATIENCE_S)
+            status = self._process.wait(_LEAVE_S)
         except subprocess.TimeoutExpired:
             return "it hung up"
         if status >= 0:

@@ -33,7 +33,7 @@ class ReplayResult:
     text: str
 
 
-class Look(NamedTuple):
+class Moment(NamedTuple):
     """What could be seen and measured at one moment: upright pictures by camera, readings by sensor."""
 
     images: Mapping[str, Image]
@@ -42,10 +42,10 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """An episode as it was played again: one look more than there are ``actions``, ``hz`` of them a second."""
+    """An episode as it was played again: one moment more than there are ``actions``, ``hz`` of them a second."""
 
     stored: StoredEpisode
-    looks: tuple[Look, ...]
+    shown: tuple[Moment, ...]
     actions: Actions
     hz: float
 
@@ -70,7 +70,7 @@ def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> ReplayRe
     Raises ``LedgerError`` for an episode that was never played.
     """
     result, footage = film(stored, benchmark)
-    frames = [_beside(look.images) for look in footage.looks[1:] if look.images]
+    frames = [_beside(seen.images) for seen in footage.shown[1:] if seen.images]
     if frames:
         write_video(video, frames, footage.hz)
     said = f"video: {video}" if frames else NO_CAMERAS
@@ -93,8 +93,8 @@ def film(stored: StoredEpisode, benchmark: Benchmark) -> tuple[ReplayResult, Foo
         profile, cameras=benchmark.profile.cameras, flip={}, replan=steps, chunk=0, horizons={record.suite: steps}
     )
     simulator = benchmark.simulator(tape, protocol)
-    looks: list[Look] = []
-    deck = _Tape(record.actions, lambda seen: looks.append(_look(seen, benchmark.profile)))
+    shown: list[Moment] = []
+    deck = _Tape(record.actions, lambda seen: shown.append(_shown(seen, benchmark.profile)))
     try:
         again = play(simulator, deck, recorded_task(stored, benchmark), tape, watch=deck.watch)
         versions = simulator.provenance()
@@ -102,7 +102,7 @@ def film(stored: StoredEpisode, benchmark: Benchmark) -> tuple[ReplayResult, Foo
         simulator.close()
     same = again.success == record.success and again.state_hash == record.state_hash
     text = "\n".join([*_verdict(stored, same, again.success), *_changes(record.provenance, versions)])
-    return ReplayResult(same, text), Footage(stored, tuple(looks), again.actions, benchmark.control_hz)
+    return ReplayResult(same, text), Footage(stored, tuple(shown), again.actions, benchmark.control_hz)
 
 
 def provenance(simulator: Mapping[str, str], profile: Profile, protocol: Mapping[str, str]) -> Mapping[str, str]:
@@ -156,14 +156,14 @@ def _changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _look(observation: Observation, profile: Profile) -> Look:
+def _shown(observation: Observation, profile: Profile) -> Moment:
     """Pictures upright: a benchmark whose models flip its frames draws them bottom row first."""
     images = {camera: image[::-1] if camera in profile.flip else image for camera, image in observation.images.items()}
-    return Look(images, dict(observation.state))
+    return Moment(images, dict(observation.state))
 
 
 def _frame(observation: Observation, profile: Profile) -> list[Image]:
-    images = _look(observation, profile).images
+    images = _shown(observation, profile).images
     return [_beside(images)] if images else []
 
 

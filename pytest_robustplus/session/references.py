@@ -52,13 +52,13 @@ class References:
         if name == "none":
             return None
         if name == "any":
-            return _look(self._known, cell.card.baseline, cell)
+            return _found(self._known, cell.card.baseline, cell)
         if name == "paper":
-            return _look(self._published, cell.card.baseline, cell)
+            return _found(self._published, cell.card.baseline, cell)
         if name == "last":
-            return _look(self._accepted(cell), cell.card.name, cell) or _look(self._recorded, cell.card.name, cell)
+            return _found(self._accepted(cell), cell.card.name, cell) or _found(self._recorded, cell.card.name, cell)
         rows = self._file(self._invocation / name)
-        return _look(rows, cell.card.name, cell) or _look(rows, cell.card.baseline, cell)
+        return _found(rows, cell.card.name, cell) or _found(rows, cell.card.baseline, cell)
 
     def absence(self, name: str, cell: TableCell) -> Note:
         """A note that a cell has no such baseline."""
@@ -94,7 +94,7 @@ def _only(rows: Iterable[Row], wanted: Callable[[Baseline], bool]) -> Baselines:
     return Baselines(row for row in chosen if row.cells)
 
 
-def _look(baselines: Baselines, model: str, cell: TableCell) -> Baseline | None:
+def _found(baselines: Baselines, model: str, cell: TableCell) -> Baseline | None:
     """Find a cell: of its suite alone where it has one and the table prints it, of its benchmark before the whole."""
     suite = cell.suites[0] if len(cell.suites) == 1 else None
     names = [cell.benchmark.name, *([cell.benchmark.whole.name] if isinstance(cell.benchmark, Contained) else ())]

@@ -258,7 +258,7 @@ class Duel:
         }
         self._best: dict[tuple[int, int], float] = dict.fromkeys(asked, -math.inf)
 
-    def look(self, diff: Iterable[int]) -> str | None:
+    def update(self, diff: Iterable[int]) -> str | None:
         """Take in differences that follow those seen before, until the answer is known."""
         new = [int(difference) for difference in diff]
         if self.answer is not None or not new:

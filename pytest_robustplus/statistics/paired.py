@@ -124,13 +124,13 @@ class PairedPlan:
         """Counts alone decide nothing here."""
         return None
 
-    def decide(self, outcomes: Sequence[bool], looked: int = 0) -> Decision | None:
-        """The first decision after task ``looked``; exact when all are played and none came before.
+    def decide(self, outcomes: Sequence[bool], judged: int = 0) -> Decision | None:
+        """The first decision after task ``judged``; exact when all are played and none came before.
 
         Episodes finished beyond that task (in a block, or by helpers) change nothing.
         """
         for played, evidence in enumerate(self.trajectory(outcomes)):
-            if played > looked and (found := self.plan.answer(evidence)) is not None:
+            if played > judged and (found := self.plan.answer(evidence)) is not None:
                 return Decision(played, found)
         return None
 

@@ -66,8 +66,8 @@ class SequentialTest(Protocol):
         """The evidence after ``outcomes``, the contiguous prefix of the order."""
         ...
 
-    def decide(self, outcomes: Sequence[bool], looked: int = 0) -> Decision | None:
-        """The first decision after task ``looked``; outcomes beyond it change nothing."""
+    def decide(self, outcomes: Sequence[bool], judged: int = 0) -> Decision | None:
+        """The first decision after task ``judged``; outcomes beyond it change nothing."""
         ...
 
     def crossings(self, orders: Counts, outcomes: Outcomes) -> Crossings:
@@ -91,10 +91,10 @@ class Counted:
         """The evidence after ``outcomes``."""
         return self.plan.log_evalues(len(outcomes), sum(outcomes))
 
-    def decide(self, outcomes: Sequence[bool], looked: int = 0) -> Decision | None:
-        """The first decision after task ``looked``."""
-        successes = sum(outcomes[:looked])
-        for played in range(looked + 1, len(outcomes) + 1):
+    def decide(self, outcomes: Sequence[bool], judged: int = 0) -> Decision | None:
+        """The first decision after task ``judged``."""
+        successes = sum(outcomes[:judged])
+        for played in range(judged + 1, len(outcomes) + 1):
             successes += outcomes[played - 1]
             if (found := self.plan.verdict(played, successes)) is not None:
                 return Decision(played, found)
@@ -132,9 +132,9 @@ class Mirrored:
         """The evidence after ``outcomes``: ``log_pass`` for "not above", ``log_fail`` for "above"."""
         return self.test.log_evalues([not outcome for outcome in outcomes])
 
-    def decide(self, outcomes: Sequence[bool], looked: int = 0) -> Decision | None:
-        """The first decision after task ``looked``."""
-        return self.test.decide([not outcome for outcome in outcomes], looked)
+    def decide(self, outcomes: Sequence[bool], judged: int = 0) -> Decision | None:
+        """The first decision after task ``judged``."""
+        return self.test.decide([not outcome for outcome in outcomes], judged)
 
     def crossings(self, orders: Counts, outcomes: Outcomes) -> Crossings:
         """When each row decides."""

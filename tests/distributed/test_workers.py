@@ -311,7 +311,7 @@ def test_a_check_that_kills_its_worker_is_lost() -> None:
 def test_workers_that_die_while_they_help_are_followed_by_some_that_only_run_items() -> None:
     lost = Lost()
     controller = lost.told()
-    for number in range(workers.PATIENCE):
+    for number in range(workers.LONE_AFTER):
         assert process.may_help(configured(controller, f"gw{number}"))
         lost.board.rest(f"gw{number}")
         controller.free(node(f"gw{number}"), "Not properly terminated")
@@ -328,10 +328,10 @@ def configured(controller: workers.Controller, name: str) -> Any:
 def test_workers_stop_playing_for_others_when_the_run_is_to_end_early() -> None:
     lost = Lost()
     controller = lost.told()
-    controller.look()
+    controller.poll()
     assert not lost.board.stopped
     lost.dsession.shouldstop = "stopping after 1 failures"
-    controller.look()
+    controller.poll()
     assert lost.board.stopped
 
 

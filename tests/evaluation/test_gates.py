@@ -8,7 +8,7 @@ from scipy.stats import binom
 
 from pytest_robustplus.baselines import Baseline, Printed
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.evaluation.gates import PATIENCE, Gate, Watch, gates
+from pytest_robustplus.evaluation.gates import WATCHED, Gate, Watch, gates
 from pytest_robustplus.evaluation.population import Population
 from pytest_robustplus.options import Settings
 from pytest_robustplus.perturbations import Dimension
@@ -81,7 +81,7 @@ def test_both_sides_of_an_accepted_run_are_asked_in_pairs() -> None:
 
 def test_a_cell_far_above_plays_on_until_that_is_known() -> None:
     passed, stop = played(PLAN, [True] * 1400)
-    assert passed < stop <= PATIENCE * passed
+    assert passed < stop <= WATCHED * passed
     assert not PLAN.above(passed, passed)
     assert not PLAN.above(stop - 1, stop - 1)
     assert PLAN.above(stop, stop)

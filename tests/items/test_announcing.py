@@ -127,8 +127,8 @@ def test_what_a_hook_raises_costs_nothing(listening: pytest.Pytester, error: str
 def test_a_hook_that_hangs_ends(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     from pytest_robustplus.reporting import announcing
 
-    monkeypatch.setattr(announcing, "PATIENCE_S", 0.3)
-    monkeypatch.setattr(announcing, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(announcing, "HOOK_LIMIT_S", 0.3)
+    monkeypatch.setattr(announcing, "POLL_EVERY_S", 0.01)
     monkeypatch.setenv("TOY_SECONDS", "0.01")
     toy.syspathinsert()
     toy.makepyfile(hung="import time\ndef pytest_robustplus_episode(episode):\n    time.sleep(2)\n")

@@ -126,7 +126,7 @@ def test_every_answer_is_wrong_as_rarely_as_stated(name):
     wrong, count, early = defaultdict(int), defaultdict(int), 0
     for diff in itertools.product((-1, 0, 1), repeat=6):
         duel = Duel(question)
-        answer = duel.look(diff)
+        answer = duel.update(diff)
         assert answer is not None, "all played: decided"
         key = (diff.count(1), diff.count(-1))
         count[key] += 1
@@ -142,12 +142,12 @@ def test_an_answer_stands_whatever_is_played_beyond_it():
     question = which_is_better(400, 20, 0.05)
     diff = [1, 1, 0, 1, 1] * 10
     once = Duel(question)
-    once.look(diff)
+    once.update(diff)
     assert (once.answer, once.pairs) == ("first", 9)
     again = Duel(question)
     for difference in diff:
-        again.look([difference])
-    again.look([-1] * 300)
+        again.update([difference])
+    again.update([-1] * 300)
     assert (again.answer, again.pairs) == ("first", 9)
 
 
@@ -158,7 +158,7 @@ def test_against_a_recorded_run_answers_are_wrong_as_rarely_as_stated():
     for pairs in itertools.product(((1, 1), (1, 0), (0, 1), (0, 0)), repeat=4):
         first, second = zip(*pairs, strict=True)
         duel = Duel(question, recorded=[bool(x) for x in first])
-        duel.look([a - b for a, b in pairs])
+        duel.update([a - b for a, b in pairs])
         key = tuple(sorted(pairs))
         count[key] += 1
         assert duel.answer is not None
@@ -179,10 +179,10 @@ def test_a_recorded_run_saves_episodes_and_one_look_is_as_good_as_many():
         diff = first[order].astype(int) - second[order]
         question = which_is_better(1600, 80, 0.05)
         plain, recorded, steps = Duel(question), *(Duel(question, recorded=first[order]) for _ in range(2))
-        plain.look(diff)
-        recorded.look(diff)
+        plain.update(diff)
+        recorded.update(diff)
         for start in range(0, 1600, 200):
-            steps.look(diff[start : start + 200])
+            steps.update(diff[start : start + 200])
         assert (steps.answer, steps.pairs) == (recorded.answer, recorded.pairs)
         pairs.append(plain.pairs)
         saved.append(recorded.pairs)
@@ -193,8 +193,8 @@ def test_exchanging_the_two_exchanges_the_answer():
     generator = np.random.default_rng(3)
     for diff in shuffled(60, 20, 300, 20, generator).astype(int):
         one, other = Duel(which_is_better(300, 15, 0.05)), Duel(which_is_better(300, 15, 0.05))
-        one.look(diff)
-        other.look(-diff)
+        one.update(diff)
+        other.update(-diff)
         assert one.pairs == other.pairs
         assert {one.answer, other.answer} in ({"first", "second"}, {"equal"})
 
@@ -249,7 +249,7 @@ def test_at_the_end_only_the_best_are_left_and_the_worst_stopped_early():
     assert found.dropped[2] < 40 < found.dropped[1] < 400
     two = standings(solved[:2], 400)
     duel = Duel(which_is_better(400, 0, 0.05))
-    duel.look(differences(solved[0], solved[1]))
+    duel.update(differences(solved[0], solved[1]))
     assert two.dropped == {1: duel.pairs}, "of two, the set and the duel are one rule"
 
 

@@ -89,7 +89,7 @@ class BimanualSimulator(OneScene):
         self._seen = None
         scene.step(np.array(action, np.float64))
         if render:
-            self._seen = self._look()
+            self._seen = self._observed()
         reached = GOALS[self.task.base].reached(scene)
         self._witness.watch(self._step, last=reached)
         return reached
@@ -121,7 +121,7 @@ class BimanualSimulator(OneScene):
         self._scene = self._setup = None
         self._mounted = {}
 
-    def _look(self) -> Observation:
+    def _observed(self) -> Observation:
         from pytest_robustplus.benchmarks.bimanual import cameras
 
         scene, setup = self.scene, self._setup

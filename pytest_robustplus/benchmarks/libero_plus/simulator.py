@@ -139,13 +139,13 @@ class LiberoSimulator(OneScene):
             act()
             mujoco.mj_step2(model, data)
             if substep == looks_at:
-                self._seen = self._look()
+                self._seen = self._observed()
         environment._post_process()
         met = scene.witness.met()
         scene.witness.watch(action, met)
         if render and self._seen is None:
             mujoco.mj_forward(model, data)
-            self._seen = self._look()
+            self._seen = self._observed()
         return all(met)
 
     def observe(self) -> Observation:
@@ -189,7 +189,7 @@ class LiberoSimulator(OneScene):
         super()._leave()
         self._scene = None
 
-    def _look(self) -> Observation:
+    def _observed(self) -> Observation:
         scene = self.scene
         images = {}
         for camera in self._cameras:

@@ -19,7 +19,7 @@ _FASTEST = 0.5
 _NEAR_M = 0.012
 _ABOVE = np.array([0.0, 0.0, 0.10])
 _CUBE = np.array([0.0, 0.0, 0.04])
-_PATIENCE = 40  # steps for one leg; an arm that starts badly may not get nearer
+_LEG_STEPS = 40  # steps for one leg; an arm that starts badly may not get nearer
 
 
 class Facts(NamedTuple):
@@ -90,7 +90,7 @@ class Expert:
 
 def _go(facts: Facts, where: Callable[[Facts], Vector], gripper: float, *, near: float = _NEAR_M) -> Leg:
     """Move the fingertips until they are near a place that may move itself."""
-    for _ in range(_PATIENCE):
+    for _ in range(_LEG_STEPS):
         way = where(facts) - facts.tip
         if np.linalg.norm(way) < near:
             break

@@ -67,7 +67,7 @@ class ManiSkillSimulator(OneScene):
             if name not in self._held and bool(holds[0]):
                 self._held[name] = self._step
         if render:
-            self._seen = self._look()
+            self._seen = self._observed()
         return reached
 
     def events(self, steps: int) -> EpisodeEvents:
@@ -118,7 +118,7 @@ class ManiSkillSimulator(OneScene):
             self._looks = world.env.scene, Appearance(scene, world.camera(0))
         return self._looks[1]
 
-    def _look(self) -> Observation:
+    def _observed(self) -> Observation:
         from pytest_robustplus.benchmarks.maniskill.world import image
 
         world, task = self.world, self.task

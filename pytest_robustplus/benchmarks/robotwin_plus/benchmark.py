@@ -20,7 +20,7 @@ from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.results.totals import TotalRule
 
 # What a child may take to answer where episodes are not limited; a planner's first warm-up takes a minute.
-_PATIENCE_S = 600.0
+_TIMEOUT_S = 600.0
 # Arms at home, grippers open.
 _HOME = (*[0.0] * 6, 1.0) * 2
 
@@ -44,15 +44,15 @@ class RoboTwinPlus(Packaged):
         protocol: Mapping[str, str],
         folder: Path | None = None,
         python: Path | None = None,
-        patience: float | None = None,
+        timeout: float | None = None,
     ) -> None:
         """Take the choices that differ from the published protocol, and where the checkout and its Python are.
 
-        ``patience`` is how many seconds the child may take for one thing.
+        ``timeout`` is how many seconds the child may take for one thing.
         """
         super().__init__(protocol)
         self._folder, self._python = folder, python
-        self._patience = patience or _PATIENCE_S
+        self._timeout = timeout or _TIMEOUT_S
 
     def tasks(self) -> TaskList:
         return tasks(self._checkout(), int(RoboTwinProtocol.of(self._choices, *LISTING).trials))
@@ -85,7 +85,7 @@ class RoboTwinPlus(Packaged):
             RoboTwinProtocol.parse(protocol),
             cameras=profile.cameras,
             action_space=profile.action_space,
-            patience=self._patience,
+            timeout=self._timeout,
         )
 
     def checks(self) -> Sequence[Check]:

@@ -50,20 +50,20 @@ class ChildLostError(SimulatorError):
 class RoboTwinProcess:
     """One child; whoever started it has to ``close`` it.
 
-    A child that ends or is silent for ``patience`` seconds raises ``SimulatorError`` with the last lines that it
+    A child that ends or is silent for ``timeout`` seconds raises ``SimulatorError`` with the last lines that it
     printed, and is gone by then, together with whatever it started. ``scene`` is what it was last told to set up.
     """
 
     scene = ""
 
-    def __init__(self, python: Path, folder: Path, shader: str, patience: float) -> None:
-        self._python, self._patience = python, patience
+    def __init__(self, python: Path, folder: Path, shader: str, timeout: float) -> None:
+        self._python, self._timeout = python, timeout
         self._memory_fd = os.memfd_create("robotwin")
         os.ftruncate(self._memory_fd, _MEMORY_BYTES)
         self._memory = mmap.mmap(self._memory_fd, _MEMORY_BYTES, prot=mmap.PROT_READ)
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         self._link, theirs = socket.socketpair()
-        self._link.settimeout(patience)
+        self._link.settimeout(timeout)
         environment = {name: value for name, value in os.environ.items() if name not in _OWN}
         # What a checkout's environment brings besides Python, such as ninja and ffmpeg.
         environment["PATH"] = os.pathsep.join([str(python.parent), environment.get("PATH", os.defpath)])
@@ -148,7 +148,7 @@ class RoboTwinProcess:
 
     def _hung(self, do: str) -> SimulatorError:
         return ChildLostError(
-            f"RoboTwin did not answer {do!r} within {self._patience:.3g} s and was ended. Increase the time"
+            f"RoboTwin did not answer {do!r} within {self._timeout:.3g} s and was ended. Increase the time"
             f" limit, --robust-episode-limit=SECONDS, or find out why it hangs.{self._abort()}"
         )
 

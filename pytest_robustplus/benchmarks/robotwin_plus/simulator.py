@@ -42,16 +42,16 @@ class RoboTwinSimulator(OneScene):
         *,
         cameras: tuple[str, ...] = CAMERAS,
         action_space: str = "joint",
-        patience: float,
+        timeout: float,
     ) -> None:
-        """Start nothing yet; ``patience`` is in seconds, for each thing that the child is asked."""
+        """Start nothing yet; ``timeout`` is in seconds, for each thing that the child is asked."""
         for camera in cameras:
             if camera not in CAMERAS:
                 raise unknown("camera of RoboTwin", camera, CAMERAS)
         super().__init__()
         self.checkout, self.protocol = checkout, protocol
         self.action_width = WIDTHS[action_space]
-        self._python, self._cameras, self._patience = python, cameras, patience
+        self._python, self._cameras, self._timeout = python, cameras, timeout
         self._action_type = _TYPES[action_space]
         self._child: RoboTwinProcess | None = None
         self._hello: Mapping[str, Any] = {}
@@ -152,7 +152,7 @@ class RoboTwinSimulator(OneScene):
         # RoboTwin makes its cameras for policies without eyes, too, which takes a driver but no picture.
         driver = vulkan.settle(self.protocol.shader if self._cameras else "default")
         self._renderer = driver if self._cameras else "none"
-        self._child = RoboTwinProcess(self._python, self.checkout.folder, self.protocol.shader, self._patience)
+        self._child = RoboTwinProcess(self._python, self.checkout.folder, self.protocol.shader, self._timeout)
         try:
             self._hello = self._ask("hello")
             faults.check_sapien(self._hello["versions"].get("sapien", ""), self._python)
@@ -194,7 +194,7 @@ class RoboTwinSimulator(OneScene):
         except Faulty as fault:
             raise faults.explained(fault, self.checkout, self._python, self._child) from None
 
-    def _look(self) -> Observation:
+    def _observed(self) -> Observation:
         return self._observation(self._ask("observe")["arrays"])
 
     def _arrays(self, table: Sequence[Sequence[Any]]) -> dict[str, Any]:

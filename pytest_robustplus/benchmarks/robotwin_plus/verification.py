@@ -14,7 +14,7 @@ Expert = Callable[[SeededScene], Seed]
 
 _APART = 1000
 # RoboTwin itself would try for ever; its hardest task leaves out some three seeds in four.
-_PATIENCE = 100
+_SEEDS = 100
 # A scene that cannot be built for one reason, seed after seed: the checkout is broken, and what it still builds is no
 # fair sample. Its clutter without the hub's objects, say, leaves the 2 % of the scenes that have none.
 _ALIKE = 10
@@ -47,7 +47,7 @@ def verify(
 
     def found(number: int, first: int) -> Generator[None, None, Verified]:
         skipped: list[tuple[int, Seed]] = []
-        while len(skipped) < _PATIENCE:
+        while len(skipped) < _SEEDS:
             scene = SeededScene(task, configuration, number, first + len(skipped))
             seed = _known(book, scene)
             if seed is None:

@@ -223,12 +223,12 @@ def test_rays_tell_what_the_picture_shows(simulator: LiberoSimulator) -> None:
     simulator.reset(task)
     environment = simulator.environment
     told = visibility.shown(environment)
-    shown = simulator._look().images["agentview"].astype(int)
+    shown = simulator._observed().images["agentview"].astype(int)
     model = environment.sim.model._model
     own = model.body_rootid[model.geom_bodyid] == environment.obj_body_id["milk_1"]
     groups = model.geom_group.copy()
     model.geom_group[own] = 5
-    hidden = simulator._look().images["agentview"].astype(int)
+    hidden = simulator._observed().images["agentview"].astype(int)
     model.geom_group[:] = groups
     drawn = int((abs(shown - hidden).max(axis=-1) > 0).sum()) * (256 // len(shown)) ** 2
     assert told["milk_1"].pixels == pytest.approx(drawn, rel=0.2)

@@ -42,8 +42,8 @@ def make(checkout: Path) -> Iterator[Make]:
     """Build simulators of the checkout, and close them again; nothing that they started is left."""
     made = []
 
-    def build(patience: float = 60.0, cameras: tuple[str, ...] | None = None, **choices: str) -> RoboTwinSimulator:
-        benchmark = RoboTwinPlus(choices, checkout, Path(sys.executable), patience)
+    def build(timeout: float = 60.0, cameras: tuple[str, ...] | None = None, **choices: str) -> RoboTwinSimulator:
+        benchmark = RoboTwinPlus(choices, checkout, Path(sys.executable), timeout)
         profile = benchmark.profile
         simulator = benchmark.simulator(profile, benchmark.protocol(profile))
         assert isinstance(simulator, RoboTwinSimulator)

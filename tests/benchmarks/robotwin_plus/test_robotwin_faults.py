@@ -58,7 +58,7 @@ def test_a_segfault_shows_where(make: Make, benchmark: RoboTwinPlus, checkout: P
 
 
 def test_a_hang_ends_with_the_place_where_it_hung(make: Make, benchmark: RoboTwinPlus, checkout: Path) -> None:
-    simulator = make(patience=5.0)  # the child has to start within it, too
+    simulator = make(timeout=5.0)  # the child has to start within it, too
     simulator.reset(benchmark.task(FIRST))
     fake_robotwin.faults(checkout, step="hang")
     with pytest.raises(SimulatorError) as caught:

@@ -22,7 +22,7 @@ _ANGLE_TOLERANCE = 0.12
 
 # The controller has no integral term: a loaded arm can come to rest about 1 cm short, for good.
 _PROGRESS = 0.0005
-_PATIENCE = 8
+_STALLED = 8
 _METRES_PER_RADIAN = 0.05
 
 
@@ -76,7 +76,7 @@ class Arm:
             angle = float(np.linalg.norm(_turn(here, pose)))
             gap = distance + _METRES_PER_RADIAN * angle
             best, since = (gap, 0) if gap < best - _PROGRESS else (best, since + 1)
-            if (distance < tolerance and angle < _ANGLE_TOLERANCE) or since > _PATIENCE:
+            if (distance < tolerance and angle < _ANGLE_TOLERANCE) or since > _STALLED:
                 return
             yield self.action(pose, grip, speed)
 
