@@ -210,7 +210,7 @@ def _plots(told: Sequence[CellStory]) -> dict[str, list[Figure]] | None:
             drawn for key in dict.fromkeys(s.result.name[:2] for s in decided) for drawn in _profile(plots, key, told)
         ],
         "severities": [drawn for story in decided for drawn in _severities(plots, story)],
-        "histories": [_history(plots, story) for story in decided],
+        "histories": [_history(plots, story) for story in decided if story.history],
     }
 
 

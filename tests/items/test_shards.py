@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -46,6 +47,15 @@ def tamper(path: Path, statement: str, *values: object) -> None:
     with database:
         database.execute(statement, values)
     database.close()
+
+
+def test_a_first_shard_has_a_page_without_a_past(toy: pytest.Pytester) -> None:
+    result = shard(toy, 1, 2, "--robust-html=page.html", "--robust-json=run.json")
+    result.assert_outcomes(skipped=1)
+    told = "measured, share 1/2 of 60 tasks; --robust-merge joins the shares for a verdict"
+    assert told in toy.path.joinpath("page.html").read_text()
+    (cell,) = json.loads(toy.path.joinpath("run.json").read_text())["cells"]
+    assert told in cell["notes"]
 
 
 def test_joined_shards_give_the_verdicts_of_one_run(toy: pytest.Pytester) -> None:
