@@ -251,9 +251,10 @@ class Run:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, object, object]:
-        from pytest_robustplus.reporting.junit import forget_tries, tell_errors_apart
+        from pytest_robustplus.reporting.junit import forget_tries, tell_errors_apart, tell_notes
 
         self._outputs.add(report)
+        tell_notes(self._config, report)
         with self._aside():
             if self._controller is not None:
                 self._controller.poll()

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from pytest_robustplus.reporting.notes import texts
+from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.results.latency import LatencyReport
 from pytest_robustplus.results.run import unplayable
 
 
@@ -25,6 +28,17 @@ def tell_errors_apart(config: pytest.Config, report: pytest.TestReport) -> None:
             node.tag = "error"
             xml.stats["failure"] -= 1
             xml.stats["error"] += 1
+
+
+def tell_notes(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Put the notes of a cell or a latency, which travel as data, into words for whoever reads the file."""
+    from _pytest.junitxml import xml_key
+
+    if report.when != "teardown" or config.stash.get(xml_key, None) is None:
+        return
+    for kind in (CellReport, LatencyReport):
+        if (found := kind.read(report.user_properties)) is not None and found.notes:
+            report.user_properties.append((f"{kind.PROPERTY}notes_in_words", "; ".join(texts(found.notes))))
 
 
 # What the file holds of tries of which another one of the same test follows, by node id and worker.
