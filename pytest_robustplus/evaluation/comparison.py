@@ -288,7 +288,9 @@ class Contest:
         at_play = sum(ledger.claimed(side.audit) for side in live)
         # Both sides of a pair, as many pairs ahead as there are simulators at work on them.
         ahead = at_play + sum(executors[side.audit].free for side in live)
-        for position, side in self._wanted(live, self._judged, min(self._judged + ahead, self._most)):
+        # Of a rerun the second run begins when the first has ended, so what both know says nothing of what is next.
+        start = min((side.known for side in live), default=0)
+        for position, side in self._wanted(live, start, min(start + ahead, self._most)):
             if not any(executors[other.audit].free for other in live):
                 break
             executor = executors[side.audit]

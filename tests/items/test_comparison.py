@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +336,18 @@ def test_the_margin_against_an_accepted_run_knows_its_measured_noise(toy: pytest
         toy.runpytest(*arguments, "--robust-fresh", "--robust-json=r.json").assert_outcomes(passed=1)
         margins.append(json.loads(toy.path.joinpath("r.json").read_text())["cells"][0]["margin"])
     assert margins[1] < margins[0]
+
+
+@pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]])
+def test_both_runs_of_a_repeat_are_played_where_the_cell_has_not_played_its_tasks(
+    toy: pytest.Pytester, spread: list[str]
+) -> None:
+    """It waited for ever for the second run of the first task, before the first run had ended."""
+    toy.makepyfile(test_suite=SUITE)
+    chosen = [CAMERA, "--robust-model=steady", "--robust-baseline=none", "--robust-budget=4", "--robust-repeat=12"]
+    command = [sys.executable, "-m", "pytest", *chosen, *spread]
+    result = toy.run(*command, timeout=60)
+    result.stdout.fnmatch_lines(["steady, camera: played twice, 0 of 12 tasks came out otherwise*"])
 
 
 def test_an_accepted_runs_own_noise_says_what_is_beyond_it(toy: pytest.Pytester) -> None:
