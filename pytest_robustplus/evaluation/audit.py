@@ -170,8 +170,9 @@ class Audit:
                 raise self._incomplete()
             if self._session.spread:
                 self._count_losses()
-            # Where all of a share is finished there would be no such place, but then it is decided.
-            refuse_unplayable(self._session, self._state.id, self._places[len(self._prefix())])
+            # Others may have finished the last one since, which the next look tells.
+            if (position := self.holding()) >= 0:
+                refuse_unplayable(self._session, self._state.id, position)
         # What this process brings is known at once; what others bring may wait as long as they do.
         self._judged, self._judged_until = played, at + (0.0 if self._session.spread else POLL_S)
         return played

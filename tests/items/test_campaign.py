@@ -83,3 +83,24 @@ def record(ledger: Ledger, audit: int, *positions: int) -> None:
     with ledger.together():
         for position in positions:
             ledger.record(audit, position, make_episode(abs(position)))
+
+
+def test_others_may_finish_the_last_episode_between_two_looks(toy: pytest.Pytester) -> None:
+    toy.makeconftest(
+        """
+        from toy import pytest_robustplus_benchmarks, pytest_robustplus_models
+        from pytest_robustplus.evaluation.audit import Audit
+
+        decided, late = Audit._decided, set()
+
+        def before_the_last_was_known(audit):
+            found = decided(audit)
+            if found is None or id(audit) in late:
+                return found
+            late.add(id(audit))
+
+        Audit._decided = before_the_last_was_known
+        """
+    )
+    chosen = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-baseline=none"]
+    toy.runpytest(*chosen).assert_outcomes(skipped=1)
