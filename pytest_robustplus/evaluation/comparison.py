@@ -137,10 +137,7 @@ class Contest:
     ) -> None:
         """Ask ``asked`` of the cells' policies about ``budget`` tasks; --robust-budget only ends the playing."""
         session = resources.session
-        usual = session.settings.budget and session.settings.budget.of(cells[0].dimension)
-        # What is asked of policies is answered for the whole list, from as many pairs as there are.
-        open_ended = budget is None and asked != "rerun"
-        self._budget = None if open_ended else usual if budget is None else budget
+        self._budget = budget
         self._resources, self._session = resources, session
         self._asked, self._margin = asked, margin
         with session.lease.shared():
@@ -149,7 +146,9 @@ class Contest:
         self._listed = len(cells[0].tasks())
         tasks, self._seed = self._population()
         self._total = len(tasks)
-        self._most = min(usual or self._total, self._total) if open_ended else self._total
+        # What is asked of policies is answered for the whole list, from as many pairs as there are.
+        usual = session.settings.budget.of(cells[0].dimension) if session.settings.budget else self._total
+        self._most = min(usual, self._total) if budget is None else self._total
         for side in self._sides:
             side.join(tasks, self._seed)
         self._within = int(margin * self._total + 1e-9)

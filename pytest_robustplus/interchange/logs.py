@@ -27,7 +27,8 @@ _SUCCESSES = re.compile(r"# successes: (\d+)")
 _TWIN = re.compile(r"^\s*(\w+) \| (.+?) \| (\w+) \| (.+?)\s*$")
 _RATE = re.compile(r"Success rate: (\d+)/(\d+) =>.*current seed: (\d+)")
 _BATCH = re.compile(
-    r"^\s*(\w+) \| episode=(\d+) \| worker=(\d+) \| seed=(\d+) \| success=(True|False) \| batch success: (\d+)/(\d+)"
+    r"^\s*(\w+) \| episode=(\d+) \| worker=(\d+) \| seed=(\d+) \| success=(True|False) \| batch success: (\d+)/(\d+)",
+    re.MULTILINE,
 )
 _ROLLOUT_ERROR = re.compile(r"Policy rollout error(?: in worker (\d+))?:")
 _ERROR_NAME = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)\b.*")
@@ -41,7 +42,7 @@ def recognises(text: str) -> bool:
     plain = _COLOUR.sub("", text)
     return bool(
         _RATE.search(plain)
-        or re.search(_BATCH.pattern, plain, re.MULTILINE)
+        or _BATCH.search(plain)
         or _ONCE.search(plain)
         or (_SUCCESS.search(plain) and _TASK.search(plain))
     )

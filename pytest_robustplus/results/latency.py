@@ -12,7 +12,6 @@ from pytest_robustplus.results.carried import CarriedByField
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.notes import Note, Notes
 
-SERIES = ("policy_ms", "reference_ms")
 LatencyState = Literal["pass", "fail", "undecided", "measured", "error", "skipped"]
 ELSEWHERE = "server at "
 

@@ -17,7 +17,6 @@ State = Literal["pass", "fail", "measured", "error", "skipped", "unfinished"]
 UNPLAYABLE = "unplayable"
 REASON = "reason"
 TRACEBACK = "traceback"
-DECIDED: tuple[State, ...] = ("pass", "fail", "measured")
 _BADNESS: tuple[State, ...] = ("unfinished", "skipped", "measured", "pass", "error", "fail")
 
 

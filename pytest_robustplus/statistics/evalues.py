@@ -25,10 +25,6 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
-# Upper 1 % point of the normal: at this margin an identical policy, run again, fails about once in a hundred runs.
-NOISE_QUANTILE = 2.33
-
-
 class Verdict(StrEnum):
     """What a cell ends with; a look that decides nothing is ``None``."""
 
