@@ -6,7 +6,8 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,42 @@ def arrows() -> Iterator[tuple[str, str, str]]:
 
 def test_no_arrow_runs_up_or_along_a_floor() -> None:
     assert not [(module, other) for module, room, other in arrows() if FLOOR[other] >= FLOOR[room]]
+
+
+def named(path: Path) -> set[Path]:
+    """Modules of the package that a module names, also those that it names for readers only."""
+
+    def module(*parts: str) -> Path | None:
+        folder = PACKAGE.joinpath(*parts)
+        found = [path for path in (folder.with_suffix(".py"), folder / "__init__.py") if path.is_file()]
+        return found[0] if found else None
+
+    found: set[Path | None] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE.name}."):
+            parts = (node.module or "").split(".")[1:]
+            found |= {module(*parts, alias.name) or module(*parts) for alias in node.names}
+    return {other for other in found if other is not None} - {path}
+
+
+def circle(arrows: Mapping[Path, Iterable[Path]]) -> list[str]:
+    """One circle of arrows, if there is any."""
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return [str(path) for path in error.args[1]]
+    return []
+
+
+def test_no_circle_even_for_readers_only() -> None:
+    """A circle of types is one to the eye: neither module can be read without the other."""
+    assert not circle({path: named(path) for path in PACKAGE.rglob("*.py")})
+
+
+def test_a_circle_is_seen() -> None:
+    a, b, c = map(Path, "abc")
+    assert {*circle({a: {b}, b: {c}, c: {a}})} == {"a", "b", "c"}
+    assert not circle({a: {b, c}, b: {c}})
 
 
 def test_every_room_has_a_floor() -> None:

@@ -49,8 +49,8 @@ def _played(
 
 
 def _audit(resources: Resources, cell: TableCell, modality: str, baselines: Sequence[Baseline], played: int) -> Audit:
-    own = resources.checkpoint(cell).fingerprint
+    own = resources.checkpoints.of(cell).fingerprint
     budget = resources.session.settings.budget
     population = Population.of(cell, own, baselines, budget and budget.of(cell.dimension))
     same = replace(population, tasks=population.tasks[:played])
-    return Audit(resources, resources.ablate(cell, modality), (), population=same)
+    return Audit(resources, resources.checkpoints.ablated(cell, modality), (), population=same)

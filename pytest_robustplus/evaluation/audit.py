@@ -69,10 +69,10 @@ class Audit:
         session = resources.session
         self._resources, self._session = resources, session
         self._cell, self._baselines = cell, baselines
-        with nullcontext() if resources.loaded(cell) else session.lease.shared():
-            fingerprint = resources.fingerprint(cell)
+        with nullcontext() if resources.checkpoints.loaded(cell) else session.lease.shared():
+            fingerprint = resources.checkpoints.fingerprint(cell)
         budget = session.settings.budget and session.settings.budget.of(cell.dimension)
-        known = resources.recording(cell)
+        known = resources.checkpoints.recording(cell)
         self._population = population or Population.of(
             cell, fingerprint, baselines, budget, None if known is None else known.outcomes
         )

@@ -36,8 +36,8 @@ class _Side:
     def __init__(self, resources: Resources, cell: TableCell) -> None:
         self.cell = cell
         self._resources, self._session = resources, resources.session
-        checkpoint = resources.checkpoint(cell)
-        self.recording = resources.recording(cell)
+        checkpoint = resources.checkpoints.of(cell)
+        self.recording = resources.checkpoints.recording(cell)
         self.fingerprint = checkpoint.fingerprint if self.recording is None else self.recording.identity
         self.recorder = Recorder(self._session, cell)
         self.tasks: tuple[Task, ...] = ()

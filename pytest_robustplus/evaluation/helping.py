@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pytest_robustplus.errors import RobustnessError
 from pytest_robustplus.evaluation.audit import Audit
 from pytest_robustplus.evaluation.campaign import Campaign, Question
+from pytest_robustplus.evaluation.checkpoints import again
 from pytest_robustplus.evaluation.comparison import Contest
 from pytest_robustplus.evaluation.population import Population
 from pytest_robustplus.evaluation.rerun import repeat
-from pytest_robustplus.evaluation.resources import Resources, again
+from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.ledger import StoredAudit
 from pytest_robustplus.policies.ablation import ablation_name
 from pytest_robustplus.session.cells import TableCell
@@ -162,10 +163,10 @@ class Helping:
         baselines = self._session.baselines_of(cell)
         if modality is None:
             return Audit(self._resources, cell, baselines)
-        own = self._resources.checkpoint(cell).fingerprint
+        own = self._resources.checkpoints.of(cell).fingerprint
         population = Population.of(cell, own, baselines, self._session.settings.budget)
         same = replace(population, tasks=population.tasks[:total])
-        return Audit(self._resources, self._resources.ablate(cell, modality), (), population=same)
+        return Audit(self._resources, self._resources.checkpoints.ablated(cell, modality), (), population=same)
 
 
 def _names(cell: TableCell) -> Names:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.evaluation.checkpoints import Checkpoints
 from pytest_robustplus.evaluation.recorded import Recall
 from pytest_robustplus.options import AUTO
 from pytest_robustplus.policies import specs
@@ -21,9 +22,6 @@ from pytest_robustplus.rollout.cluster.nodes import facts, refuse_unfit
 from pytest_robustplus.rollout.executor import EpisodeResult, Executor
 from pytest_robustplus.rollout.simulating import Script, Setup
 from pytest_robustplus.session.cells import Subject, TableCell
-
-if TYPE_CHECKING:
-    from pytest_robustplus.evaluation.resources import Resources
 
 # An early verdict needs few episodes: beyond a simulator for so many, most of what more would play is in vain.
 EACH = 50
@@ -87,12 +85,18 @@ class Players(Protocol):
 class LocalPlayers:
     """One executor at a time: another model would need other simulators, and a policy more, in place of these."""
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
+    def __init__(
+        self, executor: Callable[[TableCell], Executor], *, several: bool, pooled: Callable[[TableCell], bool]
+    ) -> None:
+        """Play in what ``executor`` gives for a cell; ``pooled`` are cells whose executor another model would replace.
+
+        ``several`` says that an executor plays more than one task at once.
+        """
+        self._executor_of, self._pooled = executor, pooled
         self._executor: Executor | None = None
         self._key: tuple[str, str] | None = None
         self._tickets: set[int] = set()
-        self.several = resources.session.settings.simulators > 1
+        self.several = several
         self.clock = time.monotonic
         self.block = 1
 
@@ -110,11 +114,11 @@ class LocalPlayers:
     def beside(self, own: TableCell | None, cell: TableCell) -> bool:
         if self._tickets:
             return cell.key == self._key
-        return own is None or cell.key == own.key or not self._resources.pooled(own)
+        return own is None or cell.key == own.key or not self._pooled(own)
 
     def prepare(self, cell: TableCell) -> None:
         if not self._tickets:
-            self._executor, self._key = self._resources.shared([cell])[0], cell.key
+            self._executor, self._key = self._executor_of(cell), cell.key
 
     def start(self, ticket: int, cell: TableCell, task: Task) -> None:
         assert self._executor is not None
@@ -147,8 +151,9 @@ class ClusterPlayers:
 
     several = True
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources, self._settings = resources, resources.session.settings
+    def __init__(self, checkpoints: Checkpoints) -> None:
+        self._checkpoints, self._session = checkpoints, checkpoints.session
+        self._settings = self._session.settings
         self.clock = time.monotonic
         self.pieces = 0
         self._expected = 0
@@ -180,7 +185,7 @@ class ClusterPlayers:
     def prepare(self, cell: Subject) -> None:
         if cell.key in self._dressed or cell.recorded:
             return
-        checkpoint = self._resources.checkpoint(cell)
+        checkpoint = self._checkpoints.of(cell)
         scheme, _ = specs.split(checkpoint.spec)
         if scheme not in specs.FACTORIES and not places(checkpoint.spec):
             raise BadInputError(
@@ -208,7 +213,7 @@ class ClusterPlayers:
 
     def begin(self, owner: int, ticket: int, cell: Subject, task: Task) -> None:
         """Begin to play for an owner of tickets."""
-        if isinstance(cell, TableCell) and (known := self._resources.recording(cell)) is not None:
+        if isinstance(cell, TableCell) and (known := self._checkpoints.recording(cell)) is not None:
             recall = Recall(known)
             recall.start(ticket, task)
             self._results[owner] += recall.wait(0)
@@ -249,13 +254,13 @@ class ClusterPlayers:
         if self._running is not None:
             fleet, engine = self._running
             self._running = None
-            self._resources.session.fleet = lambda: None
-            self._resources.session.notes += [standing(fleet), *differing(fleet), *engine.notes]
+            self._session.fleet = lambda: None
+            self._session.notes += [standing(fleet), *differing(fleet), *engine.notes]
             fleet.close()
             engine.close()
 
     def _start(self, cell: Subject, setup: Setup) -> None:
-        session, settings = self._resources.session, self._settings
+        session, settings = self._session, self._settings
         assert settings.cluster is not None
         engine = RayEngine(
             Wanted(

@@ -37,4 +37,4 @@ def with_repeat(resources: Resources, cell: TableCell, report: CellReport) -> Ce
 def repeat(resources: Resources, cell: TableCell) -> Contest:
     """The comparison of a cell's checkpoint with itself."""
     repeats = resources.session.settings.repeat
-    return Contest(resources, [cell, resources.repeated(cell)], "rerun", 0.0, budget=repeats)
+    return Contest(resources, [cell, resources.checkpoints.again(cell)], "rerun", 0.0, budget=repeats)

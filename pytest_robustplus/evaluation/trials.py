@@ -122,7 +122,7 @@ class LedgerTrials:
                 model=subject.card.name,
                 benchmark=subject.benchmark.name,
                 dimension=GENERATED,
-                checkpoint=self._resources.checkpoint(subject).fingerprint,
+                checkpoint=self._resources.checkpoints.of(subject).fingerprint,
                 protocol=digest([repr(subject.profile), self.protocol, self._session.salt]),
                 population=digest([point.name, [task.name for task in self.tasks]]),
             )

@@ -227,7 +227,7 @@ def _frontier_report(
     return FrontierReport(
         model=subject.card.name,
         benchmark=subject.benchmark.name,
-        checkpoint=resources.checkpoint(subject).fingerprint,
+        checkpoint=resources.checkpoints.of(subject).fingerprint,
         axis=axis.name,
         dimension=str(axis.dimension),
         unit=axis.unit,

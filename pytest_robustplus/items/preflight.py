@@ -53,7 +53,7 @@ def _run(resources: Resources, subject: Subject, check: Check) -> str:
     ledger, which = session.ledger, (session.run, *subject.key, check.name)
     try:
         with session.lease.shared():
-            policy, simulator = resources.checkpoint(subject).policy, resources.simulator(subject)
+            policy, simulator = resources.checkpoints.of(subject).policy, resources.simulator(subject)
             with blaming(RobustnessError, f"Pre-flight check {check.name}", "-".join(subject.key)):
                 seen = check.run(CheckContext(simulator, policy, subject.profile, subject.playable()))
     except (BadInputError, SimulatorError) as error:

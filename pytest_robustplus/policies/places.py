@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pytest_robustplus.errors import BadInputError, unknown
-
-if TYPE_CHECKING:
-    from pytest_robustplus.policies.cards import Card
+from pytest_robustplus.errors import BadInputError
 
 SCHEME = "suites"
 FILES = ("onnx", "lerobot")
@@ -80,33 +77,3 @@ def scheme(spec: str) -> str:
     """The transport behind a spec; that of its first place if it has several."""
     inner = next(iter(places(spec).values()), spec)
     return inner.partition(":")[0]
-
-
-def check(spec: str, card: Card, benchmark: str, suites: Sequence[str], known: Collection[str]) -> None:
-    """Refuse a spec that leaves a suite out, or that gives one server for suites that need one each.
-
-    ``known`` are the names that a place may have. Raises ``BadInputError``; asked before anything is played.
-    """
-    named = places(spec)
-    for name in named:
-        if name not in known:
-            raise unknown("suite or benchmark", name, known, where="policy of each suite")
-    spec = on(spec, benchmark)
-    named = places(spec)
-    if missing := [suite for suite in suites if suite not in named] if named else []:
-        raise BadInputError(
-            f"The policy of {card.title} is given suite by suite, but not for {', '.join(missing)}. Add"
-            f" {missing[0]} = 'SPEC', or choose the suites that there is a policy for with --robust-suite."
-        )
-    reason = card.per_suite.get(benchmark)
-    if reason and not named and len(suites) > 1 and scheme(spec) in SERVERS:
-        table = ", ".join(f"{suite} = {place!r}" for suite, place in zip(suites, _examples(spec), strict=False))
-        raise BadInputError(
-            f"{card.title} has {reason}, so one server cannot play {', '.join(suites)}: all but one would be played"
-            f" with another suite's, silently. Serve one each and say where: policy = {{ {table}, … }} in"
-            f" [tool.robustplus.model.NAME]; or choose one suite with --robust-suite."
-        )
-
-
-def _examples(spec: str) -> list[str]:
-    return [spec, spec.replace(":8000", ":8001").replace(":8777", ":8778")]

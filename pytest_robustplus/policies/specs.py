@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
@@ -51,6 +51,36 @@ def model_name(spec: str) -> str:
     else:
         name = Path(place).name.removesuffix(f".{scheme}") or scheme
     return re.sub(r"\W", "_", name)
+
+
+def check(spec: str, card: Card, benchmark: str, suites: Sequence[str], known: Collection[str]) -> None:
+    """Refuse a spec that leaves a suite out, or that gives one server for suites that need one each.
+
+    ``known`` are the names that a place may have. Raises ``BadInputError``; asked before anything is played.
+    """
+    named = places.places(spec)
+    for name in named:
+        if name not in known:
+            raise unknown("suite or benchmark", name, known, where="policy of each suite")
+    spec = places.on(spec, benchmark)
+    named = places.places(spec)
+    if missing := [suite for suite in suites if suite not in named] if named else []:
+        raise BadInputError(
+            f"The policy of {card.title} is given suite by suite, but not for {', '.join(missing)}. Add"
+            f" {missing[0]} = 'SPEC', or choose the suites that there is a policy for with --robust-suite."
+        )
+    reason = card.per_suite.get(benchmark)
+    if reason and not named and len(suites) > 1 and places.scheme(spec) in places.SERVERS:
+        table = ", ".join(f"{suite} = {place!r}" for suite, place in zip(suites, _examples(spec), strict=False))
+        raise BadInputError(
+            f"{card.title} has {reason}, so one server cannot play {', '.join(suites)}: all but one would be played"
+            f" with another suite's, silently. Serve one each and say where: policy = {{ {table}, … }} in"
+            f" [tool.robustplus.model.NAME]; or choose one suite with --robust-suite."
+        )
+
+
+def _examples(spec: str) -> list[str]:
+    return [spec, spec.replace(":8000", ":8001").replace(":8777", ":8778")]
 
 
 def build(

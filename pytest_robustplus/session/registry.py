@@ -138,7 +138,7 @@ class Registry:
         for cell in {cell.card.name: cell for cell in cells}.values():
             spec = self._settings.policy or cell.card.policy
             if spec:
-                places.check(spec, cell.card, cell.benchmark.name, cell.suites, known)
+                specs.check(spec, cell.card, cell.benchmark.name, cell.suites, known)
 
     def _other_benchmark(self) -> Benchmark | None:
         name = self._settings.benchmark

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_robustplus.errors import BadInputError, PolicyError
-from pytest_robustplus.policies import places
+from pytest_robustplus.policies import places, specs
 from pytest_robustplus.policies.cards import card_from_mapping, load_cards
 from pytest_robustplus.policies.contract import Observation, begin
 from pytest_robustplus.policies.suites import BySuite
@@ -61,14 +61,14 @@ def test_a_table_of_policies_in_a_card() -> None:
 def test_one_server_for_four_suites_is_refused(name: str) -> None:
     card = CARDS[name]
     with pytest.raises(BadInputError, match=r"has one (unnorm_key|adaptor|checkpoint) per suite.*libero_object"):
-        places.check("act:http://a:8777", card, "libero_plus", SUITES, KNOWN)
+        specs.check("act:http://a:8777", card, "libero_plus", SUITES, KNOWN)
     # One suite is one server's; a policy in the process is told which suite begins; a plain model has one server.
-    places.check("act:http://a:8777", card, "libero_plus", SUITES[:1], KNOWN)
-    places.check("python:mine:Policy", card, "libero_plus", SUITES, KNOWN)
-    places.check("act:http://a:8777", CARDS["x_vla"], "libero_plus", SUITES, KNOWN)
+    specs.check("act:http://a:8777", card, "libero_plus", SUITES[:1], KNOWN)
+    specs.check("python:mine:Policy", card, "libero_plus", SUITES, KNOWN)
+    specs.check("act:http://a:8777", CARDS["x_vla"], "libero_plus", SUITES, KNOWN)
     whole = "suites:" + " ".join(f"{suite}=act:http://a:8777" for suite in SUITES)
-    places.check(whole, card, "libero_plus", SUITES, KNOWN)
-    places.check("suites:libero_plus=python:m lift_pot=act:http://a", card, "libero_plus", SUITES, KNOWN)
+    specs.check(whole, card, "libero_plus", SUITES, KNOWN)
+    specs.check("suites:libero_plus=python:m lift_pot=act:http://a", card, "libero_plus", SUITES, KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_one_server_for_four_suites_is_refused(name: str) -> None:
 )
 def test_a_place_that_cannot_be(spec: str, message: str) -> None:
     with pytest.raises(BadInputError, match=message):
-        places.check(spec, CARDS["openvla_oft"], "libero_plus", SUITES, KNOWN)
+        specs.check(spec, CARDS["openvla_oft"], "libero_plus", SUITES, KNOWN)

@@ -52,7 +52,7 @@ def time_model(
         partner = _partner(session, subject, asked, partners)
         with session.lease.alone():
             observations, source = first_observations(resources, subject)
-            checkpoint = resources.checkpoint(subject)
+            checkpoint = resources.checkpoints.of(subject)
             try:
                 found = measure(checkpoint.policy, observations, subject.profile)
             except RobustnessError:

@@ -39,7 +39,7 @@ def test_every_scheme_that_a_card_names_has_a_factory() -> None:
 def test_a_script_does_not_play_a_model_of_another_control(pytester: pytest.Pytester) -> None:
     resources = resources_of(pytester.parseconfigure(MODEL, "--robust-policy=expert"))
     with pytest.raises(BadInputError, match=r"'expert' acts by delta control.* of X-VLA.*absolute"):
-        resources.checkpoint(resources.session.registry.cells("libero-plus")[0])
+        resources.checkpoints.of(resources.session.registry.cells("libero-plus")[0])
 
 
 def test_a_library_that_is_missing_is_told_with_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
