@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.results.latency import LatencyGate, LatencyReport
+from pytest_robustplus.statistics.slowdown import RESOLUTION_S
 
 
 def held(gate: LatencyGate) -> str:
@@ -20,6 +21,8 @@ def held(gate: LatencyGate) -> str:
         said += f"; the reference itself changed by {_change(gate.moved)} (another load or clock)"
     if gate.moved and gate.verdict == "undecided":
         return f"{said}, so this is neither red nor green: time again, or accept anew"
+    if gate.verdict == "undecided" and gate.low > 1 + gate.allowed:
+        return f"{said}, which is less than {1000 * RESOLUTION_S:g} ms a call: neither red nor green"
     return f"{said}; red when the whole interval lies above {_change(1 + gate.allowed)}, green when none of it does"
 
 

@@ -200,6 +200,7 @@ class Steady:
         self.instruction = instruction
 
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
+        time.sleep(float(os.environ.get("TOY_THINKS", "0")))
         return [np.full((4, 2), self.strength) for _ in observations]
 
 

@@ -16,6 +16,7 @@ from pytest_robustplus.evaluation.latency.comparisons import (
     worsening,
 )
 from pytest_robustplus.reporting.accept_latency import accept_latencies
+from pytest_robustplus.reporting.latency import held
 from pytest_robustplus.results.latency import LatencyReport
 from pytest_robustplus.statistics.slowdown import LatencyPlan
 
@@ -110,6 +111,18 @@ def test_a_policy_that_slows_down_while_it_is_timed_fails() -> None:
     half = len(REPORT.reference_ms) // 2
     quieter = (*REPORT.reference_ms[:half], *(value / 3 for value in REPORT.reference_ms[half:]))
     assert worsening(replace(REPORT, reference_ms=quieter)) == [], "a load that ended halfway"
+
+
+def test_some_microseconds_are_no_slowdown(tmp_path: Path) -> None:
+    """A call of 0.1 ms took half as long again in the second half of a run, because another test began beside it."""
+    half = len(REPORT.policy_ms) // 2
+    tiny = replace(REPORT, policy_ms=(0.1,) * half + (0.145,) * half, reference_ms=(2.0,) * 2 * half)
+    assert worsening(tiny) == []
+    entry = accepted(tmp_path, replace(REPORT, policy_ms=(0.1,) * 2 * half, reference_ms=(2.0,) * 2 * half))
+    (gate,) = against_accepted(replace(tiny, policy_ms=(0.145,) * 2 * half), entry, [LatencyPlan()])
+    assert gate.verdict == "undecided"
+    assert "less than 0.2 ms a call: neither red nor green" in held(gate)
+    assert verdicts(replace(tiny, policy_ms=(0.31,) * 2 * half), entry) == ["fail"]
 
 
 def test_the_papers_ratio_is_about_both_models() -> None:
