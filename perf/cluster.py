@@ -191,6 +191,9 @@ def run(point: Point) -> tuple[float, float, float]:
         began = time.perf_counter()
         status = pytest.main(arguments, plugins=[fake])
         wall = time.perf_counter() - began
+        # The next point has modules of the same names.
+        for module in [n for n, m in sys.modules.items() if str(getattr(m, "__file__", "")).startswith(name)]:
+            del sys.modules[module]
         if status not in (0, 1, 5):
             raise SystemExit(f"the run ended with {status}")
         players, needed, useful = fake.players, 0, 0.0

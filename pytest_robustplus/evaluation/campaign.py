@@ -335,7 +335,7 @@ class Campaign:
     def _candidates(self, own: Question | None) -> list[Question]:
         """All questions that can be played beside what is at play, this process' own first."""
         until, whose, known = self._open
-        if whose is own and until > time.monotonic():
+        if whose is own and until > self.clock():
             return known
         mine = [own] if own is not None and self._fits(own, own.cell) else []
         others = [q for q in self.others(own, lambda cell: self._fits(own, cell)) if self._fits(own, q.cell)]
@@ -344,7 +344,7 @@ class Campaign:
             if question is not own and question not in others and id(question) not in at_play:
                 # It is over, and so are its claims.
                 question.leave()
-        self._open = (time.monotonic() + REFRESH_S, own, [*mine, *others])
+        self._open = (self.clock() + REFRESH_S, own, [*mine, *others])
         return self._open[2]
 
     def _hedge(self) -> None:

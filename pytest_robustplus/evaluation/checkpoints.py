@@ -19,11 +19,16 @@ from pytest_robustplus.session.session import Session
 
 
 class Checkpoint(NamedTuple):
-    """A policy ready to be played, the name that tells its weights apart from others, and how it is reached."""
+    """A policy ready to be played, the name that tells it apart from others, and how it is built once more.
+
+    That is by ``spec``, which leads to the same ``weights``, and ``without`` a modality.
+    """
 
     policy: Profiled
     fingerprint: str
     spec: str
+    weights: str
+    without: str = ""
 
 
 class Checkpoints:
@@ -47,7 +52,8 @@ class Checkpoints:
             factories = self.session.registry.factories
             policy = specs.build(spec, factories, subject.card, subject.benchmark, subject.suites)
             profiled = Profiled(policy, subject.profile, subject.card.title)
-            self._policies[key] = Checkpoint(profiled, specs.identity(spec, policy), spec)
+            identity = specs.identity(spec, policy)
+            self._policies[key] = Checkpoint(profiled, identity, spec, identity)
         return self._policies[key]
 
     def fingerprint(self, cell: TableCell) -> str:
@@ -84,14 +90,16 @@ class Checkpoints:
             cell.card, name=ablation_name(cell.card.name, modality), title=f"{cell.card.title} without {modality}"
         )
         policy = Profiled(Ablated(own.policy.policy, modality), cell.profile, card.title)
-        self._policies[card.name, cell.benchmark.name] = Checkpoint(policy, f"{own.fingerprint}-{modality}", own.spec)
+        self._policies[card.name, cell.benchmark.name] = Checkpoint(
+            policy, f"{own.fingerprint}-{modality}", own.spec, own.weights, modality
+        )
         return replace(cell, card=card)
 
     def again(self, cell: TableCell) -> TableCell:
         """The same cell for the same policy once more, under a name of its own, so that nothing is resumed from it."""
         own = self.of(cell)
         card = replace(cell.card, name=again(cell.card.name), title=f"{cell.card.title}, once more")
-        self._policies[card.name, cell.benchmark.name] = Checkpoint(own.policy, f"{own.fingerprint}+again", own.spec)
+        self._policies[card.name, cell.benchmark.name] = own._replace(fingerprint=f"{own.fingerprint}+again")
         return replace(cell, card=card)
 
     def close(self) -> None:

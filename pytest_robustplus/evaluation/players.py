@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.contract import Benchmark, Task
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.evaluation.checkpoints import Checkpoints
 from pytest_robustplus.evaluation.recorded import Recall
 from pytest_robustplus.options import AUTO
 from pytest_robustplus.policies import specs
-from pytest_robustplus.policies.contract import Privileged
+from pytest_robustplus.policies.contract import Policy, Privileged
 from pytest_robustplus.policies.places import places
+from pytest_robustplus.policies.transports.address import Address, shared_memory
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.cluster.engine import RayEngine, Wanted
 from pytest_robustplus.rollout.cluster.fleet import Fleet
@@ -156,8 +158,9 @@ class ClusterPlayers:
         self._settings = self._session.settings
         self.clock = time.monotonic
         self.pieces = 0
-        self._expected = 0
+        self._expected = self._said = 0
         self._dressed: set[tuple[str, str]] = set()
+        self._looked: set[str] = set()
         self._results: dict[int, list[EpisodeResult]] = defaultdict(list)
         self._running: tuple[Fleet, RayEngine] | None = None
         self._seats: dict[tuple[str, str], Seat] = {}
@@ -201,11 +204,15 @@ class ClusterPlayers:
         if served and isinstance(checkpoint.policy, Privileged):
             raise BadInputError(f"--robust-policy-at=machine: {cell.card.title} reads the simulator itself.")
         protocol = cell.benchmark.protocol(cell.profile)
-        setup = Setup(cell.benchmark, cell.profile, protocol, Script(checkpoint.spec, cell.card))
+        if not served:
+            refuse_shared(checkpoint.policy.policy, self._settings.simulators)
+        script = Script(checkpoint.spec, cell.card, cell.suites, checkpoint.weights, checkpoint.without)
+        setup = Setup(cell.benchmark, cell.profile, protocol, script)
         if self._running is None:
             self._start(cell, setup)
         else:
             self._running[1].dress(cell.key, setup)
+            self._look(self._running[1], cell.benchmark)
         self._dressed.add(cell.key)
 
     def start(self, ticket: int, cell: TableCell, task: Task) -> None:
@@ -232,6 +239,9 @@ class ClusterPlayers:
         if not self._results[owner] and self._running is not None:
             for (whose, ticket), result in self._running[0].wait(timeout):
                 self._results[whose].append(result._replace(ticket=ticket))
+            for note in self._running[1].notes[self._said :]:
+                self._session.say(note)
+            self._said = len(self._running[1].notes)
         return self._results.pop(owner, [])
 
     def abandon(self, tickets: Collection[int]) -> None:
@@ -270,16 +280,18 @@ class ClusterPlayers:
                 served=settings.policy_at == "machine",
                 open=settings.cluster_open,
                 limit=settings.episode_limit,
+                one_renderer=settings.one_renderer,
             )
         )
         try:
             engine.dress(cell.key, setup)
             size = size_of(settings.simulators, engine.processors(), self._expected)
             # Simulators start while each machine says what it has; they are told nothing before it is known.
-            asked = engine.ask([cell.benchmark])
+            asked = engine.ask(cell.benchmark)
             fleet = Fleet(engine, size.simulators, limit=settings.episode_limit)
             there = engine.answers(asked)
             refuse_unfit(facts([cell.benchmark]), there)
+            self._looked.add(cell.benchmark.name)
         except BaseException:
             engine.close()
             raise
@@ -298,6 +310,12 @@ class ClusterPlayers:
         )
         self._running = fleet, engine
         session.fleet = lambda: standing(fleet)
+
+    def _look(self, engine: RayEngine, benchmark: Benchmark) -> None:
+        """Look at every machine for another benchmark than those that were played so far."""
+        if benchmark.name not in self._looked:
+            refuse_unfit(facts([benchmark]), engine.answers(engine.ask(benchmark)))
+            self._looked.add(benchmark.name)
 
 
 class Seat:
@@ -328,6 +346,15 @@ class Seat:
 
     def close(self) -> None:
         """Its simulators are the cluster's."""
+
+
+def refuse_shared(policy: Policy, simulators: int) -> None:
+    """Refuse a server that remembers one episode where simulators of a cluster, or its machines, would share it."""
+    for one in getattr(policy, "all", (policy,)):
+        address = getattr(one, "address", None)
+        wanted = math.inf if simulators == AUTO else simulators
+        if getattr(one, "remembers_one", False) and isinstance(address, Address) and wanted > address.servers:
+            raise shared_memory(address)
 
 
 def standing(fleet: Fleet) -> Note:

@@ -15,11 +15,11 @@ class BySuite:
         """Build what each distinct spec names, once."""
         built = {spec: build(spec) for spec in dict.fromkeys(specs.values())}
         self._policies = {suite: built[spec] for suite, spec in specs.items()}
-        self._all = tuple(built.values())
+        self.all = tuple(built.values())
         self.suites = tuple(specs)
         self._playing: dict[int, Policy] = {}
-        self.remembers_one = any(getattr(policy, "remembers_one", False) for policy in self._all)
-        names = [str(getattr(policy, "checkpoint", "unnamed")) for policy in self._all]
+        self.remembers_one = any(getattr(policy, "remembers_one", False) for policy in self.all)
+        names = [str(getattr(policy, "checkpoint", "unnamed")) for policy in self.all]
         self.checkpoint = "+".join(names) if len(set(names)) > 1 else names[0]
 
     def begin(self, slot: int, suite: str, task: str) -> None:
@@ -36,18 +36,18 @@ class BySuite:
 
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
         answers: dict[int, Actions] = {}
-        for policy in self._all:
+        for policy in self.all:
             own = [seen for seen in observations if self._of(seen.slot) is policy]
             answers |= dict(zip((seen.slot for seen in own), policy.act(own) if own else (), strict=True))
         return [answers[seen.slot] for seen in observations]
 
     def close(self) -> None:
         """Let every policy close its connection."""
-        for policy in self._all:
+        for policy in self.all:
             close = getattr(policy, "close", None)
             if close is not None:
                 close()
 
     def _of(self, slot: int) -> Policy:
         # Whoever measures latency begins no episode: any of them will do.
-        return self._playing.get(slot, self._all[0])
+        return self._playing.get(slot, self.all[0])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import os
+import platform
 import signal
 import sys
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark, Preparing, Simulato
 from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError, blamed
 from pytest_robustplus.ledger.lease import Lease
 from pytest_robustplus.policies import specs
+from pytest_robustplus.policies.ablation import Ablated
 from pytest_robustplus.policies.cards import Card
 from pytest_robustplus.policies.contract import Policy
 from pytest_robustplus.policies.profile import Profile
@@ -34,10 +36,29 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Script(NamedTuple):
-    """A policy that reads the simulator itself and therefore has to run beside it: how to build it."""
+    """A policy that has to run beside its simulator: how to build it.
+
+    With a ``checkpoint`` it has to be that one (``specs.identity``); of a spec by suite only ``suites`` are built.
+    ``without`` is a modality that it is not shown.
+    """
 
     spec: str
     card: Card
+    suites: tuple[str, ...] = ()
+    checkpoint: str = ""
+    without: str = ""
+
+    def build(self, benchmark: Benchmark, profile: Profile) -> Profiled:
+        """Build it; raises ``BadInputError`` where other weights answer than those that the run is about."""
+        policy = specs.build(self.spec, specs.FACTORIES, self.card, benchmark, self.suites)
+        if self.checkpoint and (found := specs.identity(self.spec, policy)) != self.checkpoint:
+            raise BadInputError(
+                f"{self.card.title} is {found} on {platform.node()}, and {self.checkpoint} where pytest runs. Give"
+                " every machine the same checkpoint, and the same code of the policy."
+            )
+        if self.without:
+            policy = Ablated(policy, self.without)
+        return Profiled(policy, profile, self.card.title)
 
 
 class Setup(NamedTuple):
@@ -171,10 +192,7 @@ def _play(
 
 
 def _script(setup: Setup) -> Policy | None:
-    if setup.script is None:
-        return None
-    spec, card = setup.script
-    return Profiled(specs.build(spec, specs.FACTORIES, card, setup.benchmark), setup.profile, card.title)
+    return None if setup.script is None else setup.script.build(setup.benchmark, setup.profile)
 
 
 def _die_with(parent: int) -> None:

@@ -56,8 +56,8 @@ def head() -> None:
     ray(0, "--head", "--port=6379", "--include-dashboard=false")
 
 
-def node(host: int) -> None:
-    ray(host, f"--address={HEAD}")
+def node(host: int, *options: str) -> None:
+    ray(host, f"--address={HEAD}", *options)
 
 
 def processes(host: int, word: str) -> list[int]:
@@ -177,6 +177,21 @@ def link_is_cut(folder: Path, process: subprocess.Popen[str]) -> None:
     subprocess.run(["ip", "-n", "rp0", "link", "set", "v2", "up"], check=True)
 
 
+def cut_for_long(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Beyond what Ray waits for: the machine is given up, ends once it hears of that, and is started anew."""
+    subprocess.run(["ip", "-n", "rp0", "link", "set", "v2", "down"], check=True)
+    before = count(folder)
+    time.sleep(100)
+    assert process.poll() is None, f"pytest ended with the link:\n{process.communicate()[0][-2000:]}"
+    assert count(folder) > before, "the others play on"
+    subprocess.run(["ip", "-n", "rp0", "link", "set", "v2", "up"], check=True)
+    until = time.monotonic() + 90
+    while processes(2, "raylet/raylet") and time.monotonic() < until:
+        time.sleep(1)
+    raze(2)
+    ray_with(2, TOY_SECONDS="1.5")
+
+
 def head_dies(folder: Path, process: subprocess.Popen[str]) -> None:
     kill(0, "gcs_server")
     before = count(folder)
@@ -199,6 +214,7 @@ def main() -> None:
         scenario("nothing happens", lambda *_: None)
     if not chosen or "compare" in chosen:
         side_by_side()
+        without_language()
     if not chosen or "actor" in chosen:
         scenario("an actor is killed", lambda *_: kill(1, "ray::_Actor"), faults=1)
     if not chosen or "raylet" in chosen:
@@ -214,6 +230,17 @@ def main() -> None:
             raze(3)
     if not chosen or "cut" in chosen:
         scenario("a link is cut and mended", link_is_cut)
+    if not chosen or "long" in chosen:
+        with nodes_with(TOY_SECONDS="1.5"):
+            scenario("a link is cut for 100 s, and the machine started anew", cut_for_long)
+    if not chosen or "joins-unfit" in chosen:
+        joins_unfit()
+    if not chosen or "servers" in chosen:
+        servers()
+    if not chosen or "gpus" in chosen:
+        cards()
+    if not chosen or "oom" in chosen:
+        memory_monitor()
     if not chosen or "driver" in chosen:
         with project() as folder:
             process = on_cluster(folder)
@@ -260,7 +287,186 @@ def main() -> None:
             subprocess.run(inside(0, sys.executable, script, HEAD, model, budget), check=True)
     if not chosen or "head" in chosen:
         scenario("the head dies", head_dies)
+        fresh()
+    if not chosen or "head-back" in chosen:
+        head_comes_back()
+        fresh()
+    if not chosen or "head-gone" in chosen:
+        head_is_gone()
     print("a cluster's losses cost what they should")
+
+
+def fresh() -> None:
+    """Begin anew with all machines."""
+    for host in (0, 1, 2):
+        raze(host)
+    head()
+    for host in (1, 2):
+        node(host)
+
+
+@contextmanager
+def nodes_with(*options: str, **environment: str) -> Iterator[None]:
+    """Machines whose simulators find something in their environment, then machines as before."""
+    for host in (1, 2):
+        raze(host)
+        ray_with(host, *options, **environment)
+    try:
+        yield
+    finally:
+        for host in (1, 2):
+            raze(host)
+            node(host)
+
+
+def joins_unfit() -> None:
+    """Machines join that have another MuJoCo, lack a package, or lack tasks: left out, said, and the run goes on."""
+    with project() as folder:
+        other, lacking = folder / "other", folder / "lacking"
+        facts = other / "mujoco-9.9.9.dist-info"
+        facts.mkdir(parents=True)
+        (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: mujoco\nVersion: 9.9.9\n")
+        lacking.mkdir()
+        (lacking / "numpy.py").write_text("raise ImportError(\"No module named 'numpy'\")")
+        path = os.environ["PYTHONPATH"]
+        for what, said_of_it, environment in (
+            ("other versions", "mujoco 9.9.9; run: pip install mujoco==", {"PYTHONPATH": f"{other}:{path}"}),
+            ("no package", "Install this package there (pip install", {"PYTHONPATH": f"{lacking}:{path}"}),
+            ("missing tasks", "unpack the same assets at the same place", {"TOY_BLOCKED": "its assets are missing"}),
+        ):
+            (folder / "l.sqlite").unlink(missing_ok=True)
+            process = on_cluster(folder, "--robust-simulators=3")
+            wait_for(folder, 6, process)
+            ray_with(3, **environment)
+            said = ended(process)
+            check(f"a machine with {what} joins", folder, said)
+            flat = said.replace("\n", " ")
+            assert "10.78.0.4 joined and is not used" in flat, said[-2500:]
+            assert said_of_it in flat, said[-2500:]
+            with Ledger.open(folder / "l.sqlite") as ledger:
+                (audit,) = ledger.audits()
+                assert {e.record.provenance["node"] for e in ledger.episodes(audit.id)} == {"10.78.0.2", "10.78.0.3"}
+            raze(3)
+
+
+def servers() -> None:
+    """A server on each machine, which its simulators ask; one that remembers is refused, and so are other weights."""
+    with project() as folder:
+        script = str(Path(__file__).with_name("cluster_server.py"))
+
+        def serve(host: int, checkpoint: str) -> subprocess.Popen[bytes]:
+            return subprocess.Popen(inside(host, sys.executable, script, checkpoint, str(folder / f"asked{host}")))
+
+        running = [serve(host, "pushes") for host in (0, 1, 2)]
+        try:
+            time.sleep(2)
+            model = ["--robust-model=served", "--robust-policy=openpi:ws://{node}:8000"]
+            process = pytest_of(folder, *model, "--robust-ledger=one.sqlite")
+            alone = ended(process)
+            for where in "simulator", "machine":
+                for host in (1, 2):
+                    (folder / f"asked{host}").unlink(missing_ok=True)
+                (folder / "l.sqlite").unlink(missing_ok=True)
+                said = ended(on_cluster(folder, *model, f"--robust-policy-at={where}"))
+                found = [line for line in said.splitlines() if line.startswith("served")]
+                assert found == [line for line in alone.splitlines() if line.startswith("served")] != [], said[-3000:]
+                asked = [len((folder / f"asked{host}").read_text().splitlines()) for host in (1, 2)]
+                print(f"a server a machine, a policy a {where}: {found[0]}; asked {asked} times", flush=True)
+                assert min(asked) > 20, asked
+            said = ended(on_cluster(folder, model[0], f"{model[1]}?dialect=ge", "--robust-fresh")).replace("\n", " ")
+            assert "remembers one episode at a time" in said, said[-2000:]
+            running[2].kill()
+            running[2].wait()
+            running[2] = serve(2, "pushes otherwise")
+            time.sleep(2)
+            said = ended(on_cluster(folder, *model, "--robust-fresh")).replace("\n", " ")
+            assert "Give every machine the same checkpoint" in said, said[-2000:]
+            print("a server that remembers, or one with other weights: refused", flush=True)
+        finally:
+            for one in running:
+                one.kill()
+                one.wait()
+
+
+def cards() -> None:
+    """Each simulator sees the card that Ray gave it; Ray is told of cards that are not there."""
+    shown = ("CUDA_VISIBLE_DEVICES", "ROBUSTPLUS_NODE", "ROBUSTPLUS_WORKER", "ROBUSTPLUS_WORKERS")
+    with nodes_with("--num-gpus=2", TOY_SHOWS=" ".join(shown)), project() as folder:
+        process = on_cluster(folder, "--robust-gpus-per-simulator=1", "--robust-simulators=2")
+        check("simulators with a card each", folder, ended(process))
+        with Ledger.open(folder / "l.sqlite") as ledger:
+            (audit,) = ledger.audits()
+            found = {tuple(e.record.provenance[name] for name in shown) for e in ledger.episodes(audit.id)}
+    assert {card for card, *_ in found} <= {"0", "1"}, found
+    assert sorted(place for _, *place in found) in (
+        [["10.78.0.2", "0", "2"], ["10.78.0.3", "1", "2"]],
+        [["10.78.0.2", "1", "2"], ["10.78.0.3", "0", "2"]],
+    ), found
+
+
+def memory_monitor() -> None:
+    """Ray's own monitor ends simulators of a machine whose memory is short: no fault of the episode."""
+    with project() as folder:
+        raze(2)
+        memory = "from ray._private import utils as u; print((u.get_used_memory() + 2.5e9) / u.get_system_memory())"
+        threshold = subprocess.run([sys.executable, "-c", memory], capture_output=True, text=True, check=True).stdout
+        ray_with(2, RAY_memory_usage_threshold=threshold.strip(), RAY_memory_monitor_refresh_ms="250")
+        process = on_cluster(folder)
+        wait_for(folder, 6, process)
+        (victim,) = processes(2, "ray::_Actor")
+        # Somebody else on that machine takes more and more.
+        hog = "import time; held = []\nfor _ in range(12): held.append(bytearray(b'x') * 2**29); time.sleep(0.4)"
+        taking = subprocess.Popen([sys.executable, "-c", hog])
+        while taking.poll() is None and victim in processes(2, "ray::_Actor"):
+            time.sleep(0.1)
+        taking.kill()
+        taking.wait()
+        assert victim not in processes(2, "ray::_Actor"), "nobody was ended for want of memory"
+        said = ended(process)
+        check("Ray's memory monitor ends a simulator", folder, said)
+        assert "moved from lost machines" in said, said[-1500:]
+        raze(2)
+        node(2)
+
+
+def head_comes_back() -> None:
+    """A head that is started anew knows nothing of what was: the run ends with a sentence, and goes on from there."""
+    with nodes_with(TOY_SECONDS="1"), project() as folder:
+        process = on_cluster(folder)
+        wait_for(folder, 6, process)
+        raze_ray(0)
+        time.sleep(5)
+        head()
+        said = ended(process, 400)
+        print(f"a head comes back: rc {process.returncode}\n{said[-1500:]}", flush=True)
+        kept = outcomes(folder)[0]
+        assert kept.items() <= EXPECTED.items(), "what was recorded stays"
+        assert "1 skipped" in said or "Everything recorded is kept" in said.replace("\n", " "), said[-3000:]
+
+
+def head_is_gone() -> None:
+    """For longer than is waited for (three minutes here): a sentence, and what was recorded is kept."""
+    with nodes_with(TOY_SECONDS="5"), project() as folder:
+        with (folder / "conftest.py").open("a") as conftest:
+            conftest.write("\nfrom pytest_robustplus.rollout.cluster import engine\nengine.HEAD_GONE_S = 180.0\n")
+        process = on_cluster(folder)
+        wait_for(folder, 2, process)
+        kill(0, "gcs_server")
+        began = time.monotonic()
+        said = ended(process, 400)
+        took = time.monotonic() - began
+        assert "is gone for 3 minutes. Everything recorded is kept" in said.replace("\n", " "), said[-3000:]
+        assert process.returncode == 1, process.returncode
+        kept = outcomes(folder)[0]
+        assert kept.items() <= EXPECTED.items(), "what was recorded stays"
+        print(f"the head is gone: {len(kept)} episodes kept, said and ended after {took:.0f} s", flush=True)
+
+
+def raze_ray(host: int) -> None:
+    """End all of Ray's own on a host, and leave pytest."""
+    for pid in processes(host, "ray"):
+        if pid not in processes(host, "-m pytest"):
+            os.kill(pid, signal.SIGKILL)
 
 
 def comes_to_grief(how: str, *options: str) -> None:
@@ -293,6 +499,23 @@ def side_by_side() -> None:
     print(f"a comparison, with a policy a machine: {found[0][0]}", flush=True)
 
 
+def without_language() -> None:
+    """An ablation: the simulators' policies are not told the instruction either."""
+    found = []
+    for where in ([f"--robust-cluster={HEAD}", "--robust-simulators=2"], []):
+        with project() as folder:
+            (folder / "listener.py").write_text(LISTENER)
+            (folder / "pytest.ini").write_text(
+                (folder / "pytest.ini").read_text().replace("pythonpath =", "pythonpath = .")
+            )
+            model = ["--robust-model=served", "--robust-policy=python:listener:Listener", "--robust-ablation=language"]
+            said = ended(pytest_of(folder, *model, *where))
+            found.append([line for line in said.splitlines() if "without language" in line])
+    assert found[0] == found[1] != [], found
+    assert "need the instruction" in found[0][0], found
+    print(f"an ablation: {found[0][0]}", flush=True)
+
+
 def other_versions() -> None:
     """A machine has another MuJoCo, or says so."""
     with project() as folder:
@@ -317,12 +540,12 @@ def first_task() -> str:
             return ledger.episodes(ledger.audits()[0].id)[5].record.task
 
 
-def ray_with(host: int, **environment: str) -> None:
+def ray_with(host: int, *options: str, **environment: str) -> None:
     """Start a node whose simulators find something in their environment."""
     before = dict(ENVIRONMENT)
     ENVIRONMENT.update(environment)
     try:
-        node(host)
+        node(host, *options)
     finally:
         ENVIRONMENT.clear()
         ENVIRONMENT.update(before)
@@ -346,6 +569,17 @@ def disk_is_full() -> None:
             subprocess.run(["umount", str(small)], check=False)
 
 
+LISTENER = """
+import numpy as np
+
+class Listener:
+    checkpoint = "listens"
+
+    def reset(self, slot, instruction): ...
+
+    def act(self, observations):
+        return [np.full((4, 2), 0.8 if one.instruction.startswith("push") else 0.1) for one in observations]
+"""
 EXPECTED: dict[int, tuple[bool | None, str]] = {}
 BEGAN = time.monotonic()
 

@@ -38,7 +38,7 @@ def test_each_episode_goes_to_the_policy_of_its_suite() -> None:
         begin(policy, slot, f"task {slot}", suite=suite, task="t")
     seen = [Observation({}, {}, "", slot=slot) for slot in (1, 0, 2, 1)]
     assert [chunk[0, 0] for chunk in policy.act(seen)] == [ord("b"), ord("a"), ord("a"), ord("b")]
-    first, second = policy._all
+    first, second = policy.all
     assert isinstance(first, Named)
     assert isinstance(second, Named)
     assert first.calls == ["act:a", "0 task 0", "2 task 2"]

@@ -16,7 +16,18 @@ from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.reporting.notes import text
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.cluster.access import loopback, refuse_open, token
-from pytest_robustplus.rollout.cluster.fleet import MOVES, STILLBORN, Event, Fleet, Lost, Ready, Said, Unfit
+from pytest_robustplus.rollout.cluster.fleet import (
+    MOVES,
+    STILLBORN,
+    UNMANNED_S,
+    Event,
+    Fleet,
+    LeftOut,
+    Lost,
+    Ready,
+    Said,
+    Unfit,
+)
 from pytest_robustplus.rollout.cluster.nodes import Facts, refuse_unfit
 from pytest_robustplus.rollout.episode import Episode
 from pytest_robustplus.rollout.simulating import Report
@@ -38,13 +49,16 @@ class Told:
         self.events: list[Event] = []
         self.playing: dict[int, str] = {}
         self.hired: list[int] = []
+        self.seats: dict[int, int] = {}
+        self.unfit: set[int] = set()
         self.cancelled: list[int] = []
         self.dismissed: list[int] = []
         self.now = 0.0
 
-    def hire(self, hand: int) -> None:
+    def hire(self, hand: int, seat: int, seats: int) -> None:
         self.hired.append(hand)
-        self.events.append(Ready(hand, f"n{hand}"))
+        self.seats[hand] = seat
+        self.events.append(LeftOut(hand) if hand in self.unfit else Ready(hand, f"n{hand}"))
 
     def play(self, hand: int, key: object, task: Task) -> None:
         self.playing[hand] = task.name
@@ -231,3 +245,30 @@ def test_how_many_simulators_are_asked_for() -> None:
     assert said(AUTO, 4096, 2_700) == (54, needed)
     assert said(AUTO, 16, 2_700) == (16, " (auto: as many as find a place)")
     assert said(AUTO, 0, 0)[0] == 1
+
+
+def test_a_lost_simulator_gives_its_seat_to_the_next(told: Told) -> None:
+    fleet = fleet_of(told, 3)
+    hear(fleet, told, Lost(2, "node has died", machine=True))
+    assert told.seats == {1: 0, 2: 1, 3: 2, 4: 1}
+
+
+def test_one_on_an_unfit_machine_stays_there_unused_and_another_is_asked_for(told: Told) -> None:
+    told.unfit = {1}
+    fleet = fleet_of(told, 1)
+    fleet.wait(0)
+    assert (told.hired, told.seats, told.dismissed) == ([1, 2], {1: 0, 2: 0}, [])
+    assert (fleet.free, dict(fleet.nodes)) == (1, {"n2": 1})
+    fleet.start((0, 1), "pi05", task("one"))
+    assert told.playing == {2: "one"}
+
+
+def test_a_run_without_any_simulator_says_so_and_ends(told: Told) -> None:
+    fleet = fleet_of(told, 1)
+    fleet.start((0, 1), "pi05", task("one"))
+    hear(fleet, told, Lost(1, "node has died", machine=True))
+    told.events.clear()
+    with pytest.warns(UserWarning, match="room for a simulator for 60 s"):
+        fleet.wait(61)
+    with pytest.raises(BadInputError, match="no simulator for 30 minutes"):
+        fleet.wait(UNMANNED_S)

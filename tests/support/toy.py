@@ -98,7 +98,8 @@ class ToySimulator:
         return hashlib.sha256(np.float64(self._pushed).tobytes()).hexdigest()
 
     def provenance(self) -> Mapping[str, str]:
-        return {"toy": "1.0"}
+        shown = os.environ.get("TOY_SHOWS", "").split()
+        return {"toy": "1.0", **{name: os.environ.get(name, "") for name in shown}}
 
     def close(self) -> None:
         self.task = None
@@ -136,8 +137,13 @@ class Toy:
     def __init__(self, choices: Mapping[str, str]) -> None:
         self._choices = choices
 
+    def __getstate__(self) -> dict[str, object]:
+        # Another machine looks for itself what it can play.
+        return {"_choices": self._choices}
+
     @cached_property
     def _tasks(self) -> Sequence[Task]:
+        blocked = os.environ.get("TOY_BLOCKED", ""), "the toy shop has no lamps; --toy-lamps would unlock it"
         return [
             Task(
                 name=f"{SUITES[i % 2]}/{dimension}_{i}",
@@ -146,7 +152,7 @@ class Toy:
                 dimension=dimension,
                 subdimension="odd" if i % 2 else "even",
                 parameters={"weight": (i + 0.5) / COUNT},
-                blocked="the toy shop has no lamps; --toy-lamps would unlock it" if dimension == "light" else "",
+                blocked=blocked[dimension == "light"],
             )
             for dimension in DIMENSIONS
             for i in range(COUNT)

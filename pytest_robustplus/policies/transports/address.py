@@ -14,6 +14,11 @@ KEY_VARIABLE = "ROBUSTPLUS_API_KEY"
 WORKER = "{worker}"
 SEAT_VARIABLE = "ROBUSTPLUS_WORKER"
 """The number of a worker; one that replaces a worker that died has the same, while pytest-xdist's goes up."""
+COUNT_VARIABLE = "ROBUSTPLUS_WORKERS"
+"""How many of them there are, where pytest-xdist does not say so."""
+NODE = "{node}"
+NODE_VARIABLE = "ROBUSTPLUS_NODE"
+"""The address of the machine that plays, as a cluster knows it; this machine where there is no cluster."""
 OPTIONS = ("answer_s", "checkpoint", "dialect", "loading_s")
 
 
@@ -22,7 +27,8 @@ class Address:
     """A server's ``url`` and what the spec says about it.
 
     ``loading_s`` is how long a server may take until it accepts connections, ``answer_s`` how long a request and its
-    answer may take (the first may compile for minutes). ``alone`` says whether no other worker of this run uses it.
+    answer may take (the first may compile for minutes). ``alone`` says whether no other worker of this run uses it;
+    ``servers`` are those that the spec names, without end where each worker's number is part of the address.
     ``checkpoint`` is the user's name for the weights behind it.
     """
 
@@ -32,6 +38,7 @@ class Address:
     loading_s: float = 300.0
     answer_s: float = 300.0
     alone: bool = True
+    servers: float = 1
     key: str = field(default="", repr=False)
 
     @property
@@ -47,12 +54,13 @@ class Address:
 def parse(text: str, schemes: tuple[str, ...], spec: str) -> Address:
     """Read an address; the first of ``schemes`` is meant when none is given.
 
-    ``{worker}`` in it is the number of this worker, from 0; of several addresses, with commas between them, each worker
-    takes its own. Raises ``BadInputError`` naming ``spec`` and what is wrong with it.
+    ``{worker}`` in it is the number of this worker, from 0, or on a cluster of whoever has a policy of its own there;
+    ``{node}`` is the machine on which it is. Of several addresses, with commas between them, each takes its own.
+    Raises ``BadInputError`` naming ``spec`` and what is wrong with it.
     """
     where = f"policy spec {spec!r}"
     example = f"{spec.partition(':')[0]}:{schemes[0]}://localhost:8000"
-    text, alone = _own(text)
+    text, alone, servers = _own(text)
     if "://" not in text:
         text = f"{schemes[0]}://{text}"
     parts = urlsplit(text)
@@ -77,23 +85,25 @@ def parse(text: str, schemes: tuple[str, ...], spec: str) -> Address:
         loading_s=_seconds("loading_s", options.get("loading_s"), 300.0, where),
         answer_s=_seconds("answer_s", options.get("answer_s"), 300.0, where),
         alone=alone,
+        servers=servers,
         key=os.environ.get(KEY_VARIABLE, ""),
     )
 
 
-def _own(text: str) -> tuple[str, bool]:
-    """Choose this worker's address of those in ``text``, and say whether it is this worker's alone."""
+def _own(text: str) -> tuple[str, bool, float]:
+    """Choose this worker's address of those in ``text``; whether it is this worker's alone, and how many there are."""
     worker, workers = place_among_workers()
     place, mark, query = text.partition("?")
-    each = [part.strip().replace(WORKER, str(worker)) for part in place.split(",")]
-    alone = workers == 1 or WORKER in place or len(set(each)) >= workers
-    return f"{each[worker % len(each)]}{mark}{query}", alone
+    node = os.environ.get(NODE_VARIABLE, "localhost")
+    each = [part.strip().replace(WORKER, str(worker)).replace(NODE, node) for part in place.split(",")]
+    servers = math.inf if WORKER in place else len(set(each))
+    return f"{each[worker % len(each)]}{mark}{query}", workers <= max(servers, 1), servers
 
 
 def place_among_workers() -> tuple[int, int]:
-    """Which worker of how many this process is, by pytest-xdist or by a seat that a replaced worker hands on."""
+    """Which worker of how many this process is, by pytest-xdist, by a seat handed on, or by a cluster."""
     name = os.environ.get(SEAT_VARIABLE) or os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
-    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "")
+    workers = os.environ.get(COUNT_VARIABLE) or os.environ.get("PYTEST_XDIST_WORKER_COUNT", "")
     return int(name) if name.isdecimal() else 0, int(workers) if workers.isdecimal() else 1
 
 
@@ -102,7 +112,8 @@ def shared_memory(address: Address) -> BadInputError:
     return BadInputError(
         f"The policy server at {address.url} remembers one episode at a time, but all workers of this run would use it."
         f" Start one server a worker and name them all: with {WORKER} where their addresses differ, as in"
-        f" openpi:ws://gpu{WORKER}:8000 (workers count from 0), or with commas between them; or leave -n out."
+        f" openpi:ws://gpu{WORKER}:8000 (workers count from 0), or with commas between them; or leave -n out. On a"
+        " cluster each simulator counts as a worker, so say how many there are with --robust-simulators=K."
     )
 
 

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 from pytest_robustplus.benchmarks.contract import Benchmark, Task
 from pytest_robustplus.distributed import devices
 from pytest_robustplus.errors import BadInputError, SimulatorError
+from pytest_robustplus.policies.transports.address import COUNT_VARIABLE, NODE_VARIABLE, SEAT_VARIABLE
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.cluster import access
-from pytest_robustplus.rollout.cluster.fleet import Event, Key, Lost, Ready, Said, Unfit
+from pytest_robustplus.rollout.cluster.fleet import Event, Key, LeftOut, Lost, Ready, Said, Unfit
 from pytest_robustplus.rollout.cluster.nodes import Facts, facts, misfits
-from pytest_robustplus.rollout.cluster.player import Player, Served, machine_facts
 from pytest_robustplus.rollout.process import SimulatorProcess  # noqa: F401 - registers how mappings are pickled
 from pytest_robustplus.rollout.simulating import Report, Setup
 
@@ -48,6 +48,17 @@ class Wanted(NamedTuple):
     served: bool = False
     open: bool = False
     limit: float | None = None
+    one_renderer: bool = False
+
+
+class Arrival(NamedTuple):
+    """What a simulator says first: its machine's address, Ray's name for that, its renderer, versions or their want."""
+
+    machine: str
+    node: str
+    renderer: str
+    facts: Facts | None
+    why: str
 
 
 class RayEngine:
@@ -81,10 +92,14 @@ class RayEngine:
         self._node_of: dict[int, str] = {}
         self._gone_since: float | None = None
         self._looked = time.monotonic()
-        self._here = facts(())
-        self._unfit: set[str] = set()
+        self._benchmarks: dict[str, Benchmark] = {}
+        self._looking: dict[Any, Arrival] = {}
+        self._fit: set[str] = set()
+        self._unfit: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._renderer = ""
         self.notes: list[Note] = []
-        self._actor = ray.remote(_Actor)
+        self._actor = ray.remote(_actor())
 
     def _attach(self) -> None:
         ray, address = self._ray, self._wanted.address
@@ -129,42 +144,47 @@ class RayEngine:
             places = min(places, int(total.get("GPU", 0) / self._wanted.gpus + 1e-9))
         return places
 
-    def ask(self, benchmarks: Sequence[Benchmark]) -> dict[Any, str]:
-        """Begin to look at every machine with a processor to play on."""
+    def ask(self, benchmark: Benchmark) -> dict[Any, tuple[str, str]]:
+        """Begin to look at every machine with a processor to play on; of those that join, it is asked when they do."""
         ray = self._ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         alive = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-        packed = bytes(ForkingPickler.dumps(list(benchmarks)))
-        look = ray.remote(_look)
+        self._benchmarks[benchmark.name] = benchmark
+        packed = bytes(ForkingPickler.dumps([benchmark]))
+        looking = ray.remote(look)
         asked = {}
-        for node in alive:
+        for node in sorted(alive, key=lambda node: str(node["NodeManagerAddress"])):
             there = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
-            ref = look.options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote(packed)
-            asked[ref] = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
+            ref = looking.options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote(packed)
+            asked[ref] = node["NodeID"], f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
+            self._numbers.setdefault(node["NodeID"], len(self._numbers))
         return asked
 
-    def answers(self, asked: Mapping[Any, str]) -> dict[str, Facts]:
+    def answers(self, asked: Mapping[Any, tuple[str, str]]) -> dict[str, Facts]:
         """What each machine has; raises ``BadInputError`` for one that cannot say."""
         ray, found = self._ray, {}
-        for ref, name in asked.items():
+        for ref, (node, name) in asked.items():
+            if node in self._unfit:
+                continue
             try:
                 found[name] = ray.get(ref, timeout=INSPECT_S)
-            except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):
-                # It is gone, and the cluster has only just noticed.
+            except (
+                ray.exceptions.TaskUnschedulableError,
+                ray.exceptions.NodeDiedError,
+                ray.exceptions.OutOfMemoryError,
+            ):
+                # It is gone, and the cluster has only just noticed; or it is short of memory and will be asked again.
                 continue
             except Exception as error:
-                raise BadInputError(
-                    f"{name}, a machine of the cluster, cannot say what it has: {_said(error)}. Install this package"
-                    " there (pip install 'pytest-robustplus[ray]' and the benchmark's extra), with what the suite"
-                    " imports."
-                ) from error
+                raise BadInputError(f"{name}, a machine of the cluster, {_speechless(_said(error))}") from error
+            self._fit.add(node)
         return found
 
-    def hire(self, hand: int) -> None:
+    def hire(self, hand: int, seat: int, seats: int) -> None:
         wanted = self._wanted
         options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": 1, "num_gpus": wanted.gpus}
-        actor = self._actor.options(**options).remote(hand, self._version)
+        actor = self._actor.options(**options).remote(hand, self._version, seat, seats)
         self._actors[hand] = actor
         # The setup that was made known first is most likely the first to be played.
         key, setup = next(iter(self._setups.items()), (None, None))
@@ -186,6 +206,7 @@ class RayEngine:
         for refs in (self._coming, self._playing):
             for ref in [ref for ref, number in refs.items() if number == hand]:
                 del refs[ref]
+                self._looking.pop(ref, None)
         self._refs.pop(hand, None)
         if (actor := self._actors.pop(hand, None)) is not None:
             with contextlib.suppress(Exception):
@@ -204,7 +225,7 @@ class RayEngine:
         return [event for ref in ready if (event := self._hear(ref)) is not None]
 
     def _hear(self, ref: Any) -> Event | None:
-        coming = ref in self._coming
+        coming, arrival = ref in self._coming, self._looking.pop(ref, None)
         hand = self._coming.pop(ref) if coming else self._playing.pop(ref)
         self._refs.pop(hand, None)
         try:
@@ -213,19 +234,55 @@ class RayEngine:
             return Said(hand, Report())
         except self._ray.exceptions.RayTaskError as error:
             fault = SimulatorError(f"Playing on the cluster failed: {_said(error)}")
+            if arrival is not None:
+                return self._leave_out(hand, arrival, _speechless(_said(error)))
             return Unfit(hand, BadInputError(_said(error))) if coming else Said(hand, Report(error=fault))
         except self._ray.exceptions.RayError as error:
             return Lost(hand, _said(error), _of_machine(self._ray, error))
         if not coming:
             return Said(hand, answer)
-        name, self._node_of[hand], there = answer
-        if why := next(misfits(self._here, there), None):
-            # One that joined later. Its simulator stays, so that nothing else is placed there, and is given nothing.
-            if name not in self._unfit:
-                self._unfit.add(name)
-                self.notes.append(Note.of("machine_unfit", machine=name, why=why))
-            return None
-        return Ready(hand, name)
+        if isinstance(answer, tuple) and not isinstance(answer, Arrival | Facts):
+            # From where this package is missing, and its classes with it.
+            answer = Arrival(*answer)
+        if isinstance(answer, Arrival):
+            return self._receive(hand, answer)
+        assert arrival is not None
+        if why := next(misfits(facts(self._benchmarks.values()), answer), None):
+            return self._leave_out(hand, arrival, why)
+        self._fit.add(arrival.node)
+        return self._admit(hand, arrival)
+
+    def _receive(self, hand: int, arrival: Arrival) -> Event | None:
+        """Admit a simulator on a machine that is known to be fit; one that joined is looked at first."""
+        if arrival.node in self._unfit:
+            return LeftOut(hand)
+        if arrival.facts is None:
+            return self._leave_out(hand, arrival, _speechless(arrival.why))
+        if arrival.node in self._fit:
+            return self._admit(hand, arrival)
+        ref = self._actors[hand].look.remote(bytes(ForkingPickler.dumps(list(self._benchmarks.values()))))
+        self._coming[ref], self._looking[ref] = hand, arrival
+        return None
+
+    def _admit(self, hand: int, arrival: Arrival) -> Event:
+        self._renderer = self._renderer or arrival.renderer
+        if self._wanted.one_renderer and arrival.renderer and arrival.renderer != self._renderer:
+            return self._leave_out(
+                hand,
+                arrival,
+                f"it draws with {arrival.renderer}, others with {self._renderer}; give it the same driver and the same"
+                " MUJOCO_GL, or leave out --robust-one-renderer",
+            )
+        self._node_of[hand] = arrival.node
+        self._numbers.setdefault(arrival.node, len(self._numbers))
+        return Ready(hand, arrival.machine)
+
+    def _leave_out(self, hand: int, arrival: Arrival, why: str) -> LeftOut:
+        """Use nothing of a machine, and say so once: its simulators stay, so that no others are placed there."""
+        if arrival.node not in self._unfit:
+            self._unfit[arrival.node] = why
+            self.notes.append(Note.of("machine_unfit", machine=arrival.machine, why=why))
+        return LeftOut(hand)
 
     def _policy(self, node: str, key: Key) -> Any:
         """The policy of a machine, made when the first of its simulators asks for it."""
@@ -233,10 +290,12 @@ class RayEngine:
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
             where = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-            gpus = 1 if any(n["NodeID"] == node and n["Resources"].get("GPU") for n in self._ray.nodes()) else 0
-            options = {"max_restarts": 0, "num_cpus": 0, "num_gpus": min(gpus, 1 - self._wanted.gpus)}
+            # It takes nothing that Ray counts: what simulators or other policies have booked never becomes free.
+            options = {"max_restarts": 0, "num_cpus": 0, "num_gpus": 0}
             actor = self._ray.remote(_PolicyActor).options(max_concurrency=1000, scheduling_strategy=where, **options)
-            self._policies[node, key] = actor.remote(self._setups[key])
+            before = sum(place == node for place, _ in self._policies)
+            seat = self._numbers[node], len(self._numbers)
+            self._policies[node, key] = actor.remote(self._setups[key], before, *seat)
         return self._policies[node, key]
 
     def _look_at_head(self) -> None:
@@ -269,56 +328,87 @@ class RayEngine:
             self._ray.shutdown()
 
 
-class _Actor:
-    """The actor around a ``Player``; single-threaded, as a GL context and an alarm need the main thread."""
+def _speechless(why: str) -> str:
+    return (
+        f"cannot say what it has: {why}. Install this package there (pip install 'pytest-robustplus[ray]' and the"
+        " benchmark's extra), with what the suite imports."
+    )
 
-    def __init__(self, slot: int, version: str) -> None:
-        import ray
 
-        context = ray.get_runtime_context()
-        os.environ.update(_card(ray.get_gpu_ids()))
-        self._node = context.get_node_id()
-        self._name = ray.util.get_node_ip_address()
-        self._given_up = context.is_canceled
-        facts = {**machine_facts(self._name), "ray": version}
-        self._served: Any = None
-        self._player = Player(slot, facts, self._given_up, self._serve)
+def _actor() -> type:
+    """The actor around a ``Player``; single-threaded, as a GL context and an alarm need the main thread.
 
-    def ready(self, key: Key, setup: bytes | None) -> tuple[str, str, Facts]:
-        if setup is not None:
-            self._player.warm(key, setup)
-        return self._name, self._node, facts(())
+    A class that travels as code, not by name, and imports late: where this package is missing, it can still say so.
+    """
 
-    def play(self, key: Key, setup: bytes, task: Task, limit: float | None, policy: Any) -> Report:
-        # Whichever belongs to the setup at hand: a simulator may change over to another model.
-        self._served = policy
-        return self._player.play(key, setup, task, limit)
+    class _Actor:
+        def __init__(self, slot: int, version: str, seat: int, seats: int) -> None:
+            import ray
 
-    def _serve(self, key: Key) -> Served | None:
-        return None if self._served is None else Served(self._call, key)
+            context = ray.get_runtime_context()
+            self._node, self._name = context.get_node_id(), ray.util.get_node_ip_address()
+            self._slot, self._version, self._seat = slot, version, (seat, seats)
+            self._given_up = context.is_canceled
+            self._cards = ray.get_gpu_ids()
+            self._served: Any = None
 
-    def _call(self, method: str, *arguments: Any) -> Any:
-        import ray
+        def ready(self, key: Key, setup: bytes | None) -> Any:
+            import importlib
 
-        return ray.get(getattr(self._served, method).remote(*arguments))
+            try:
+                # By name, too: what is named in a class that travels as code would be imported on its arrival.
+                engine = importlib.import_module("pytest_robustplus.rollout.cluster.engine")
+                player = importlib.import_module("pytest_robustplus.rollout.cluster.player")
+                nodes = importlib.import_module("pytest_robustplus.rollout.cluster.nodes")
+                os.environ.update(engine.surroundings(self._cards, self._name, *self._seat))
+                told = {**player.machine_facts(self._name), "ray": self._version}
+                self._player = player.Player(self._slot, told, self._given_up, self._serve)
+                renderer = self._player.warm(key, setup) if setup is not None else ""
+                return engine.Arrival(self._name, self._node, renderer, nodes.facts(()), "")
+            except ImportError as error:
+                return self._name, self._node, "", None, str(error)
+
+        def look(self, packed: bytes) -> Any:
+            import importlib
+
+            return importlib.import_module("pytest_robustplus.rollout.cluster.engine").look(packed)
+
+        def play(self, key: Key, setup: bytes, task: Any, limit: float | None, policy: Any) -> Any:
+            # Whichever belongs to the setup at hand: a simulator may change over to another model.
+            self._served = policy
+            return self._player.play(key, setup, task, limit)
+
+        def _serve(self, key: Key) -> Any:
+            import importlib
+
+            if self._served is None:
+                return None
+            served = importlib.import_module("pytest_robustplus.rollout.cluster.player").Served
+            return served(self._call, key)
+
+        def _call(self, method: str, *arguments: Any) -> Any:
+            import ray
+
+            return ray.get(getattr(self._served, method).remote(*arguments))
+
+    return _Actor
 
 
 class _PolicyActor:
     """One policy for all simulators of a machine: answers together whatever waits."""
 
-    def __init__(self, packed: bytes) -> None:
+    def __init__(self, packed: bytes, before: int, number: int, machines: int) -> None:
         import pickle
 
         import ray
 
-        from pytest_robustplus.policies import specs
-        from pytest_robustplus.policies.profiled import Profiled
-
-        os.environ.update(_card(ray.get_gpu_ids()))
+        # The machine's cards in turn, for the policies of several models.
+        found = devices.find()
+        cards = [found[before % len(found)].cuda] if found else []
+        os.environ.update(surroundings(cards, ray.util.get_node_ip_address(), number, machines))
         setup: Setup = pickle.loads(packed)
         assert setup.script is not None
-        spec, card = setup.script
-        self._policy = Profiled(specs.build(spec, specs.FACTORIES, card, setup.benchmark), setup.profile, card.title)
+        self._policy = setup.script.build(setup.benchmark, setup.profile)
         self._waiting: list[tuple[Any, Any]] = []
         self._answering: Any = None
 
@@ -353,18 +443,22 @@ class _PolicyActor:
                 answer.set_result(chunk)
 
 
-def _look(packed: bytes) -> Facts:
+def look(packed: bytes) -> Facts:
+    """What this machine has for some benchmarks."""
     import pickle
 
     return facts(pickle.loads(packed))
 
 
-def _card(ids: Sequence[Any]) -> Mapping[str, str]:
-    """What a process finds in its environment to draw and compute on the card that Ray gave it."""
-    if not ids:
-        return {}
-    found = devices.find({**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(map(str, ids))})
-    return found[0].environment() if found else {}
+def surroundings(cards: Sequence[Any], node: str, seat: int, seats: int) -> Mapping[str, str]:
+    """What a process finds in its environment: who it is, and the cards that it computes on; it draws on the first."""
+    found = {NODE_VARIABLE: node, SEAT_VARIABLE: str(seat), COUNT_VARIABLE: str(seats)}
+    if not cards:
+        return found
+    named = devices.find({**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(map(str, cards))})
+    if not named:
+        return found
+    return found | named[0]._replace(cuda=",".join(card.cuda for card in named)).environment()
 
 
 def _folders(root: Path, *, shipped: bool) -> list[str]:
@@ -382,9 +476,11 @@ def _folders(root: Path, *, shipped: bool) -> list[str]:
 def _of_machine(ray: Any, error: Exception) -> bool:
     """Whether a loss was that of a machine, which no episode is to blame for."""
     kinds = ray.exceptions.ActorUnavailableError, ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError
+    # Its monitor ends whatever is the youngest on a machine that runs out of memory, whoever uses it up.
+    starved = isinstance(error, ray.exceptions.OutOfMemoryError) or "low on memory" in str(error).lower()
     said = str(error).lower()
     machine = "node has died" in said or "node is terminated" in said or "node was preempted" in said
-    return isinstance(error, kinds) or machine
+    return isinstance(error, kinds) or machine or starved
 
 
 def _said(error: Exception) -> str:

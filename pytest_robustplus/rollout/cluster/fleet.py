@@ -7,6 +7,7 @@ dies does not. Nothing is restarted behind this module's back, so an episode is 
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ Ticket = tuple[int, int]
 MOVES = 5
 # So many simulators in a row that die before they have played anything: not one machine's fault.
 STILLBORN = 8
+# Without any simulator a run says so after the one and ends after the other: machines may be on their way.
+UNMANNED_SAID_S, UNMANNED_S = 60.0, 1800.0
 
 
 class Ready(NamedTuple):
@@ -51,6 +54,12 @@ class Lost(NamedTuple):
     machine: bool
 
 
+class LeftOut(NamedTuple):
+    """A simulator is there, on a machine that is not to be used: it keeps others from being placed there."""
+
+    hand: int
+
+
 class Unfit(NamedTuple):
     """A simulator cannot be had, here or elsewhere: what was asked for is wrong."""
 
@@ -58,14 +67,17 @@ class Unfit(NamedTuple):
     error: BadInputError
 
 
-Event = Ready | Said | Lost | Unfit
+Event = Ready | Said | Lost | LeftOut | Unfit
 
 
 class Engine(Protocol):
     """What starts processes on machines and carries messages to them; simulators are numbered by who asks for them."""
 
-    def hire(self, hand: int) -> None:
-        """Ask for a simulator; ``Ready``, ``Lost`` or ``Unfit`` will say what came of it."""
+    def hire(self, hand: int, seat: int, seats: int) -> None:
+        """Ask for a simulator; ``Ready``, ``Lost``, ``LeftOut`` or ``Unfit`` will say what came of it.
+
+        It takes a ``seat`` of so many: the number of one that was lost is given to another.
+        """
         ...
 
     def play(self, hand: int, key: Key, task: Task) -> None:
@@ -87,8 +99,9 @@ class Engine(Protocol):
 
 @dataclass(slots=True)
 class _Hand:
-    """A simulator: what it plays, and what it has compiled."""
+    """A simulator: what it plays, and what it has compiled; one that is left out has no ``seat``."""
 
+    seat: int | None
     ready: bool = False
     node: str = ""
     key: Key = None
@@ -138,9 +151,9 @@ class Fleet:
         self._hired = 0
         self._stillborn: Counter[str] = Counter()
         self.tally = Tally()
-        self.began = clock()
-        while len(self._hands) < size:
-            self._hire()
+        self.began = self._manned = clock()
+        self._said = False
+        self._fill()
 
     @property
     def free(self) -> int:
@@ -181,6 +194,7 @@ class Fleet:
             for event in self._engine.wait(max(min(until, self._deadline()) - self.clock(), 0.0)):
                 found += self._hear(event)
             found += self._overdue()
+            self._look_for_anybody()
             self._assign()
             if found or self.free or self.clock() >= until:
                 return found
@@ -205,10 +219,35 @@ class Fleet:
         self._episodes.clear()
         self._waiting.clear()
 
-    def _hire(self) -> None:
-        self._hired += 1
-        self._hands[self._hired] = _Hand()
-        self._engine.hire(self._hired)
+    def _fill(self) -> None:
+        """Ask for simulators where seats are empty."""
+        taken = {hand.seat for hand in self._hands.values()}
+        for seat in range(self.size):
+            if seat not in taken:
+                self._hired += 1
+                self._hands[self._hired] = _Hand(seat)
+                self._engine.hire(self._hired, seat, self.size)
+
+    def _look_for_anybody(self) -> None:
+        """Say when there is no simulator for a while, and end the run with a sentence when none comes."""
+        if any(hand.ready for hand in self._hands.values()):
+            self._manned, self._said = self.clock(), False
+            return
+        alone = self.clock() - self._manned
+        if alone > UNMANNED_S:
+            raise BadInputError(
+                f"The cluster has had no simulator for {UNMANNED_S / 60:.0f} minutes: its machines are gone, not fit or"
+                " taken by others (ray status says which). Everything recorded is kept: once there is room, the same"
+                " command goes on."
+            )
+        if alone > UNMANNED_SAID_S and not self._said:
+            self._said = True
+            warnings.warn(
+                f"No machine of the cluster has had room for a simulator for {UNMANNED_SAID_S:.0f} s. Add one (ray"
+                " start --address=…), or see who takes them (ray status). This run waits for"
+                f" {UNMANNED_S / 60:.0f} minutes.",
+                stacklevel=2,
+            )
 
     def _assign(self) -> None:
         while self._waiting and any(hand.ready and hand.ticket is None for hand in self._hands.values()):
@@ -246,6 +285,10 @@ class Fleet:
             raise event.error
         if isinstance(event, Ready):
             hand.ready, hand.node = True, event.node
+            return []
+        if isinstance(event, LeftOut):
+            hand.seat = None
+            self._fill()
             return []
         ticket, hand.ticket = hand.ticket, None
         episode = None if ticket is None else self._episodes.get(ticket)
@@ -324,8 +367,7 @@ class Fleet:
     def _replace(self, number: int) -> None:
         self._hands.pop(number, None)
         self._engine.dismiss(number)
-        if len(self._hands) < self.size:
-            self._hire()
+        self._fill()
 
     def _deadline(self) -> float:
         ends = [h.began + h.limit for h in self._hands.values() if h.ticket is not None and h.limit is not None]

@@ -11,9 +11,7 @@ from typing import Any
 from pytest_robustplus.benchmarks.contract import Simulator, Task
 from pytest_robustplus.distributed import devices
 from pytest_robustplus.errors import RobustnessError, SimulatorError, blamed
-from pytest_robustplus.policies import specs
 from pytest_robustplus.policies.contract import Actions, Observation, Policy, Privileged
-from pytest_robustplus.policies.profiled import Profiled
 from pytest_robustplus.rollout.episode import play
 from pytest_robustplus.rollout.limit import limited
 from pytest_robustplus.rollout.simulating import Abandoned, Report, Setup
@@ -99,11 +97,13 @@ class Player:
         except Exception as error:
             return Report(error=blamed(SimulatorError, "Playing on the cluster", task.name, error))
 
-    def warm(self, key: Key, setup: bytes) -> None:
-        """Build the simulator before it is asked for; what goes wrong, the first episode will say."""
+    def warm(self, key: Key, setup: bytes) -> str:
+        """Build the simulator before it is asked for, and name its renderer; the first episode says what goes wrong."""
         with suppress(Exception):
             self._setup, self._key = pickle.loads(setup), key
             self._simulator = self._setup.benchmark.simulator(self._setup.profile, self._setup.protocol)
+            return self._simulator.provenance().get("renderer", "")
+        return ""
 
     def _play(self, key: Key, packed: bytes, task: Task, limit: float | None) -> Report:
         if key != self._key or self._setup is None:
@@ -123,9 +123,7 @@ class Player:
         assert setup.script is not None
         if (elsewhere := self._serve(key)) is not None:
             return elsewhere
-        spec, card = setup.script
-        policy = specs.build(spec, specs.FACTORIES, card, setup.benchmark)
-        return Profiled(policy, setup.profile, card.title)
+        return setup.script.build(setup.benchmark, setup.profile)
 
     def close(self) -> None:
         """Free the simulator and the policy."""

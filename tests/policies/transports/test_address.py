@@ -92,3 +92,25 @@ def test_a_server_that_remembers_is_not_shared_by_workers(
                 OpenPi(request(url, Profile(), dialect))
         else:
             OpenPi(request(url, Profile(), dialect)).close()
+
+
+@pytest.mark.parametrize(
+    ("text", "seat", "url", "alone"),
+    [
+        ("ws://{node}:8000", "2", "ws://10.0.0.7:8000", False),
+        ("ws://{node}:800{worker}", "2", "ws://10.0.0.7:8002", True),
+        ("ws://a:1,ws://b:1", "2", "ws://a:1", False),
+        ("ws://a:1,ws://b:1,ws://c:1", "2", "ws://c:1", True),
+    ],
+)
+def test_on_a_cluster_each_has_the_server_of_its_machine_or_its_own(
+    monkeypatch: pytest.MonkeyPatch, text: str, seat: str, url: str, alone: bool
+) -> None:
+    for name, value in ("ROBUSTPLUS_NODE", "10.0.0.7"), ("ROBUSTPLUS_WORKER", seat), ("ROBUSTPLUS_WORKERS", "3"):
+        monkeypatch.setenv(name, value)
+    address = parse(text, ("ws",), f"openpi:{text}")
+    assert (address.url, address.alone) == (url, alone)
+
+
+def test_without_a_cluster_the_machine_is_this_one() -> None:
+    assert parse("ws://{node}:8000", ("ws",), "openpi:x").url == "ws://localhost:8000"
