@@ -146,14 +146,14 @@ def test_the_prefix_of_a_full_cell_is_read_in_a_moment(ledger: Ledger, audit: in
     for position in range(1600):
         ledger.record(audit, position, make_episode(position))
     ledger.prefix(audit)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(100):
         assert len(ledger.prefix(audit)) == 1600
-    assert (time.perf_counter() - began) / 100 < 0.005  # 18 µs on an idle core
+    assert (time.process_time() - began) / 100 < 0.005  # 18 µs on an idle core
     with Ledger.open(path) as other:
-        began = time.perf_counter()
+        began = time.process_time()
         assert len(other.prefix(audit)) == 1600
-        assert time.perf_counter() - began < 0.2  # 2 ms on an idle core
+        assert time.process_time() - began < 0.2  # 2 ms on an idle core
 
 
 def test_an_audit_must_be_opened_before_it_is_played(ledger: Ledger) -> None:

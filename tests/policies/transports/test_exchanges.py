@@ -370,12 +370,14 @@ def test_a_server_that_never_comes_up_is_waited_for_once() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    start = time.monotonic()
-    for _ in range(2):
+    waited = []
+    for _ in range(3):
+        start = time.monotonic()
         with pytest.raises(PolicyUnreachableError, match="No policy server accepts connections"):
             OpenPi(request(f"ws://127.0.0.1:{port}?loading_s=5", Profile(), "openpi"))
-    # Five seconds, then a look of two.
-    assert time.monotonic() - start < 9.5
+        waited.append(time.monotonic() - start)
+    # Five seconds, then looks of two, of which a crowded machine may prolong one.
+    assert waited[0] >= 5 > min(waited[1:])
 
 
 def test_a_server_that_comes_back_as_another_is_noticed() -> None:

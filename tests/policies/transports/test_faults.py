@@ -97,7 +97,7 @@ def test_waiting_has_an_end(build: Callable[[int], Any], port: int) -> None:
     start = time.monotonic()
     with pytest.raises(PolicyUnreachableError, match=r"No policy server accepts connections.*loading_s"):
         build(port)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -45,13 +45,13 @@ def plain(value: Any) -> bool:
 
 
 def survives(decode: Callable[[bytes], Any], frame: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         value = decode(frame)
     except MalformedMessageError:
         value = None
     assert plain(value)
-    assert time.perf_counter() - start < SLOWEST_S
+    assert time.process_time() - start < SLOWEST_S
 
 
 DTYPES = st.sampled_from(
