@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -72,24 +73,38 @@ def test_what_lies_outside_the_frame_is_left_out_without_a_trace(simulator: Libe
     simulator.reset(replace(find_task(f"{MILK}#0"), perturbation=view))
     for _ in range(3):
         simulator.step(STILL, render=False)
-    scene = simulator._scene
-    assert scene is not None
-    painter = simulator._scenes.painter(scene)
-    data = scene.compiled.sim.data._data
     for camera in cameras.NAMES.values():
-        seen, left_out = painter.draw(camera), painter._out_of_frame(data)
-        assert left_out.sum() > (40 if "eye_in_hand" in camera else 0)
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(Painter, "_out_of_frame", lambda self, data: [])
-            assert np.array_equal(seen, painter.draw(camera))
+        assert left_out(simulator, camera)[0] > (40 if "eye_in_hand" in camera else 0)
 
 
-def test_where_surfaces_reflect_nothing_is_left_out(simulator: LiberoSimulator) -> None:
+@pytest.mark.parametrize(
+    ("moved", "reflecting"),
+    [((0, 0, 0), True), ((0, 0.4, -0.3), True), ((0, 0, -1), False), ((-3, 0, 0), False)],
+    ids=["in view", "at the edge", "from below", "behind the camera"],
+)
+def test_a_mirror_shows_what_lies_outside_the_frame(
+    simulator: LiberoSimulator, moved: tuple[float, float, float], reflecting: bool
+) -> None:
+    """The stove's top reflects the scene, which is drawn a second time for it, and only while it is in view."""
     simulator.reset(find_task(f"{SPATIAL}#0"))
-    simulator.step(STILL, render=True)
-    scene = simulator._scene
-    assert scene is not None
-    assert not simulator._scenes.painter(scene)._out_of_frame(scene.compiled.sim.data._data).any()
+    model = simulator.scene.compiled.model
+    model.cam_pos[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, "agentview")] += moved
+    for _ in range(3):
+        simulator.step(STILL, render=False)
+    assert left_out(simulator, "agentview")[1] is reflecting
+    assert left_out(simulator, cameras.NAMES["wrist"])[0] > 50
+
+
+def left_out(simulator: LiberoSimulator, camera: str) -> tuple[int, bool]:
+    """How many geoms a picture leaves out, and whether it reflects, once it was seen that no bit depends on either."""
+    scene = simulator.scene
+    painter, data = simulator._scenes.painter(scene), scene.compiled.sim.data._data
+    seen = painter.draw(camera)
+    outside, reflecting = painter._in_view(data)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Painter, "_in_view", lambda self, data: ([], True))
+        assert np.array_equal(seen, painter.draw(camera))
+    return int(outside.sum()), reflecting
 
 
 def test_nothing_is_seen_without_looking(simulator: LiberoSimulator) -> None:
