@@ -14,6 +14,9 @@ import json
 import logging
 import os
 import re
+import shutil
+import subprocess
+import sys
 import warnings
 from collections.abc import Mapping
 from functools import cache
@@ -29,6 +32,7 @@ from pytest_robustplus.errors import BadInputError, unknown
 SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
 INSTALL = 'pip install "pytest-robustplus[libero]"'
 _PACKAGE = "liberoplus"
+_WAND_SUFFIX = "WAND_MAGICK_LIBRARY_SUFFIX"
 # These modules build asset paths from their own file's place; each reads the named global when an object is made.
 OBJECTS = "liberoplus.liberoplus.envs.objects"
 PATH_GLOBALS = (
@@ -143,6 +147,7 @@ def import_environment(assets: Path | None = None) -> Environment:
             contextlib.redirect_stderr(io.StringIO()),
         ):
             warnings.simplefilter("ignore")
+            _find_magick_wand()
             wrapper: Any = importlib.import_module("liberoplus.liberoplus.envs.env_wrapper")
             domain: Any = importlib.import_module("liberoplus.liberoplus.envs.bddl_base_domain")
             objects: list[Any] = [importlib.import_module(name) for name in PATH_GLOBALS]
@@ -155,6 +160,19 @@ def import_environment(assets: Path | None = None) -> Environment:
         module.absolute_path = parent
     domain.DIR_PATH = str(parent / "envs")  # joined with ../assets when an environment is made
     return Environment(wrapper.ControlEnv, wrapper.OffScreenRenderEnv, domain.TASK_MAPPING)
+
+
+def _find_magick_wand() -> None:
+    """Tell wand, which LIBERO-Plus imports, its library's name, for which it would ask gcc 24 times (0.2 s)."""
+    listed = shutil.which("ldconfig", path=f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin")
+    if listed is None or "wand" in sys.modules or {"MAGICK_HOME", _WAND_SUFFIX} & os.environ.keys():
+        return
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        told = subprocess.run([listed, "-p"], capture_output=True, text=True, check=True, timeout=10).stdout
+        names = {*re.findall(r"libMagickWand(\S*)\.so", told)}
+        # Of several wand takes the first in an order of its own.
+        if len(names) == 1:
+            os.environ[_WAND_SUFFIX] = names.pop()
 
 
 def _unimportable(error: Exception) -> BadInputError:

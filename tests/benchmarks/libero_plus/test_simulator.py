@@ -78,20 +78,26 @@ def test_what_lies_outside_the_frame_is_left_out_without_a_trace(simulator: Libe
 
 
 @pytest.mark.parametrize(
-    ("moved", "reflecting"),
-    [((0, 0, 0), True), ((0, 0.4, -0.3), True), ((0, 0, -1), False), ((-3, 0, 0), False)],
-    ids=["in view", "at the edge", "from below", "behind the camera"],
+    ("eye", "towards", "reflecting"),
+    [((0.5, 0, 0.3), 1, True), ((0.5, 0, -0.3), 1, False), ((0.5, 0, 0.3), -1, False)],
+    ids=["from near by", "from below", "behind the camera"],
 )
 def test_a_mirror_shows_what_lies_outside_the_frame(
-    simulator: LiberoSimulator, moved: tuple[float, float, float], reflecting: bool
+    simulator: LiberoSimulator, eye: tuple[float, float, float], towards: int, reflecting: bool
 ) -> None:
     """The stove's top reflects the scene, which is drawn a second time for it, and only while it is in view."""
     simulator.reset(find_task(f"{SPATIAL}#0"))
-    model = simulator.scene.compiled.model
-    model.cam_pos[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, "agentview")] += moved
-    for _ in range(3):
-        simulator.step(STILL, render=False)
+    model, data = simulator.scene.compiled.model, simulator.scene.compiled.sim.data._data
+    stove = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, "flat_stove_1_base_vis")
+    camera = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, "agentview")
+    model.cam_pos[camera], model.cam_fovy[camera] = data.geom_xpos[stove] + eye, 10
+    back = towards * np.array(eye) / np.linalg.norm(eye)
+    right = np.cross((0, 0, 1), back) / np.linalg.norm(back[:2])
+    mujoco.mju_mat2Quat(model.cam_quat[camera], np.stack([right, np.cross(back, right), back], axis=1).ravel())
+    simulator.step(STILL, render=False)
     assert left_out(simulator, "agentview")[1] is reflecting
+    # A telescope: nearly everything is out of its frame, and some of it in the mirror.
+    assert left_out(simulator, "agentview")[0] > 150
     assert left_out(simulator, cameras.NAMES["wrist"])[0] > 50
 
 
