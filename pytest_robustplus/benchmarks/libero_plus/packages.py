@@ -32,6 +32,7 @@ from pytest_robustplus.errors import BadInputError, unknown
 SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
 INSTALL = 'pip install "pytest-robustplus[libero]"'
 _PACKAGE = "liberoplus"
+_NUMBA_CACHE = "NUMBA_CACHE_DIR"
 _WAND_SUFFIX = "WAND_MAGICK_LIBRARY_SUFFIX"
 # These modules build asset paths from their own file's place; each reads the named global when an object is made.
 OBJECTS = "liberoplus.liberoplus.envs.objects"
@@ -131,7 +132,21 @@ def prepare(assets: Path | None = None) -> Path:
     folder = cache_folder(merged_assets.CACHE) / f"config-{merged_assets.digest(config)}"
     merged_assets.write_once(folder / "config.yaml", config)
     os.environ["LIBERO_CONFIG_PATH"] = str(folder)
+    _give_numba_a_place()
     return parent
+
+
+def _give_numba_a_place() -> None:
+    """Let numba keep what it compiles in our cache where it may not beside robosuite and us, or there may be no home.
+
+    Without any place to write, importing robosuite fails.
+    """
+    if os.environ.get(_NUMBA_CACHE):
+        return
+    spec = importlib.util.find_spec("robosuite")
+    beside = [*((spec and spec.submodule_search_locations) or ()), str(Path(__file__).parent)]
+    if not all(os.access(folder, os.W_OK) for folder in beside):
+        os.environ[_NUMBA_CACHE] = str(cache_folder(merged_assets.CACHE) / "numba")
 
 
 def import_environment(assets: Path | None = None) -> Environment:
