@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_robustplus.benchmarks.contract import Simulator, Task
-from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
+from pytest_robustplus.benchmarks.libero_plus.packages import SUITES, uncollected
 from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.renderer import choose_renderer
 from pytest_robustplus.benchmarks.libero_plus.tasks import instruction, tasks
@@ -45,14 +45,16 @@ class LiberoPlus(Packaged):
         self._assets = assets
 
     def tasks(self) -> TaskList:
-        return tasks(self._assets)
+        with uncollected():
+            return tasks(self._assets)
 
     def instruction(self, task: Task, source: PromptSource) -> str:
         return instruction(task, source)
 
     def simulator(self, profile: Profile, protocol: Mapping[str, str]) -> Simulator:
         self._require()
-        from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
+        with uncollected():
+            from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
 
         return LiberoSimulator(**self._arguments(profile, protocol))
 

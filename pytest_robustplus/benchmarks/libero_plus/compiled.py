@@ -6,8 +6,6 @@ that appears twice brings its 50 MB twice.
 
 from __future__ import annotations
 
-import contextlib
-import platform
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -71,16 +69,13 @@ def _model(xml: str) -> Any:
     """Compile a model (1.2 s), or read the one that some process of this user has compiled (0.1 s)."""
     files = [element.get("file", "") for element in ElementTree.fromstring(xml).iter() if "file" in element.attrib]
     try:
-        name = kept.digest(f"MuJoCo {mujoco.__version__} on {platform.machine()}\n{xml}", files)
+        name = kept.digest(f"{kept.COMPILER}\n{xml}", files)
     except OSError:  # a path that MuJoCo finds in its own way
         return mujoco.MjModel.from_xml_string(xml)
-    if path := kept.find("mjb", name):
-        with contextlib.suppress(ValueError, mujoco.FatalError):
-            return mujoco.MjModel.from_binary_path(str(path))
+    if known := kept.model(name):
+        return known
     model = mujoco.MjModel.from_xml_string(xml)
-    content = np.empty(mujoco.mj_sizeModel(model), np.uint8)
-    mujoco.mj_saveModel(model, None, content)
-    kept.keep("mjb", name, content)
+    kept.keep_model(name, model)
     return model
 
 

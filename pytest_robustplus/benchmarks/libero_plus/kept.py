@@ -10,11 +10,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import platform
 import tempfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +25,12 @@ from pytest_robustplus.benchmarks.cache import cache_folder
 from pytest_robustplus.errors import BadInputError
 
 MOST_BYTES = 3_000_000_000
-"""A compiled scene is 80–130 MB, a decoded texture up to 50; what has not been used for longest goes first."""
+"""A compiled scene is 80–130 MB, a texture up to 50; what has not been used for longest goes first."""
 _AGE_OF_LEFTOVERS_S = 3600.0
+
+COMPILER = f"MuJoCo {mujoco.__version__} on {platform.machine()}"
+"""What a compiled model depends on besides its sources."""
+_MODEL = "mjb"
 
 Bytes = NDArray[np.uint8]
 
@@ -65,6 +72,21 @@ def keep(kind: str, name: str, content: Bytes) -> None:
         finally:
             Path(made).unlink(missing_ok=True)
         _make_room(folder)
+
+
+def model(name: str) -> Any:
+    """Return the compiled model of that name; None if there is none that MuJoCo reads."""
+    if path := find(_MODEL, name):
+        with contextlib.suppress(ValueError, mujoco.FatalError):
+            return mujoco.MjModel.from_binary_path(str(path))
+    return None
+
+
+def keep_model(name: str, compiled: Any) -> None:
+    """Write a compiled model for the next start."""
+    content = np.empty(mujoco.mj_sizeModel(compiled), np.uint8)
+    mujoco.mj_saveModel(compiled, None, content)
+    keep(_MODEL, name, content)
 
 
 def _checksum(content: Bytes) -> str:

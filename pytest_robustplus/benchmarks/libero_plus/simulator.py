@@ -112,8 +112,9 @@ class LiberoSimulator(OneScene):
         if task.blocked:
             raise BadInputError(f"{task.name} cannot be played: it {task.blocked}.")
         self._leave()
-        scene = self._scenes.scene(task)
-        scene.reset(task, self.protocol.env_seed, self.protocol.robot_start)
+        with packages.uncollected():
+            scene = self._scenes.scene(task)
+            scene.reset(task, self.protocol.env_seed, self.protocol.robot_start)
         self._scene, self._noises = scene, noise.noises(task)
         told = instruction(task, self.protocol.prompt_source)
         return self._begin(task, reword(told, part(task.perturbation, Language)))
