@@ -106,6 +106,14 @@ class FakePlayers:
     def beside(self, own: TableCell | None, cell: TableCell) -> bool:
         return True
 
+    def at_hand(self, cell: TableCell) -> bool:
+        return True
+
+    def share(self, cells: Collection[TableCell]) -> None: ...
+
+    def room(self, cell: TableCell) -> bool:
+        return True
+
     def prepare(self, cell: TableCell) -> None: ...
 
     def start(self, ticket: int, cell: TableCell, task: Task) -> None:

@@ -136,6 +136,8 @@ class Campaign:
         self._seat = ExitStack()
         self._open: tuple[float, Question | None, list[Question]] = (0.0, None, [])
         self._barren: dict[int, float] = {}
+        # Which look at what is open has been widened already.
+        self._widened = 0.0
         # The open questions by what of their need is at play, while simulators are being given something.
         self._ranking: list[tuple[float, int, Question]] | None = None
         self._lasted: deque[float] = deque(maxlen=USUAL)
@@ -300,6 +302,8 @@ class Campaign:
                 self._rank(place, question, own)
         while self._ranking:
             _, place, question = heapq.heappop(self._ranking)
+            if self._playing and not self.players.room(question.cell):
+                continue
             try:
                 position = question.offer()
             except RobustnessError as error:
@@ -315,7 +319,26 @@ class Campaign:
             first = all(playing.question is not own for playing in self._playing.values())
             if first and (position := own.next(first=True)) is not None:
                 return own, position
+        # Another model's policy costs memory, and is not loaded before simulators have nothing else to do.
+        if self._playing and self._widen(own):
+            return self._neediest(own)
         return None
+
+    def _widen(self, own: Question | None) -> bool:
+        """Open one more question, of a model whose policy is not at hand; whether there was any."""
+        until, whose, known = self._open
+        if self._widened == until:
+            return False
+        self._widened = until
+        others = self.others(own, lambda cell: self._fits(own, cell) and not self.players.at_hand(cell))
+        another = next((question for question in others if question not in known), None)
+        if another is None:
+            return False
+        self._open = until, whose, [*known, another]
+        self.players.share([question.cell for question in self._open[2]])
+        assert self._ranking is not None
+        self._rank(len(known), another, own)
+        return bool(self._ranking)
 
     def _rank(self, place: int, question: Question, own: Question | None) -> None:
         """Put a question that more can be played for among the others."""
@@ -338,13 +361,15 @@ class Campaign:
         if whose is own and until > self.clock():
             return known
         mine = [own] if own is not None and self._fits(own, own.cell) else []
-        others = [q for q in self.others(own, lambda cell: self._fits(own, cell)) if self._fits(own, q.cell)]
+        found = self.others(own, lambda cell: self._fits(own, cell) and self.players.at_hand(cell))
+        others = [question for question in found if self._fits(own, question.cell)]
         at_play = {id(playing.question) for playing in self._playing.values()}
         for question in known:
             if question is not own and question not in others and id(question) not in at_play:
                 # It is over, and so are its claims.
                 question.leave()
         self._open = (self.clock() + REFRESH_S, own, [*mine, *others])
+        self.players.share([question.cell for question in self._open[2]])
         return self._open[2]
 
     def _hedge(self) -> None:

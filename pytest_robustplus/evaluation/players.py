@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from pytest_robustplus.benchmarks.contract import Benchmark, Task
+from pytest_robustplus.benchmarks.contract import Benchmark, Parallel, Task
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.evaluation.checkpoints import Checkpoints
 from pytest_robustplus.evaluation.recorded import Recall
@@ -21,7 +21,7 @@ from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.cluster.engine import RayEngine, Wanted
 from pytest_robustplus.rollout.cluster.fleet import Fleet
 from pytest_robustplus.rollout.cluster.nodes import facts, refuse_unfit
-from pytest_robustplus.rollout.executor import EpisodeResult, Executor
+from pytest_robustplus.rollout.executor import EpisodeResult, Executor, Stage
 from pytest_robustplus.rollout.simulating import Script, Setup
 from pytest_robustplus.session.cells import Subject, TableCell
 
@@ -63,6 +63,18 @@ class Players(Protocol):
         """Whether a cell can be played beside what is at play, or beside ``own``, which is to be played."""
         ...
 
+    def at_hand(self, cell: TableCell) -> bool:
+        """Whether its policy takes no more memory than it does already."""
+        ...
+
+    def share(self, cells: Collection[TableCell]) -> None:
+        """Take note of which cells are open: those of one kind of simulator leave the others theirs."""
+        ...
+
+    def room(self, cell: TableCell) -> bool:
+        """Whether one more of a cell could begin now without taking a simulator from another that needs it."""
+        ...
+
     def prepare(self, cell: TableCell) -> None:
         """Make sure that the cell's policy is at hand; raises what is wrong with it."""
         ...
@@ -85,64 +97,100 @@ class Players(Protocol):
 
 
 class LocalPlayers:
-    """One executor at a time: another model would need other simulators, and a policy more, in place of these."""
+    """The simulators of this process and its pool, which cells of several models share; each policy has its own batch.
+
+    What is at play in scenes that step together, or in the one simulator of this process, is of one model at a time.
+    """
 
     def __init__(
-        self, executor: Callable[[TableCell], Executor], *, several: bool, pooled: Callable[[TableCell], bool]
+        self,
+        simulators: int,
+        stage: Callable[[Subject], Stage],
+        room: Callable[[Subject, int], bool],
+        *,
+        alone: Callable[[Subject], bool],
+        loaded: Callable[[Subject], bool],
     ) -> None:
-        """Play in what ``executor`` gives for a cell; ``pooled`` are cells whose executor another model would replace.
-
-        ``several`` says that an executor plays more than one task at once.
-        """
-        self._executor_of, self._pooled = executor, pooled
-        self._executor: Executor | None = None
-        self._key: tuple[str, str] | None = None
-        self._tickets: set[int] = set()
-        self.several = several
+        """Play where ``stage`` says, where there is ``room`` within a model's share; ``loaded`` ones are at hand."""
+        self._stage_of, self._room, self._alone, self._loaded = stage, room, alone, loaded
+        self._stages: dict[tuple[str, str], Stage] = {}
+        self._playing: dict[int, Executor] = {}
+        self._cells: dict[int, TableCell] = {}
+        self._open = 1
+        self._simulators = simulators
+        self.several = simulators > 1
         self.clock = time.monotonic
         self.block = 1
 
     @property
     def free(self) -> int:
-        return 1 if self._executor is None else self._executor.free
+        # What was given up may be at play until its simulator looks again.
+        left = min((stage.executor.free for stage in self._stages.values()), default=1)
+        return max(min(left, self._simulators - len(self._playing)), 0) if self._playing else max(left, 0)
 
     @property
     def pieces(self) -> int:
-        return 0 if self._executor is None else self._executor.pieces
+        return sum(executor.pieces for executor in self._executors())
 
     def expect(self, episodes: int) -> None:
         pass
 
+    def at_hand(self, cell: TableCell) -> bool:
+        return self._loaded(cell)
+
+    def share(self, cells: Collection[TableCell]) -> None:
+        self._open = max(len({repr(cell.profile) for cell in cells if not cell.recorded}), 1)
+
     def beside(self, own: TableCell | None, cell: TableCell) -> bool:
-        if self._tickets:
-            return cell.key == self._key
-        return own is None or cell.key == own.key or not self._pooled(own)
+        if not self._playing:
+            return own is None or cell.key == own.key or not self._together(own)
+        at_play = self._cells.values()
+        return any(one.key == cell.key for one in at_play) or not (
+            self._alone(cell) or any(self._alone(one) for one in at_play)
+        )
+
+    @staticmethod
+    def _together(cell: TableCell) -> bool:
+        return isinstance(cell.benchmark, Parallel)
+
+    def room(self, cell: TableCell) -> bool:
+        return self._room(cell, max(self._simulators // self._open, 1))
 
     def prepare(self, cell: TableCell) -> None:
-        if not self._tickets:
-            self._executor, self._key = self._executor_of(cell), cell.key
+        if not self._playing:
+            self._stages.clear()
+        if cell.key not in self._stages:
+            self._stages[cell.key] = self._stage_of(cell)
 
     def start(self, ticket: int, cell: TableCell, task: Task) -> None:
-        assert self._executor is not None
-        self._tickets.add(ticket)
-        self._executor.start(ticket, task)
+        stage = self._stages[cell.key]
+        self._playing[ticket], self._cells[ticket] = stage.executor, cell
+        stage.begin(ticket, task)
 
     def hedge(self, ticket: int) -> bool:
         return False
 
     def wait(self, timeout: float) -> Sequence[EpisodeResult]:
-        if self._executor is None:
-            return []
-        outcomes = self._executor.wait(timeout)
-        self._tickets.difference_update(outcome.ticket for outcome in outcomes)
+        outcomes: list[EpisodeResult] = []
+        executors = self._executors()
+        for executor in executors:
+            outcomes += executor.wait(timeout / len(executors))
+        self._forget(outcome.ticket for outcome in outcomes)
         return outcomes
 
     def abandon(self, tickets: Collection[int]) -> None:
-        if self._executor is not None:
-            self._executor.abandon(tickets)
-        self._tickets.difference_update(tickets)
-        if not self._tickets:
-            self._executor = None
+        for executor in self._executors():
+            executor.abandon(tickets)
+        self._forget(tickets)
+
+    def _executors(self) -> list[Executor]:
+        """Those that have something at play."""
+        return list({id(executor): executor for executor in self._playing.values()}.values())
+
+    def _forget(self, tickets: Iterable[int]) -> None:
+        for ticket in tickets:
+            self._playing.pop(ticket, None)
+            self._cells.pop(ticket, None)
 
 
 class ClusterPlayers:
@@ -183,6 +231,15 @@ class ClusterPlayers:
         self._expected = episodes
 
     def beside(self, own: TableCell | None, cell: TableCell) -> bool:
+        return True
+
+    def at_hand(self, cell: TableCell) -> bool:
+        return True
+
+    def share(self, cells: Collection[TableCell]) -> None:
+        pass
+
+    def room(self, cell: TableCell) -> bool:
         return True
 
     def prepare(self, cell: Subject) -> None:

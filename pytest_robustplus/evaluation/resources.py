@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,7 @@ from pytest_robustplus.evaluation.players import ClusterPlayers, LocalPlayers, P
 from pytest_robustplus.evaluation.recorded import Recall
 from pytest_robustplus.policies.contract import Privileged
 from pytest_robustplus.rollout.batch import Batch
-from pytest_robustplus.rollout.executor import Executor, InProcess
+from pytest_robustplus.rollout.executor import Executor, InProcess, Stage
 from pytest_robustplus.rollout.pool import Pool
 from pytest_robustplus.rollout.simulating import Script, Setup
 from pytest_robustplus.session.cells import Subject, TableCell
@@ -28,6 +29,9 @@ class Resources:
         self.checkpoints = Checkpoints(session)
         self._simulators: dict[tuple[str, object], Simulator] = {}
         self._pools: dict[tuple[str, str], Executor] = {}
+        # The campaign's, of all models that are open; and how each of them is simulated.
+        self._pool: Pool | None = None
+        self._setups: dict[tuple[str, str], Setup] = {}
         self._cluster = ClusterPlayers(self.checkpoints) if session.settings.cluster else None
         # What ends before somebody else uses the simulators: a campaign leaves nothing at play in them.
         self.before_use: Callable[[], None] = lambda: None
@@ -63,13 +67,65 @@ class Resources:
         """Who plays for the campaign of this process."""
         if self._cluster is not None:
             return self._cluster
-        several = self.session.settings.simulators > 1
-        return LocalPlayers(lambda cell: self.shared([cell])[0], several=several, pooled=self._pooled)
+        return LocalPlayers(
+            self.session.settings.simulators, self._stage, self._room, alone=self._alone, loaded=self.checkpoints.loaded
+        )
+
+    def _stage(self, subject: Subject) -> Stage:
+        """Where the campaign plays a subject: in one pool for all models, unless the benchmark has an own way."""
+        known = self.checkpoints.recording(subject) if isinstance(subject, TableCell) else None
+        if known is not None or self._alone(subject):
+            executor = self.shared([subject])[0]
+            return Stage(executor, executor.start)
+        for key in list(self._pools):
+            self._pools.pop(key).close()
+        checkpoint, setup = self.checkpoints.of(subject), self._setup(subject)
+        self._refuse_mixing(subject)
+        if self._pool is None:
+            self._pool = self._processes(setup, checkpoint, self.session.settings.simulators)
+        return Stage(self._pool, partial(self._pool.start, part=(setup, checkpoint.policy)))
+
+    def _room(self, subject: Subject, share: int) -> bool:
+        """Whether more of a subject could begin beside others, within its ``share`` of the simulators."""
+        if subject.recorded or self._alone(subject) or self._pool is None:
+            return True
+        return self._pool.room(self._setup(subject), share)
+
+    def _alone(self, subject: Subject) -> bool:
+        """Whether nothing of another model is played beside it: in one simulator, or in scenes that step together."""
+        return self.session.settings.simulators == 1 or isinstance(subject.benchmark, Parallel)
+
+    def _setup(self, subject: Subject) -> Setup:
+        """How a process simulates for a subject; the checks in front of it have used a simulator in this one."""
+        if subject.key not in self._setups:
+            script = None
+            if isinstance(self.checkpoints.of(subject).policy.policy, Privileged):
+                script = Script(self.session.settings.policy or subject.card.policy, subject.card)
+            protocol = subject.benchmark.protocol(subject.profile)
+            # That one would only hold memory.
+            self.drop_simulator(subject)
+            self._setups[subject.key] = Setup(subject.benchmark, subject.profile, protocol, script, self.session.lease)
+        return self._setups[subject.key]
+
+    def _processes(self, setup: Setup, checkpoint: Checkpoint, count: int) -> Pool:
+        limit = self.session.settings.episode_limit
+        return Pool(setup, checkpoint.policy, count, limit=limit, expendable=self.session.spread)
+
+    def _refuse_mixing(self, subject: Subject) -> None:
+        wanted = self.session.settings.simulators
+        if wanted > 1 and getattr(self.checkpoints.of(subject).policy.policy, "remembers_one", False):
+            raise BadInputError(
+                f"--robust-simulators={wanted}: the policy of {subject.card.title} keeps one episode at a time. Leave"
+                " the option out, and use more workers (-n) instead."
+            )
 
     def shared(self, subjects: Sequence[Subject]) -> list[Executor]:
         """The same for the campaign, which may have something at play in them."""
         if self._cluster is not None:
             return [self._cluster.seat(subject) for subject in subjects]
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
         keys = {subject.key for subject in subjects}
         share = max(self.session.settings.simulators // len(keys), 1)
         for key in self._pools.keys() - keys:
@@ -97,10 +153,6 @@ class Resources:
         self._pools[subject.key] = self._new_pool(subject, checkpoint, scenes, share)
         return self._pools[subject.key]
 
-    def _pooled(self, subject: Subject) -> bool:
-        """Whether its episodes are played by something that another model would have to replace."""
-        return self.session.settings.simulators > 1 or isinstance(subject.benchmark, Parallel)
-
     def _scenes(self, subject: Subject, count: int) -> Scenes | None:
         """Scenes that step together, where the benchmark has such and the protocol asks for them."""
         if not isinstance(subject.benchmark, Parallel):
@@ -109,27 +161,20 @@ class Resources:
         return subject.benchmark.scenes(subject.profile, protocol, count)
 
     def _new_pool(self, subject: Subject, checkpoint: Checkpoint, scenes: Scenes | None, wanted: int) -> Executor:
-        policy = checkpoint.policy.policy
-        if wanted > 1 and getattr(policy, "remembers_one", False):
-            raise BadInputError(
-                f"--robust-simulators={wanted}: the policy of {subject.card.title} keeps one episode at a time. Leave"
-                " the option out, and use more workers (-n) instead."
-            )
-        limit = self.session.settings.episode_limit
+        if wanted > 1:
+            self._refuse_mixing(subject)
         if scenes is not None:
+            limit = self.session.settings.episode_limit
             return Batch(scenes, checkpoint.policy, subject.profile, limit=limit, expendable=self.session.spread)
-        script = None
-        if isinstance(policy, Privileged):
-            script = Script(self.session.settings.policy or subject.card.policy, subject.card)
-        setup = Setup(
-            subject.benchmark, subject.profile, subject.benchmark.protocol(subject.profile), script, self.session.lease
-        )
-        return Pool(setup, checkpoint.policy, wanted, limit=limit, expendable=self.session.spread)
+        return self._processes(self._setup(subject), checkpoint, wanted)
 
     def close(self) -> None:
         """Free the pool, simulators and policies."""
         if self._cluster is not None:
             self._cluster.close()
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
         for pool in self._pools.values():
             pool.close()
         self._pools.clear()

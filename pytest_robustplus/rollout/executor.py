@@ -60,6 +60,13 @@ class Executor(Protocol):
         ...
 
 
+class Stage(NamedTuple):
+    """Where tasks of one model are played: an executor, which may play for others, too, and how to begin there."""
+
+    executor: Executor
+    begin: Callable[[int, Task], None]
+
+
 class InProcess:
     """Plays one task at a time, in the calling process, while it waits."""
 

@@ -28,6 +28,7 @@ class _Playing:
 
     ticket: int
     task: Task
+    policy: Policy
     began: float
     limit: float | None
     wanted: bool = True
@@ -41,7 +42,10 @@ class _Playing:
 
 
 class Pool:
-    """Plays up to ``simulators`` tasks at once; the policy answers together whatever observations are waiting.
+    """Plays up to ``simulators`` tasks at once; a policy answers together whatever observations of it are waiting.
+
+    A task is played by the pool's own policy in the pool's own setup, unless it comes with others: policies of equal
+    setup share processes and their scenes, those of another one take the place of a process that has nothing to do.
 
     A slow simulator holds up nobody: those that wait are answered without it. A process that dies, hangs or raises
     costs the episode at hand. Each process is replaced after ``lifetime`` episodes. An episode's ``policy_s`` are the
@@ -76,14 +80,25 @@ class Pool:
         """Ids of the processes that simulate now."""
         return [process.pid for process in self._processes if process is not None]
 
-    def start(self, ticket: int, task: Task) -> None:
-        slot = self._slot_for(task)
+    def room(self, setup: Setup, share: int) -> bool:
+        """Whether a task could begin without taking a process from a setup that has no more than its share."""
+        idle = [process for slot, process in enumerate(self._processes) if slot not in self._playing]
+        if any(process is None or process.setup.like(setup) for process in idle):
+            return True
+        return bool(idle) and sum(p is not None and p.setup.like(setup) for p in self._processes) < share
+
+    def start(self, ticket: int, task: Task, part: tuple[Setup, Policy] | None = None) -> None:
+        setup, policy = part or (self._setup, self._policy)
+        slot = self._slot_for(task, setup)
         process, limit = self._processes[slot], self._limit
+        if process is not None and not process.setup.like(setup):
+            self._dismiss(slot)
+            process = None
         if process is None or not process.alive():
             # One that died while it had nothing to do is nobody's loss.
             self._kill(slot)
             try:
-                process = self._processes[slot] = SimulatorProcess(self._setup)
+                process = self._processes[slot] = SimulatorProcess(setup)
             except OSError as error:
                 fault = SimulatorError(
                     f"No simulator process can be started for {task.name}: {error.strerror}. Use fewer"
@@ -94,13 +109,24 @@ class Pool:
             limit = None if limit is None else max(limit, STARTING_S)
         process.tell(Order(task, slot))
         process.bases.add(task.base)
-        self._playing[slot] = _Playing(ticket, task, perf_counter(), limit)
+        self._playing[slot] = _Playing(ticket, task, policy, perf_counter(), limit)
 
-    def _slot_for(self, task: Task) -> int:
-        """An idle slot: rather one whose simulator has compiled the task's scene, else one that has compiled least."""
-        idle = [slot for slot in range(len(self._processes)) if slot not in self._playing]
-        known = {slot: set() if (one := self._processes[slot]) is None else one.bases for slot in idle}
-        return min(idle, key=lambda slot: (task.base not in known[slot], len(known[slot])))
+    def _slot_for(self, task: Task, setup: Setup) -> int:
+        """An idle slot: rather one whose simulator has compiled the task's scene, else one that has compiled least.
+
+        Of another setup's processes one is replaced only where nothing else is idle, of the setup that has most.
+        """
+        processes = self._processes
+
+        def cost(slot: int) -> tuple[bool, bool, int]:
+            process = processes[slot]
+            if process is None:
+                return False, True, 0
+            if process.setup.like(setup):
+                return False, task.base not in process.bases, len(process.bases)
+            return True, True, -sum(one is not None and one.setup.like(process.setup) for one in processes)
+
+        return min((slot for slot in range(len(processes)) if slot not in self._playing), key=cost)
 
     def wait(self, timeout: float) -> Sequence[EpisodeResult]:
         until, free = perf_counter() + timeout, self.free
@@ -161,16 +187,22 @@ class Pool:
         return []
 
     def _begin(self, slot: int, instruction: str) -> None:
-        task = self._playing[slot].task
-        begin(self._policy, slot, instruction, suite=task.suite, task=task.base)
+        task, policy = self._playing[slot].task, self._playing[slot].policy
+        begin(policy, slot, instruction, suite=task.suite, task=task.base)
 
     def _answer(self, asking: dict[int, Observation]) -> list[EpisodeResult]:
-        """Let the policy answer all at once."""
-        if not asking:
-            return []
+        """Let each policy answer all that asked it at once."""
+        policies = {id(policy): policy for slot in asking if (policy := self._playing[slot].policy)}
+        failed: list[EpisodeResult] = []
+        for policy in policies.values():
+            own = {slot: seen for slot, seen in asking.items() if self._playing[slot].policy is policy}
+            failed += self._answer_of(policy, own)
+        return failed
+
+    def _answer_of(self, policy: Policy, asking: dict[int, Observation]) -> list[EpisodeResult]:
         answers: list[Actions | None] = []
         start = perf_counter()
-        failed = self._ask(list(asking), "The policy", lambda: answers.extend(self._policy.act([*asking.values()])))
+        failed = self._ask(list(asking), "The policy", lambda: answers.extend(policy.act([*asking.values()])))
         if failed:
             answers = [None] * len(asking)
         seconds = perf_counter() - start

@@ -37,6 +37,7 @@ class SimulatorProcess:
 
     def __init__(self, setup: Setup) -> None:
         self.link: Connection
+        self.setup = setup
         self.link, theirs = Pipe()
         # Python's own import path, whatever has changed it since this process began.
         path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)

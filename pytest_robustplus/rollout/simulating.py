@@ -73,6 +73,13 @@ class Setup(NamedTuple):
     script: Script | None
     lease: Lease | None = None
 
+    def like(self, other: Setup) -> bool:
+        """Whether a process of this setup does for the other one, too."""
+        if self is other:
+            return True
+        own, theirs = ((one.benchmark.name, repr(one.profile), dict(one.protocol), one.script) for one in (self, other))
+        return own == theirs
+
     def computing(self) -> AbstractContextManager[None]:
         """Hold the machine beside others, never while waiting for the other side, which may have forgotten us."""
         return nullcontext() if self.lease is None else self.lease.inside()

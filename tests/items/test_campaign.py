@@ -104,3 +104,32 @@ def test_others_may_finish_the_last_episode_between_two_looks(toy: pytest.Pytest
     )
     chosen = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-baseline=none"]
     toy.runpytest(*chosen).assert_outcomes(skipped=1)
+
+
+def test_a_pool_opens_the_next_model_where_simulators_would_idle(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One episode of the first model ends only once the second model's policy has been asked."""
+    gate, deaths = toy.path / "gate", toy.path / "deaths"
+    deaths.write_text("1 left/camera_0 gate")
+    monkeypatch.setenv("TOY_GATE", str(gate))
+    monkeypatch.setenv("TOY_DEATHS", str(deaths))
+    toy.makepyfile(
+        opening=f"""
+        from pathlib import Path
+        from toy import Steady
+
+        class Opening(Steady):
+            def __init__(self):
+                super().__init__(0.4)
+
+            def act(self, observations):
+                Path({str(gate)!r}).touch()
+                return super().act(observations)
+        """
+    )
+    models = ["--robust-model=steady,python:opening:Opening", "--robust-perturbation=camera", "--robust-baseline=none"]
+    result = toy.runpytest(*models, "--robust-simulators=2", "--robust-ledger=l.sqlite", "-n0")
+    result.assert_outcomes(skipped=2)
+    conclusions, _ = played(toy.path / "l.sqlite")
+    assert sorted(found[1:] for found in conclusions.values()) == [(60, 24), (60, 48)]

@@ -355,3 +355,42 @@ def test_a_policy_that_leaves_the_process_costs_its_episodes(pools: Pools) -> No
     assert isinstance(outcome.error, PolicyError)
     assert "SystemExit: 1 (test_pool.py" in str(outcome.error)
     assert "sys.exit(1)" in outcome.error.trace
+
+
+def test_policies_of_one_setup_share_processes_and_are_asked_apart(pools: Pools) -> None:
+    own, other = Moody(), Moody()
+    pool = pools(own)
+    finish(pool, [0, 1])
+    before = pool.pids
+    pool.start(2, TASKS[2], (pool._setup, other))
+    pool.start(3, TASKS[3])
+    found: dict[int, EpisodeResult] = {}
+    while len(found) < 2:
+        found |= {outcome.ticket: outcome for outcome in pool.wait(PATIENCE_S)}
+    assert pool.pids == before
+    assert other.batches
+    assert set(other.batches) == {1}
+    alone = finish(pools(Moody()), [2, 3])
+    assert {t: essence(one.episode) for t, one in found.items()} == {t: essence(o.episode) for t, o in alone.items()}
+
+
+def test_another_setup_takes_a_place_within_its_share(pools: Pools) -> None:
+    pool, other = pools(Steady(0.5)), replace(PROFILE, replan=1)
+    setup = Setup(BENCHMARK, other, BENCHMARK.protocol(other), None)
+    assert pool.room(setup, 1)
+    finish(pool, [0, 1])
+    pool.start(0, TASKS[0])
+    pool.start(1, TASKS[1])
+    assert not pool.room(setup, 1), "nothing is idle"
+    while pool.free < 2:
+        pool.wait(PATIENCE_S)
+    kept = set(pool.pids)
+    pool.start(2, TASKS[2], (setup, Steady(0.0)))
+    (outcome,) = pool.wait(PATIENCE_S)
+    assert outcome.episode is not None
+    assert outcome.episode.looks == 3, "it looks at every step"
+    assert len(kept & set(pool.pids)) == 1
+    assert pool.room(setup, 1), "its own is idle"
+    pool.start(3, TASKS[3], (setup, Steady(0.5)))
+    assert not pool.room(setup, 1)
+    assert pool.room(setup, 2)
