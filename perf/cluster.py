@@ -14,10 +14,11 @@ import heapq
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -168,16 +169,25 @@ class Fake:
         campaign = campaign_of(session.config)
         campaign.players = self.players
         resources_of(session.config).session.spread = False
-        original = campaign.decide
+        decide, meanwhile = campaign.decide, campaign.meanwhile
 
-        def timed(question: Question) -> int:
-            # Of the processor, so that it does not matter who else uses the machine.
-            began = time.process_time()
-            played = original(question)
-            self.spent += time.process_time() - began
-            return played
+        def timed_decide(question: Question) -> int:
+            with self._timed():
+                return decide(question)
 
-        campaign.decide = timed  # type: ignore[method-assign]
+        def timed_meanwhile(question: Question, work: Callable[[], Any]) -> Any:
+            with self._timed():
+                return meanwhile(question, work)
+
+        campaign.decide = timed_decide  # type: ignore[method-assign]
+        campaign.meanwhile = timed_meanwhile  # type: ignore[method-assign]
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        # Of the processor, so that it does not matter who else uses the machine, and of the thread that hands out.
+        began = time.thread_time()
+        yield
+        self.spent += time.thread_time() - began
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.ledger = session_of(session.config).ledger_path

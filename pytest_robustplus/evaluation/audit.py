@@ -153,7 +153,9 @@ class Audit:
             self._session.progress.end()
             # A worker that gives up on an episode must not keep others waiting for it.
             self._session.ledger.release(self._session.claimant, self._state.id)
-        report = self._report(played, spots, runs, time.monotonic() - start)
+        seconds = time.monotonic() - start
+        campaign = campaign_of(self._session.config)
+        report = campaign.meanwhile(self, lambda: self._report(played, spots, runs, seconds))
         if self._session.share is ALL:
             # Otherwise the question stays open: whoever has the other shares concludes it.
             self._session.ledger.close_audit(self._state.id, report)

@@ -8,8 +8,9 @@ import statistics
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, nullcontext
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import pytest
 
@@ -24,6 +25,7 @@ from pytest_robustplus.session.session import POLL_S
 
 # Which questions there are is asked so often while several are at play.
 REFRESH_S = 0.5
+Result = TypeVar("Result")
 # A position that all others of its question wait for is played a second time once it is overdue by so much.
 OVERDUE = 3.0
 # Durations of finished episodes that say what is usual.
@@ -136,6 +138,8 @@ class Campaign:
         self._seat = ExitStack()
         self._open: tuple[float, Question | None, list[Question]] = (0.0, None, [])
         self._barren: dict[int, float] = {}
+        # Decided and being reported: nothing more is to be played for it.
+        self._besides: Question | None = None
         # Which look at what is open has been widened already.
         self._widened = 0.0
         # The open questions by what of their need is at play, while simulators are being given something.
@@ -173,6 +177,26 @@ class Campaign:
                 self._turn(None, idle)
         finally:
             self.leave()
+
+    def meanwhile(self, question: Question, work: Callable[[], Result]) -> Result:
+        """Return what comes of ``work`` about a decided question; several simulators play for others meanwhile.
+
+        It may read the ledger, as threads may, and plays nothing.
+        """
+        if not self.players.several:
+            return work()
+        self._besides = question
+        try:
+            with ThreadPoolExecutor(1, "robustplus-report") as thread:
+                done = thread.submit(work)
+                while not done.done():
+                    self._turn(None, lambda: _until(done))
+            return done.result()
+        except BaseException:
+            self.leave()
+            raise
+        finally:
+            self._besides = None
 
     def fill(self, seconds: float) -> None:
         """Play one episode for others, or wait; for who has nothing at play and nothing claimed."""
@@ -280,7 +304,7 @@ class Campaign:
         return self.players.beside(None if own is None else own.cell, cell)
 
     def _help(self, own: Question | None) -> tuple[Question, int] | None:
-        for question in self.others(own, lambda cell: self._fits(own, cell)):
+        for question in self.others(own or self._besides, lambda cell: self._fits(own, cell)):
             if not self._fits(own, question.cell) or id(question) in self._given_up:
                 continue
             try:
@@ -320,7 +344,7 @@ class Campaign:
             if first and (position := own.next(first=True)) is not None:
                 return own, position
         # Another model's policy costs memory, and is not loaded before simulators have nothing else to do.
-        if self._playing and self._widen(own):
+        if self._widen(own):
             return self._neediest(own)
         return None
 
@@ -330,7 +354,9 @@ class Campaign:
         if self._widened == until:
             return False
         self._widened = until
-        others = self.others(own, lambda cell: self._fits(own, cell) and not self.players.at_hand(cell))
+        others = self.others(
+            own or self._besides, lambda cell: self._fits(own, cell) and not self.players.at_hand(cell)
+        )
         another = next((question for question in others if question not in known), None)
         if another is None:
             return False
@@ -361,7 +387,7 @@ class Campaign:
         if whose is own and until > self.clock():
             return known
         mine = [own] if own is not None and self._fits(own, own.cell) else []
-        found = self.others(own, lambda cell: self._fits(own, cell) and self.players.at_hand(cell))
+        found = self.others(own or self._besides, lambda cell: self._fits(own, cell) and self.players.at_hand(cell))
         others = [question for question in found if self._fits(own, question.cell)]
         at_play = {id(playing.question) for playing in self._playing.values()}
         for question in known:
@@ -414,6 +440,10 @@ class Campaign:
                 self._seat.close()
         if not finished:
             self._again.append((question, position))
+
+
+def _until(done: Future[Result]) -> None:
+    wait([done], POLL_S)
 
 
 _CAMPAIGN: pytest.StashKey[Campaign] = pytest.StashKey()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_samples import join, make_episode
 
 from pytest_robustplus.errors import LedgerError
+from pytest_robustplus.evaluation.audit import Audit
 from pytest_robustplus.ledger import Ledger
+from pytest_robustplus.results.cell import CellReport
 
 Facts = dict[tuple[object, ...], tuple[object, ...]]
 MODELS = ["--robust-model=steady", "--robust-model=weak"]
@@ -111,7 +115,7 @@ def test_a_pool_opens_the_next_model_where_simulators_would_idle(
 ) -> None:
     """One episode of the first model ends only once the second model's policy has been asked."""
     gate, deaths = toy.path / "gate", toy.path / "deaths"
-    deaths.write_text("1 left/camera_0 gate")
+    deaths.write_text("2 left/camera_0 gate")
     monkeypatch.setenv("TOY_GATE", str(gate))
     monkeypatch.setenv("TOY_DEATHS", str(deaths))
     toy.makepyfile(
@@ -129,7 +133,31 @@ def test_a_pool_opens_the_next_model_where_simulators_would_idle(
         """
     )
     models = ["--robust-model=steady,python:opening:Opening", "--robust-perturbation=camera", "--robust-baseline=none"]
-    result = toy.runpytest(*models, "--robust-simulators=2", "--robust-ledger=l.sqlite", "-n0")
+    result = toy.runpytest(
+        *models, "--robust-simulators=2", "--robust-ledger=l.sqlite", "--robust-episode-limit=120", "-n0"
+    )
     result.assert_outcomes(skipped=2)
     conclusions, _ = played(toy.path / "l.sqlite")
     assert sorted(found[1:] for found in conclusions.values()) == [(60, 24), (60, 48)]
+
+
+def test_simulators_play_on_while_a_cell_is_reported(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first cell's report waits for an episode of the second that cannot end before."""
+    deaths = toy.path / "deaths"
+    deaths.write_text("1 left/noise_0 gate")
+    monkeypatch.setenv("TOY_GATE", str(toy.path / "gate"))
+    monkeypatch.setenv("TOY_DEATHS", str(deaths))
+    report = Audit._report
+
+    def late(audit: Audit, *given: Any) -> CellReport:
+        (toy.path / "gate").touch()
+        ledger, until = audit._session.ledger, time.monotonic() + 120
+        while time.monotonic() < until:
+            if any(e.record.task == "left/noise_0" for one in ledger.audits() for e in ledger.episodes(one.id)):
+                return report(audit, *given)
+            time.sleep(0.01)
+        raise AssertionError("nothing is played meanwhile")
+
+    monkeypatch.setattr(Audit, "_report", late)
+    chosen = [MODELS[0], "--robust-perturbation=camera,noise", "--robust-baseline=none", "--robust-budget=60,camera=10"]
+    toy.runpytest(*chosen, "--robust-simulators=2", "-n0").assert_outcomes(skipped=2)
