@@ -13,10 +13,17 @@ evaluate: install  ## Two checkpoints of our own side by side in all seven dimen
 	$(RUN)pytest suites/bimanual --robust-model=expert -n 2
 	@echo "The page of the first run: file://$(CURDIR)/evaluate.html"
 
+STUDY ?= build/study
+STUDY_BUDGET ?= 14,original=16
 study: install  ## VLAs, world-action models and hybrids of a family of our own, played and compared; at most half an hour on two cores.
-	$(RUN)python -m study.play study/checkpoints build/study/outcomes.jsonl --workers 2 --seconds 1500
-	$(RUN)python -m study.time study/checkpoints build/study/timings.json
-	$(RUN)python -m study.report build/study/outcomes.jsonl build/study --timings build/study/timings.json
+	mkdir -p $(STUDY)
+	$(RUN)pytest -c study/pyproject.toml suites/libero_plus_generated/test_comparison.py -n 2 -p no:cacheprovider \
+		--robust-compare=vla-0,joint-0,inverse-0,hybrid-0 --robust-suite=libero_object,libero_spatial \
+		--robust-perturbation=original,camera,robot,language,light,background,noise,layout \
+		--robust-budget=$(STUDY_BUDGET) --robust-alpha-pass=1e-300 --robust-margin=0 \
+		--robust-ledger=$(abspath $(STUDY))/ledger.sqlite --robust-html=$(abspath $(STUDY))/comparison.html $(ARGS)
+	$(RUN)python -m study.time study/checkpoints $(STUDY)/timings.json
+	$(RUN)python -m study.report $(STUDY)/ledger.sqlite $(STUDY) --timings $(STUDY)/timings.json
 
 test: install check  ## Everything that has to be green before a change lands.
 	$(RUN)pytest tests --strict-markers --strict-config -o xfail_strict=true -n 2 --dist worksteal $(ARGS)

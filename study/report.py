@@ -1,6 +1,7 @@
-"""The study's page from its outcomes: ``python -m study.report OUTCOMES OUT``; tables in markdown, three figures.
+"""The study's page: ``python -m study.report LEDGER OUT``; tables in markdown, three figures.
 
-OUTCOMES is what ``study.play`` writes, or the table of outcomes that is committed (``--table`` writes one).
+LEDGER is what ``make study`` or ``study.make play`` recorded: comparisons of the family on the generated edition. A
+``.csv`` is the table of the earlier run, which is committed.
 """
 
 from __future__ import annotations
@@ -8,17 +9,22 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from pytest_robustplus.benchmarks.libero_generated.tasks import tasks as listed_tasks
+from pytest_robustplus.ledger import Ledger
+from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.statistics.order import ranked
 from study.contrasts import CLAIMS, Contrast, common, contrast, matrix, verdicts, wilson
-from study.play import found, places, read
 from training.recipe import STEPS
 from training.words import SUITES
 
+BENCHMARK = "libero_plus_generated"
 DIMENSIONS = ("camera", "robot", "language", "light", "background", "noise", "layout")
 FAMILIES = {"vla": ("vla",), "wam": ("joint",), "hybrid": ("hybrid",)}
 """Which kinds stand for a family in the contrasts: those with three training seeds."""
@@ -33,24 +39,38 @@ _COLOURS = {"vla": "#4477aa", "flow": "#66ccee", "joint": "#cc3311", "inverse": 
 _FEWEST = 5  # episodes below which a cell is left blank
 
 
-class Played(NamedTuple):
-    """Every outcome: ``streams`` of tasks in the study's order, ``outcomes`` of players."""
+class Contest(NamedTuple):
+    """Players that play the ``tasks`` of a stream (a dimension, or a suite unperturbed) in one order."""
 
-    streams: Mapping[str, str]
+    stream: str
+    players: frozenset[str]
+    tasks: tuple[str, ...]
+
+
+class Played(NamedTuple):
+    """Every outcome by player and task; ``severities`` of tasks run from 1 to 5, where they are known."""
+
+    contests: Sequence[Contest]
     outcomes: Mapping[str, Mapping[str, bool]]
+    severities: Mapping[str, int]
+
+    @property
+    def streams(self) -> Mapping[str, str]:
+        """The stream of every task."""
+        return {task: contest.stream for contest in self.contests for task in contest.tasks}
 
     def members(self, kind: str, *, robust: bool = False) -> list[str]:
         """All seeds of a kind that were played."""
         start = f"{kind}_robust-" if robust else f"{kind}-"
         return sorted(p for p in self.outcomes if p.startswith(start) and p.removeprefix(start).isdigit())
 
-    def tasks(self, *streams: str) -> list[str]:
-        """The tasks of ``streams`` in order, one stream after the other."""
-        return [task for wanted in streams for task, stream in self.streams.items() if stream == wanted]
-
     def shared(self, players: Sequence[str], *streams: str) -> list[str]:
-        """Of each stream the tasks up to the first that one of ``players`` has not played."""
-        return [task for stream in streams for task in common(self.outcomes, players, self.tasks(stream))]
+        """Of each stream the tasks, in the order in which all ``players`` were to play, up to the first gap."""
+        return [task for stream in streams for task in self._prefix(players, stream)]
+
+    def _prefix(self, players: Sequence[str], stream: str) -> list[str]:
+        orders = [c.tasks for c in self.contests if c.stream == stream and c.players.issuperset(players)]
+        return max((common(self.outcomes, players, tasks) for tasks in orders), key=len, default=[])
 
     @property
     def core(self) -> list[str]:
@@ -59,15 +79,8 @@ class Played(NamedTuple):
 
 
 def load(path: Path) -> Played:
-    """Read outcomes as lines of JSON or as the committed table."""
-    if path.suffix == ".csv":
-        return _from_table(path)
-    rows = [row for row in read(path) if row["success"] is not None]
-    outcomes: dict[str, dict[str, bool]] = {}
-    for row in rows:
-        outcomes.setdefault(row["player"], {})[row["task"]] = row["success"]
-    last = max(row["rank"] for row in rows)
-    return Played({place.task: place.stream for place in places() if place.rank <= last}, outcomes)
+    """Read a ledger, or the committed table of the earlier run."""
+    return _from_table(path) if path.suffix == ".csv" else _from_ledger(path)
 
 
 def _from_table(path: Path) -> Played:
@@ -75,18 +88,32 @@ def _from_table(path: Path) -> Played:
         rows = list(csv.DictReader(file))
     players = [name for name in rows[0] if name not in ("stream", "task")]
     outcomes = {p: {row["task"]: row[p] == "1" for row in rows if row[p]} for p in players}
-    return Played({row["task"]: row["stream"] for row in rows}, outcomes)
+    streams: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        streams[row["stream"]].append(row["task"])
+    return Played([Contest(s, frozenset(players), tuple(tasks)) for s, tasks in streams.items()], outcomes, {})
 
 
-def save_table(played: Played, path: Path) -> None:
-    """Write one line a task, a column a player: 1, 0, or nothing where it was not played."""
-    players = sorted(played.outcomes)
-    with path.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["stream", "task", *players])
-        for task, stream in played.streams.items():
-            marks = [played.outcomes[player].get(task) for player in players]
-            table.writerow([stream, task, *("" if mark is None else int(mark) for mark in marks)])
+def _from_ledger(path: Path) -> Played:
+    """Sides of one comparison share an order, which the ledger knows by its seed."""
+    sides: dict[tuple[str, str], set[str]] = defaultdict(set)
+    outcomes: dict[str, dict[str, bool]] = defaultdict(dict)
+    with Ledger.open(path, create=False) as ledger:
+        for audit in ledger.audits():
+            key = audit.key
+            if key.benchmark == BENCHMARK and key.compared:
+                sides[key.dimension, audit.order_seed].add(key.model)
+                outcomes[key.model] |= {task: success for task, (success, _) in ledger.known(key).items()}
+    wanted = [task for task in listed_tasks() if task.suite in SUITES]
+    contests = []
+    for (dimension, seed), players in sides.items():
+        own = [task for task in wanted if task.dimension == dimension]
+        ordered = [own[place] for place in ranked([task.name for task in own], seed)]
+        for stream in SUITES if dimension == Dimension.ORIGINAL else (dimension,):
+            names = tuple(task.name for task in ordered if stream in (task.suite, dimension))
+            contests.append(Contest(stream, frozenset(players), names))
+    severities = {task.name: int(task.parameters["severity"]) for task in wanted if "severity" in task.parameters}
+    return Played(contests, dict(outcomes), severities)
 
 
 def rate(played: Played, players: Sequence[str], tasks: Sequence[str]) -> tuple[int, int]:
@@ -105,7 +132,7 @@ def table(played: Played, groups: Mapping[str, Sequence[str]]) -> str:
         cells = [rate(played, players, tasks) for tasks in shared]
         shown = [f"{100 * won / n:.1f}" if n >= _FEWEST else "–" for won, n in cells]
         rates = [won / n for won, n in cells[1:] if n >= _FEWEST]
-        lines.append(f"| {label} | {' | '.join(shown)} | {100 * np.mean(rates) if rates else 0:.1f} |")
+        lines.append(f"| {label} | {' | '.join(shown)} | {f'{100 * np.mean(rates):.1f}' if rates else '–'} |")
     lines.append("| *tasks* | " + " | ".join(f"*{len(tasks)}*" for tasks in shared) + " | |")
     return "\n".join(lines)
 
@@ -196,37 +223,13 @@ def latency(timings: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
-_SEVERITY: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
-    "noise": ("severity", lambda p: p.get("severity")),
-    "robot": ("joint offset, rad", lambda p: p.get("offset_norm_rad")),
-    "camera": ("orbit, degrees", lambda p: _angle(p)),
-    "light": ("level", lambda p: p.get("level")),
-    "layout": ("level of the moved objects", lambda p: p.get("level")),
-}
-_BINS = {"camera": 25, "noise": 2}
-
-
-def _angle(parameters: Mapping[str, Any]) -> float | None:
-    angle = parameters.get("horizontal_deg")
-    return None if angle is None else abs((angle + 180) % 360 - 180)
-
-
-def severity(played: Played, stream: str, players: Sequence[str]) -> list[tuple[float, int, int]]:
-    """Successes and episodes by severity, in bins."""
-    _, of = _SEVERITY[stream]
-    sums: dict[float, list[int]] = {}
+def severity(played: Played, stream: str, players: Sequence[str]) -> list[tuple[int, int, int]]:
+    """Successes and episodes at each severity."""
+    levels: dict[int, list[str]] = defaultdict(list)
     for task in played.shared(players, stream):
-        parameters = {"level": int(task[-1])} if stream == "light" else found(task).parameters
-        value = of(parameters)
-        if value is None:
-            continue
-        width = _BINS.get(stream)
-        place = float(value) if width is None else (int((value - 1e-9) // width) + 0.5) * width
-        won, n = rate(played, players, [task])
-        total = sums.setdefault(place, [0, 0])
-        total[0] += won
-        total[1] += n
-    return [(place, won, n) for place, (won, n) in sorted(sums.items()) if n]
+        if task in played.severities:
+            levels[played.severities[task]].append(task)
+    return [(level, *rate(played, players, tasks)) for level, tasks in sorted(levels.items())]
 
 
 def figures(played: Played, timings: Mapping[str, Mapping[str, float]], out: Path) -> None:
@@ -253,18 +256,19 @@ def figures(played: Played, timings: Mapping[str, Mapping[str, float]], out: Pat
     axes.legend(fontsize=7, ncol=5, loc="upper center", bbox_to_anchor=(0.5, -0.1))
     _save(figure, out / "study_profiles.png")
 
-    figure, panels = pyplot.subplots(1, len(_SEVERITY), figsize=(11, 2.8), sharey=True)
-    for axes, (stream, (label, _)) in zip(panels, _SEVERITY.items(), strict=True):
-        for kind, members in kinds.items():
-            points = severity(played, stream, members)
-            shares = [(place, 100 * won / n) for place, won, n in points]
-            axes.plot(*zip(*shares, strict=True), "o-", ms=3, lw=1, color=_COLOURS[kind], label=KINDS[kind])
-        axes.set_title(stream, fontsize=9)
-        axes.set_xlabel(label, fontsize=8)
-        axes.set_ylim(0, 103)
-    panels[0].set_ylabel("success, %")
-    panels[-1].legend(fontsize=6)
-    _save(figure, out / "study_severity.png")
+    if played.severities:
+        figure, panels = pyplot.subplots(1, len(DIMENSIONS), figsize=(13, 2.8), sharey=True)
+        for axes, stream in zip(panels, DIMENSIONS, strict=True):
+            for kind, members in kinds.items():
+                shares = [(level, 100 * won / n) for level, won, n in severity(played, stream, members)]
+                if shares:
+                    axes.plot(*zip(*shares, strict=True), "o-", ms=3, lw=1, color=_COLOURS[kind], label=KINDS[kind])
+            axes.set_title(stream, fontsize=9)
+            axes.set_xlabel("severity", fontsize=8)
+            axes.set_ylim(0, 103)
+        panels[0].set_ylabel("success, %")
+        panels[-1].legend(fontsize=6)
+        _save(figure, out / "study_severity.png")
 
     figure, axes = pyplot.subplots(figsize=(6, 3.6))
     for kind, members in kinds.items():
@@ -339,10 +343,9 @@ def page(played: Played, timings: Mapping[str, Mapping[str, float]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("outcomes", type=Path)
+    parser.add_argument("outcomes", type=Path, metavar="LEDGER")
     parser.add_argument("out", type=Path)
     parser.add_argument("--timings", type=Path, help="what study.time has written")
-    parser.add_argument("--table", type=Path, help="also write the outcomes there, a line a task")
     options = parser.parse_args()
     played = load(options.outcomes)
     timings = json.loads(options.timings.read_text()) if options.timings and options.timings.exists() else {}
@@ -350,8 +353,6 @@ def main() -> None:
     text = page(played, timings)
     (options.out / "study.md").write_text(text)
     figures(played, timings, options.out)
-    if options.table:
-        save_table(played, options.table)
     print(text)
 
 

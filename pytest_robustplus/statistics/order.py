@@ -31,6 +31,10 @@ def order(task_names: Sequence[str], *, benchmark: str, dimension: str, checkpoi
     if len(set(task_names)) < len(task_names):
         twice = next(name for position, name in enumerate(task_names) if name in task_names[:position])
         raise ValueError(f"Task {twice!r} is listed twice; the tasks of a cell need distinct names to have an order.")
-    seed = order_seed(benchmark=benchmark, dimension=dimension, checkpoint=checkpoint)
+    return ranked(task_names, order_seed(benchmark=benchmark, dimension=dimension, checkpoint=checkpoint))
+
+
+def ranked(task_names: Sequence[str], seed: str) -> list[int]:
+    """The same of an order that is known by what ``order_seed`` returned, as ledgers keep it."""
     rank = [hashlib.sha256(f"{seed}\n{name}".encode()).digest() for name in task_names]
     return sorted(range(len(task_names)), key=rank.__getitem__)
