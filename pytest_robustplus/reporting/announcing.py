@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
@@ -22,14 +25,16 @@ from pytest_robustplus.session.session import Session
 POLL_EVERY_S = 1.0
 # A hook that has not returned for so long is not waited for: what it was to be told is in the ledger.
 HOOK_LIMIT_S = 60.0
+LOOK_EVERY_S = 0.05
 EPISODE, CELL, RUN = "pytest_robustplus_episode", "pytest_robustplus_cell", "pytest_robustplus_run"
 
 
 class Announcer:
     """Calls the hooks about episodes, cells and the run, one call at a time, in the order in which things finished.
 
-    Episodes are looked for in the ledger, from a thread, since the main one plays or waits for workers. Without a
-    plugin that asks for them nothing is read.
+    All of them from one thread of its own, since the main one plays or waits for workers. It looks for episodes in the
+    ledger; a tracker that keeps its state by thread finds it again; a hook that hangs is left behind. Without a plugin
+    that asks for episodes nothing is read.
     """
 
     def __init__(
@@ -46,8 +51,11 @@ class Announcer:
         self._announced: set[CellName] = set()
         self._faults: Counter[str] = Counter()
         self._ledger: Ledger | None = None
-        self._turn = threading.Lock()
-        self._over = threading.Event()
+        self._jobs: SimpleQueue[tuple[Callable[[], None], Future[None]] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._watched = False
+        self._called = 0.0
+        """Since when a hook has been running; 0 while none is."""
         self._stuck = False
 
     @contextmanager
@@ -56,15 +64,12 @@ class Announcer:
         if not self._heard(EPISODE):
             yield
             return
-        watch = threading.Thread(target=self._watch, name="robustplus-announcer", daemon=True)
-        watch.start()
+        self._watched = True
+        self._start()
         try:
             yield
         finally:
-            self._over.set()
-            watch.join(HOOK_LIMIT_S)
-            if watch.is_alive():
-                self._give_up()
+            self._watched = False
 
     def add(self, report: pytest.TestReport) -> None:
         """Take one phase of one test, and tell of its cell once every item that asks about the cell is over."""
@@ -77,20 +82,19 @@ class Announcer:
         name = None if item is None else cell_name(item)
         waiting = [node for node, other in items.items() if other == item and node not in self._ended]
         if name is not None and not waiting:
-            self._tell_cells(result for result in self._cells() if result.name == name)
+            results = [result for result in self._cells() if result.name == name]
+            self._have_told(lambda: self._tell_cells(results))
 
     def end(self, record: Callable[[], RunRecord | None]) -> None:
         """Tell of what nobody has been told yet, and of the run."""
         if self._heard(EPISODE):
-            with self._alone(), suppress(LedgerError):
-                self._tell_episodes(every=True)
+            self._have_told(lambda: self._look(every=True))
         if self._heard(CELL):
-            self._tell_cells(self._cells())
-        if self._heard(RUN) and (run := record()) is not None:
-            with self._alone():
-                self._call(RUN, run=run)
-        if self._ledger is not None and not self._stuck:
-            self._ledger.close()
+            results = self._cells()
+            self._have_told(lambda: self._tell_cells(results))
+        if self._heard(RUN) and not self._stuck and (run := record()) is not None:
+            self._have_told(lambda: self._call(RUN, run=run))
+        self._jobs.put(None)
 
     def summarize(self, terminal: pytest.TerminalReporter) -> None:
         """Say which hooks raised: nothing else came of it."""
@@ -98,24 +102,60 @@ class Announcer:
             often = "" if times == 1 else f" ({times} times)"
             terminal.write_line(f"{fault}{often} The results are not affected.", yellow=True)
 
-    def _watch(self) -> None:
-        while not self._over.wait(POLL_EVERY_S):
-            # There is no ledger before the first cell, and what is wrong with it others will say.
-            with self._alone(), suppress(LedgerError):
-                self._tell_episodes()
+    def _have_told(self, tell: Callable[[], None]) -> None:
+        """Have the thread tell, and wait for it; beyond a hook that hangs nobody is told anything more."""
+        if self._stuck:
+            return
+        self._start()
+        told: Future[None] = Future()
+        self._jobs.put((tell, told))
+        while not self._stuck:
+            wait([told], timeout=LOOK_EVERY_S)
+            if told.done():
+                told.result()
+                return
+            if 0 < self._called < time.monotonic() - HOOK_LIMIT_S:
+                self._faults[f"A hook has not returned for {HOOK_LIMIT_S:.0f} s, so nobody is told any more."] += 1
+                self._stuck = True
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._tell, name="robustplus-announcer", daemon=True)
+            self._thread.start()
+
+    def _tell(self) -> None:
+        while not self._stuck:
+            try:
+                job = self._jobs.get(timeout=POLL_EVERY_S)
+            except Empty:
+                if self._watched:
+                    self._look()
+                continue
+            if job is None:
+                break
+            tell, told = job
+            try:
+                told.set_result(tell())
+            except BaseException as error:  # a hook's KeyboardInterrupt, too
+                told.set_exception(error)
+        if self._ledger is not None:
+            self._ledger.close()
 
     def _tell_cells(self, results: Iterable[CellResult]) -> None:
-        with self._alone():
-            for result in results:
-                if result.name in self._announced:
-                    continue
-                self._announced.add(result.name)
-                if self._heard(EPISODE):
-                    with suppress(LedgerError):
-                        self._tell_episodes()
-                self._call(CELL, cell=cell_row(result))
+        for result in results:
+            if result.name in self._announced:
+                continue
+            self._announced.add(result.name)
+            if self._heard(EPISODE):
+                self._look()
+            self._call(CELL, cell=cell_row(result))
 
-    def _tell_episodes(self, *, every: bool = False) -> None:
+    def _look(self, *, every: bool = False) -> None:
+        # There is no ledger before the first cell, and what is wrong with it others will say.
+        with suppress(LedgerError):
+            self._tell_episodes(every=every)
+
+    def _tell_episodes(self, *, every: bool) -> None:
         """Tell of what is new: what this run has recorded, and what was there of audits that it has joined.
 
         ``every`` looks through all audits, which other runs may have played on at the same time.
@@ -146,6 +186,7 @@ class Announcer:
         known = {"config": self._session.config, **values}
         for implementation in reversed(getattr(self._session.config.hook, hook).get_hookimpls()):
             wanted = {name: known[name] for name in implementation.argnames}
+            self._called = time.monotonic()
             try:
                 implementation.function(**wanted)
             except BaseException as error:
@@ -156,20 +197,5 @@ class Announcer:
                 self._faults[
                     f"{hook} of {implementation.plugin_name} raised {said} ({place.filename}:{place.lineno})."
                 ] += 1
-
-    def _give_up(self) -> None:
-        if not self._stuck:
-            self._faults[f"A hook has not returned for {HOOK_LIMIT_S:.0f} s, so nobody is told any more."] += 1
-        self._stuck = True
-
-    @contextmanager
-    def _alone(self) -> Generator[None]:
-        """One call at a time; one that hangs is left behind, and nobody is told anything more."""
-        if self._stuck or not self._turn.acquire(timeout=HOOK_LIMIT_S):
-            self._give_up()
-            yield
-            return
-        try:
-            yield
-        finally:
-            self._turn.release()
+            finally:
+                self._called = 0.0

@@ -124,14 +124,14 @@ def test_what_a_hook_raises_costs_nothing(listening: pytest.Pytester, error: str
     }
 
 
-def test_a_hook_that_hangs_ends(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["episode", "cell", "run"])
+def test_a_hook_that_hangs_ends(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Also where the process that plays would have called it: at the end of a run that took less than a look."""
     from pytest_robustplus.reporting import announcing
 
     monkeypatch.setattr(announcing, "HOOK_LIMIT_S", 0.3)
-    monkeypatch.setattr(announcing, "POLL_EVERY_S", 0.01)
-    monkeypatch.setenv("TOY_SECONDS", "0.01")
     toy.syspathinsert()
-    toy.makepyfile(hung="import time\ndef pytest_robustplus_episode(episode):\n    time.sleep(2)\n")
+    toy.makepyfile(hung=f"import time\ndef pytest_robustplus_{kind}():\n    time.sleep(3600)\n")
     result = toy.runpytest_inprocess("-phung", "--robust-model=steady", "--robust-perturbation=camera")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["A hook has not returned for 0 s, so nobody is told any more. The results are not*"])
