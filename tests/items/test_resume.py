@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,18 +80,24 @@ def test_what_a_run_that_still_goes_on_has_decided_is_taken_and_said_so(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same command twice at once on one ledger: together they play each episode once."""
-    monkeypatch.setenv("TOY_SECONDS", "0.02")
+    arguments = ["--robust-model=steady", "--robust-perturbation=camera,noise"]
+    toy.runpytest(*arguments, "--robust-ledger=before.sqlite", "-n0").assert_outcomes(passed=2)
+    with Ledger.open(toy.path / "before.sqlite", create=False) as ledger:
+        (begins,) = (e.record.task for e in ledger.episodes(ledger.audits()[1].id) if e.position == 0)
+    # The first run stays in the first episode of its second cell until the second run has played another.
+    (toy.path / "deaths").write_text(f"1 {begins} gate")
+    gate = toy.path / "gate"
+    monkeypatch.setenv("TOY_GATE", str(gate))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "support"), prepend=os.pathsep)
-    command = [sys.executable, "-m", "pytest", "--robust-model=steady", "--robust-perturbation=camera,noise"]
-    command.append("--robust-ledger=l.sqlite")
-    process = subprocess.Popen(command, cwd=toy.path, stdout=subprocess.DEVNULL)
-
-    def second_begun(ledger: Ledger) -> bool:
-        return len(ledger.audits()) == 2 and len(ledger.prefix(ledger.audits()[1].id)) >= 1
-
-    _wait(toy.path / "l.sqlite", second_begun, process)
-    said = subprocess.run(command, cwd=toy.path, capture_output=True, text=True, check=True).stdout
-    assert process.wait() == 0
+    command = [sys.executable, "-m", "pytest", *arguments, "--robust-ledger=l.sqlite"]
+    environment = os.environ | {"TOY_DEATHS": str(toy.path / "deaths")}
+    process = subprocess.Popen(command, cwd=toy.path, stdout=subprocess.DEVNULL, env=environment)
+    _wait(toy.path / "l.sqlite", lambda ledger: len(ledger.audits()) == 2, process)
+    second = subprocess.Popen(command, cwd=toy.path, stdout=subprocess.PIPE, text=True)
+    _wait(toy.path / "l.sqlite", lambda ledger: bool(ledger.outcomes(ledger.audits()[1].id)), second)
+    gate.touch()
+    said, _ = second.communicate()
+    assert (second.returncode, process.wait()) == (0, 0)
     assert "steady, camera: decided at 20" in said
     assert "by a run of the same command that still goes on; --robust-fresh plays it anew" in said
     assert "interrupted" not in said
@@ -117,11 +124,11 @@ def test_a_decided_cell_is_played_anew(toy: pytest.Pytester) -> None:
         assert len({audit.id for audit in ledger.audits()}) == 2
 
 
-def _wait_for_episodes(path: Path, wanted: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for_episodes(path: Path, wanted: int, process: subprocess.Popen[Any]) -> None:
     _wait(path, lambda ledger: any(len(ledger.prefix(audit.id)) >= wanted for audit in ledger.audits()), process)
 
 
-def _wait(path: Path, seen: Callable[[Ledger], bool], process: subprocess.Popen[bytes]) -> None:
+def _wait(path: Path, seen: Callable[[Ledger], bool], process: subprocess.Popen[Any]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         if path.exists():
