@@ -28,6 +28,7 @@ from pytest_robustplus.reporting.accept_frontiers import frontiers_path
 from pytest_robustplus.reporting.fuzzing import line, paragraph
 from pytest_robustplus.results.fuzzing import NONE, FrontierReport, FuzzReport, Interval, Tally
 from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.results.text import percent
 from pytest_robustplus.rollout import replay
 from pytest_robustplus.session.cells import Subject
@@ -245,12 +246,12 @@ def _frontier_report(
     )
 
 
-def _rising(rises: Rise, axis: Axis) -> str:
-    parts = []
-    for first, last, successes, played in (rises.before, rises.after):
-        stretch = f"{axis.value(first):g}" if first == last else f"{axis.value(first):g} to {axis.value(last):g}"
-        parts.append(f"{successes} of {played} at {stretch}{axis.unit}")
-    return f"success falls and rises again: {parts[0]}, then {parts[1]}"
+def _rising(rises: Rise, axis: Axis) -> Note:
+    before, after = (
+        [axis.value(first), axis.value(last), successes, played]
+        for first, last, successes, played in (rises.before, rises.after)
+    )
+    return Note.of("success_returns", before=before, after=after, unit=axis.unit)
 
 
 def _hides(trials: LedgerTrials, drawn: Perturbation) -> bool:
@@ -269,18 +270,17 @@ def _standing(trials: LedgerTrials, drawn: Perturbation) -> Perturbation:
     return staged[0].standing or drawn if staged else drawn
 
 
-def _remark(trials: LedgerTrials, axis: Axis, step: float) -> str:
+def _remark(trials: LedgerTrials, axis: Axis, step: float) -> Note | str:
     """What is to be known of the scenes at a frontier: what they do not show, what found no room."""
     if axis.dimension not in (Dimension.CAMERA, Dimension.LAYOUT):
         return ""
     point = axis.point(max(min(round(step), axis.steps), 1))
     staged = trials.staged(point, range(_LOOKED_AT))
     if hidden := [one.unseen[0] for one in staged if one.unseen]:
-        scenes = f"{len(hidden)} of {len(staged)} scenes do not show what the task is about"
-        return f"{scenes}, the first {hidden[0]}; that is no fault of the policy"
+        return Note.of("scenes_hide", hidden=len(hidden), scenes=len(staged), first=hidden[0])
     asked = [point.at(number) for number in range(len(staged))]
     fewer = sum(one.standing != wish for one, wish in zip(staged, asked, strict=True))
-    return f"{fewer} of {len(staged)} scenes had no room for all of it" if fewer else ""
+    return Note.of("scenes_without_room", fewer=fewer, scenes=len(staged)) if fewer else ""
 
 
 def _nearer(now: tuple[float, float], accepted: Interval, start: float) -> bool:

@@ -178,7 +178,7 @@ def remarks(reports: Sequence[ComparisonReport]) -> Iterator[str]:
             report, one = apart[0]
             yield f"{count(len(apart))} tasks were solved by one alone; --robust-html and --robust-json list them:"
             yield f"  only {one.solver}  {one.task}{_replays(report, one)}"
-    notes = [(" against ".join(r.models), r.dimension, note) for r in reports for note in texts(r.notes)]
+    notes = [(" against ".join(r.models), r.dimension, note) for r in reports for note in r.notes]
     yield from (f"† {line}" for line in footnotes(notes))
 
 

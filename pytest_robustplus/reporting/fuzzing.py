@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from pytest_robustplus.reporting.notes import text
 from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Interval, Probe, in_order, probes
 from pytest_robustplus.results.text import percent
 
@@ -48,10 +49,10 @@ def paragraph(probe: Probe, title: str) -> str:
 
 def _frontier(report: FrontierReport) -> str:
     held = "" if report.accepted is None else f", accepted {place(report, report.accepted)}"
-    found = f"no frontier, {report.rises}" if report.rises else place(report, report.found)
+    found = f"no frontier, {text(report.rises)}" if report.rises else place(report, report.found)
     return (
         f"{report.axis} of {report.model}: {found}, unperturbed {percent(report.rate)},"
-        f" {report.episodes} episodes{held}: {report.outcome.upper()}{f' ({report.note})' if report.note else ''}"
+        f" {report.episodes} episodes{held}: {report.outcome.upper()}{f' ({text(report.note)})' if report.note else ''}"
     )
 
 
@@ -73,7 +74,7 @@ def _nearer(report: FrontierReport, title: str) -> str:
             f"  accepted  {place(report, report.accepted)}",
             f"  question  where success has fallen to {percent(report.share)} of its unperturbed"
             f" {percent(report.rate)}; 95 % intervals that do not overlap fail",
-            *([f"  note      {report.note}"] if report.note else []),
+            *([f"  note      {text(report.note)}"] if report.note else []),
         ]
     )
 

@@ -19,6 +19,7 @@ from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.comparison import ComparisonReport
 from pytest_robustplus.results.fuzzing import FrontierReport, Probe
 from pytest_robustplus.results.latency import LatencyResult
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.results.run import CellResult
 from pytest_robustplus.results.totals import columns, summed
 
@@ -114,9 +115,13 @@ def _probe(probe: Probe) -> dict[str, Any]:
     """A frontier or a hunt as it travels on reports, with its line; what is no number stands as null."""
     kind = "frontier" if isinstance(probe, FrontierReport) else "fuzz"
     # Tuples with names are objects, and JSON has neither infinity nor NaN.
-    values = {key: value._asdict() if hasattr(value, "_asdict") else value for key, value in _fields(probe).items()}
+    values = {key: _value(value) for key, value in _fields(probe).items()}
     finite: dict[str, Any] = _writable({"kind": kind, **values, "says": line(probe)})
     return finite
+
+
+def _value(value: Any) -> Any:
+    return text(value) if isinstance(value, Note) else value._asdict() if hasattr(value, "_asdict") else value
 
 
 def _fields(report: Any) -> dict[str, Any]:

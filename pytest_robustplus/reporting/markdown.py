@@ -11,7 +11,6 @@ from pytest_robustplus.reporting.fuzzing import line
 from pytest_robustplus.reporting.json import RowTotal, totals
 from pytest_robustplus.reporting.latency import control, sentences
 from pytest_robustplus.reporting.notes import text as worded
-from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.reporting.text import (
     ablations,
     assumptions,
@@ -69,7 +68,7 @@ def markdown(
             (str(r.name.model), str(r.name.dimension), note)
             for r in own
             for note in (
-                [] if r.figures is None else [*ablations(r.figures), *assumptions(r.figures), *texts(r.figures.notes)]
+                [] if r.figures is None else [*ablations(r.figures), *assumptions(r.figures), *r.figures.notes]
             )
         ]
         parts += [f"- {_escape(line)}" for line in legend(r.figures for r in own if r.figures is not None)]

@@ -294,6 +294,17 @@ def _server_memory(milliseconds: float) -> str:
     return f"{milliseconds:.1f} ms more an inference to feed the server's memory"
 
 
+def _scenes_hide(hidden: int, scenes: int, first: str) -> str:
+    return (
+        f"{hidden} of {scenes} scenes do not show what the task is about, the first {first}; that is no fault of the"
+        " policy"
+    )
+
+
+def _scenes_without_room(fewer: int, scenes: int) -> str:
+    return f"{fewer} of {scenes} scenes had no room for all of it"
+
+
 def _several_renderers(renderers: Sequence[tuple[str, int]]) -> str:
     told = ", ".join(f"{name} ({times:,} episodes)" for name, times in renderers)
     return f"its pictures come from several renderers: {told}"
@@ -309,6 +320,16 @@ def _still_running(when: str) -> str:
 
 def _subgoals_unknown() -> str:
     return "subgoals are not judged: of some episodes it is not known which were reached"
+
+
+def _success_returns(before: Sequence[float], after: Sequence[float], unit: str) -> str:
+    parts = [
+        f"{successes:g} of {played:g} at {first:g}{unit}"
+        if first == last
+        else f"{successes:g} of {played:g} at {first:g} to {last:g}{unit}"
+        for first, last, successes, played in (before, after)
+    ]
+    return f"success falls and rises again: {parts[0]}, then {parts[1]}"
 
 
 def _unfinished() -> str:
@@ -377,10 +398,13 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _repeat_unplayed,
         _robot_waits,
         _server_memory,
+        _scenes_hide,
+        _scenes_without_room,
         _several_renderers,
         _share,
         _still_running,
         _subgoals_unknown,
+        _success_returns,
         _unfinished,
         _versions_differ,
         _worker_died,

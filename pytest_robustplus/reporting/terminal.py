@@ -18,7 +18,6 @@ from pytest_robustplus.reporting import claims, comparison, fuzzing
 from pytest_robustplus.reporting.charset import aligned
 from pytest_robustplus.reporting.latency import sentences
 from pytest_robustplus.reporting.notes import text as worded
-from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.reporting.replaying import complete
 from pytest_robustplus.reporting.text import (
     ablations,
@@ -200,7 +199,7 @@ def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[
         if second := credited(report):
             yield f"{report.model}, {report.dimension}, subgoals: {second}."
     yield from legend(reports)
-    noted = [(r.model, r.dimension, note) for r in reports for note in [*assumptions(r), *texts(r.notes)]]
+    noted = [(r.model, r.dimension, note) for r in reports for note in [*assumptions(r), *r.notes]]
     for line in footnotes(noted):
         yield f"† {line}"
 

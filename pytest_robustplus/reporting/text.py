@@ -6,34 +6,36 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_robustplus.benchmarks.contract import Benchmark
-from pytest_robustplus.reporting.notes import texts
+from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.results.cell import AblationResult, CellReport, GateReport
 from pytest_robustplus.results.events import EpisodeEvents, Failure
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.results.run import CellResult
 from pytest_robustplus.results.text import count, evalue, interval, percent
 
 SHOWN_CHANGES = 8
 # Descriptive: the number of tasks was set by the cell's own verdict.
 ABLATION_P = 0.05
-# How a note begins that the audit makes of this entry of an episode's provenance.
+# How a note about this entry of an episode's provenance begins, in words.
 _RENDERER = "renderer "
 MODALITIES = {"vision": "vision", "language": "the instruction", "proprioception": "proprioception"}
 
 
-def footnotes(notes: Iterable[tuple[str, str, str]]) -> list[str]:
+def footnotes(notes: Iterable[tuple[str, str, Note | str]]) -> list[str]:
     """Join (model, dimension, note): what holds for several of a model's cells is said once, with their dimensions.
 
     What drew otherwise than in the baselines is one line for all models, at the end.
     """
-    cells: dict[tuple[str, str], list[str]] = {}
+    cells: dict[tuple[str, str, bool], list[str]] = {}
     for model, dimension, note in notes:
-        dimensions = cells.setdefault((model, note), [])
+        drew = isinstance(note, Note) and note.kind == "other_version" and note.values["name"] == "renderer"
+        dimensions = cells.setdefault((model, text(note), drew), [])
         if dimension not in dimensions:
             dimensions.append(dimension)
     said, drawn = list[str](), dict[str, list[str]]()
-    for (model, note), dimensions in cells.items():
+    for (model, note, drew), dimensions in cells.items():
         where = f"{model}, {', '.join(dimensions)}"
-        if note.startswith(_RENDERER):
+        if drew:
             drawn.setdefault(note.removeprefix(_RENDERER), []).append(where)
         else:
             said.append(f"{where}: {note}.")

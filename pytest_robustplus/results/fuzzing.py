@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from pytest_robustplus.results.carried import Carried
+from pytest_robustplus.results.notes import Note
 
 Outcome = Literal["pass", "fail", "measured"]
 
@@ -41,7 +42,7 @@ class Interval(NamedTuple):
 class FrontierReport(Carried):
     """One axis, measured; ``start`` and ``end`` are its ends, ``points`` are (value, successes, played).
 
-    Where success falls and ``rises`` again, which it says in words, there is no frontier, and nothing is held.
+    Where success falls and ``rises`` again there is no frontier, and nothing is held.
     """
 
     PROPERTY: ClassVar[str] = "frontier"
@@ -61,8 +62,8 @@ class FrontierReport(Carried):
     episodes: int
     points: tuple[tuple[float, int, int], ...]
     accepted: Interval | None = None
-    rises: str = ""
-    note: str = ""
+    rises: Note | str = ""
+    note: Note | str = ""
 
     @property
     def severity(self) -> float:

@@ -3,6 +3,7 @@
 import pytest
 
 from pytest_robustplus.reporting.text import footnotes, heading, summed
+from pytest_robustplus.results.notes import Note
 
 
 def test_a_total_is_bare_only_where_every_cell_was_played_to_its_end() -> None:
@@ -12,7 +13,7 @@ def test_a_total_is_bare_only_where_every_cell_was_played_to_its_end() -> None:
 
 
 def test_what_holds_for_several_cells_of_a_model_is_said_once() -> None:
-    notes = [
+    notes: list[tuple[str, str, Note | str]] = [
         ("a", "camera", "old renderer"),
         ("a", "robot", "old renderer"),
         ("a", "robot", "few"),
@@ -22,16 +23,20 @@ def test_what_holds_for_several_cells_of_a_model_is_said_once() -> None:
 
 
 def test_notes_about_renderers_are_one_line() -> None:
-    old, older = "renderer a card here, llvmpipe in the baseline", "renderer a card here, OSMesa in the baseline"
-    notes = [
+    old, older = (
+        Note.of("other_version", name="renderer", here="a card", baseline=drew) for drew in ("llvmpipe", "OSMesa")
+    )
+    notes: list[tuple[str, str, Note | str]] = [
         ("a", "camera", old),
         ("a", "robot", old),
         ("a", "robot", "few"),
         ("b", "robot", old),
         ("b", "noise", older),
+        ("b", "noise", "renderer is the first word of another note"),
     ]
     assert footnotes(notes) == [
         "a, robot: few.",
+        "b, noise: renderer is the first word of another note.",
         "renderer a card here, llvmpipe in the baseline (a, camera, robot; b, robot);"
         " a card here, OSMesa in the baseline (b, noise).",
     ]

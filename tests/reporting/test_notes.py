@@ -41,6 +41,10 @@ def test_every_note_is_made_with_the_values_that_its_words_take() -> None:
             Note.of("above", side="regress", successes=9, played=10, baseline=0.5, log_evalue=float("inf")),
             "above its baseline by more than the margin, 90.0 % against 50.0 % (e-value ∞): accept this run?",
         ),
+        (
+            Note.of("success_returns", before=[10, 20, 1, 8], after=[30, 30, 7.0, 8], unit="°"),
+            "success falls and rises again: 1 of 8 at 10 to 20°, then 7 of 8 at 30°",
+        ),
         (Note("of_tomorrow", {"tasks": 3}), 'of_tomorrow {"tasks": 3}'),  # type: ignore[arg-type]
     ],
 )
