@@ -4,12 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/conformance/served.sh
-place=${1:-$(mktemp -d)}
-[ -n "${1:-}" ] || temporary=$place
-[ -x "$place/bin/python" ] || python3.12 -m venv "$place"
-tests/conformance/lerobot_environment.sh "$place"
-"$place/bin/pip" install --quiet --disable-pip-version-check "datasets>=4,<5" "pyarrow<23" "av>=15,<16" jsonlines deepdiff "numpy==1.26.4"
-rm -f "$("$place/bin/python" -c 'import site; print(site.getsitepackages()[0])')/robustplus.pth"
+lerobot_0_6 "${1:-}"
 run=$(mktemp -d)
 trap 'rm -rf "$run"; finish' EXIT
 .venv/bin/pip install --quiet --disable-pip-version-check --target "$run/rerun" --no-deps "rerun-sdk>=0.23,<0.24" attrs typing_extensions

