@@ -123,10 +123,14 @@ class LatencyPlan:
     def worsening(self, timings: Timings, *, own: bool = False, seed: int = 0) -> Slowdown:
         """Hold the second half of a run's calls against the first: a policy that slows down while it is timed."""
         half = len(timings.policy) // 2
+        return self.since_then(Timings(*(series[half:] for series in timings)), timings, own=own, seed=seed)
+
+    def since_then(self, now: Timings, timings: Timings, *, own: bool = False, seed: int = 0) -> Slowdown:
+        """Hold calls that came later against the first half of ``timings``."""
+        half = len(timings.policy) // 2
         # A policy that takes seconds is called 30 times: blocks as long as halves of that allow.
         shorter = replace(self, block=min(self.block, max(half // FEWEST_BLOCKS, 1)))
-        early, late = (Timings(*(series[part] for series in timings)) for part in (slice(half), slice(half, None)))
-        return shorter.compare(late, early, own=own, seed=seed)
+        return shorter.compare(now, Timings(*(series[:half] for series in timings)), own=own, seed=seed)
 
     def _compare(self, numerator: Array, denominator: Array, expected: float, seed: int) -> Slowdown:
         generators = np.random.default_rng(seed).spawn(2)

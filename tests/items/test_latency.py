@@ -160,13 +160,16 @@ def test_no_simulator_of_a_pool_computes_while_a_model_is_timed(
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "support"), prepend=os.pathsep)
     toy.makepyfile(
         noting=f"""
-        import os, time
+        import atexit, os, time
         from toy import Steady, Toy, ToySimulator
 
         def note(began):
             kind = "timing" if "test_latency" in os.environ.get("PYTEST_CURRENT_TEST", "") else "playing"
+            return f"{{kind}} {{began}} {{time.monotonic_ns()}}\\n"
+
+        def write(*lines):
             with open({str(log)!r}, "a") as file:
-                file.write(f"{{kind}} {{began}} {{time.monotonic_ns()}}\\n")
+                file.writelines(lines)
 
         class NotingSimulator(ToySimulator):
             def step(self, action, *, render):
@@ -174,7 +177,7 @@ def test_no_simulator_of_a_pool_computes_while_a_model_is_timed(
                 try:
                     return super().step(action, render=render)
                 finally:
-                    note(began)
+                    write(note(began))
 
         class NotingToy(Toy):
             def simulator(self, profile, protocol):
@@ -183,12 +186,15 @@ def test_no_simulator_of_a_pool_computes_while_a_model_is_timed(
         class Noting(Steady):
             def __init__(self):
                 super().__init__(0.8)
+                # Written at the end: a busy disk must not make it slower while it is timed.
+                self._notes = []
+                atexit.register(lambda: write(*self._notes))
             def act(self, observations):
                 began = time.monotonic_ns()
                 try:
                     return super().act(observations)
                 finally:
-                    note(began)
+                    self._notes.append(note(began))
         """,
         conftest=f"""
         import pytest, toy

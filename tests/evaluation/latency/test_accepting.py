@@ -18,7 +18,7 @@ from pytest_robustplus.evaluation.latency.comparisons import (
 from pytest_robustplus.reporting.accept_latency import accept_latencies
 from pytest_robustplus.reporting.latency import held
 from pytest_robustplus.results.latency import LatencyReport
-from pytest_robustplus.statistics.slowdown import LatencyPlan
+from pytest_robustplus.statistics.slowdown import LatencyPlan, Timings
 
 REPORT = LatencyReport(
     model="pi05", benchmark="libero_plus", transport="openpi", checkpoint="run42", device="H200", host="gpu1",
@@ -105,6 +105,8 @@ def test_a_policy_that_slows_down_while_it_is_timed_fails() -> None:
     worn = replace(REPORT, policy_ms=tuple(63.0 * (1.0 if n < 22 else 1.8) for n in range(40)))
     (gate,) = worsening(worn)
     assert (gate.side, gate.verdict) == ("steady", "fail")
+    assert worsening(worn, Timings.of(REPORT)) == [], "a load that was over when it was timed again"
+    assert worsening(worn, Timings.of(changed(REPORT, 1.8, 1.0))) == [gate]
     tired = replace(worn, reference_ms=tuple(2.0 * (1.0 if n < 22 else 1.8) for n in range(40)))
     assert worsening(tired) == []
     assert worsening(replace(tired, device="server at gpu1:8000"))[0].own
