@@ -7,7 +7,8 @@
     python -m study.make play WORK                      # --of steps and --of int8: the variants
     python -m study.make report WORK
 
-Every piece ends within ``--seconds`` (540); what was trained, exported or played by then is kept in WORK.
+Every piece ends within ``--seconds`` (540), with exit code 75 where something is left; what was trained, exported or
+played by then is kept in WORK. A member is trained within one call or anew.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ KINDS = {kind + twin for kind in FAMILIES for twin in ("", "_robust")}
 PARAMETERS = {"vla": "3.7M", "flow": "3.9M", "joint": "3.9M", "inverse": "4.7M", "hybrid": "3.7M"}
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _GRACE_S = 25  # for pytest to end in order
+UNFINISHED = 75  # what sysexits calls a temporary failure: run the piece again
 # Nobody is dropped, so that every member plays the whole budget.
 _ALL_PLAY = ("--robust-alpha-pass=1e-300", "--robust-margin=0")
 
@@ -64,6 +66,7 @@ def card(name: str) -> str:
         f'title = "study: {name}"',
         f'family = "{FAMILIES[kind]}"',
         f'policy = "onnx:{name}.onnx"',
+        f'baseline = "{name}"',
         f'parameters = "{PARAMETERS[kind]}"',
     ]
     if kind in ("flow", "joint", "inverse"):
@@ -79,7 +82,7 @@ def cards(work: Path) -> None:
 
 
 def piece(command: Sequence[str], seconds: float, *, threads: bool = False) -> int:
-    """Run a module until it ends, or is asked to when the time is up."""
+    """Run a module until it ends, or is asked to when the time is up, which returns ``UNFINISHED``."""
     environment = {**os.environ, **({} if threads else _ONE_THREAD), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "-u", "-m", *command], cwd=ROOT, env=environment)
     try:
@@ -92,7 +95,7 @@ def piece(command: Sequence[str], seconds: float, *, threads: bool = False) -> i
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    return 0
+    return UNFINISHED
 
 
 def draw(work: Path, options: argparse.Namespace) -> int:
@@ -112,6 +115,8 @@ def draw(work: Path, options: argparse.Namespace) -> int:
 
 def train(work: Path, options: argparse.Namespace) -> int:
     """Train the groups that have members left, one after the other, while the time lasts."""
+    if not (work / "drawn" / "drawn").exists():
+        sys.exit(f"{work} holds no complete demonstrations: run `python -m study.make draw` until it ends by itself.")
     end = time.monotonic() + options.seconds
     longest = 0.0
     for group in GROUPS:
@@ -121,7 +126,7 @@ def train(work: Path, options: argparse.Namespace) -> int:
             continue
         if longest and time.monotonic() + 1.2 * longest > end:
             print(f"{','.join(wanted)} and what follows are left for the next call.")
-            return 0
+            return UNFINISHED
         began, steps = time.monotonic(), str(options.trained)
         command = ["study.train", str(work / "drawn"), str(work), ",".join(wanted), "--least", steps, "--most", steps]
         command += ["--end", str(time.time() + options.seconds), "--batch", str(options.batch)]
