@@ -128,9 +128,10 @@ class Announcer:
             try:
                 job = self._jobs.get(timeout=POLL_EVERY_S)
             except Empty:
-                if self._watched:
-                    self._look()
-                continue
+                if not self._watched:
+                    continue
+                # Nobody waits for it, and what it raises must not end the thread that others will wait for.
+                job = self._look, Future()
             if job is None:
                 break
             tell, told = job

@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -135,6 +137,28 @@ def test_a_hook_that_hangs_ends(toy: pytest.Pytester, monkeypatch: pytest.Monkey
     result = toy.runpytest_inprocess("-phung", "--robust-model=steady", "--robust-perturbation=camera")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["A hook has not returned for 0 s, so nobody is told any more. The results are not*"])
+
+
+def test_what_a_hook_raises_while_nobody_waits_does_not_end_the_telling(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytest_robustplus.reporting import announcing
+
+    asked = threading.Event()
+
+    def interrupted(*_: object, **__: object) -> None:
+        asked.set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(announcing, "POLL_EVERY_S", 0.01)
+    monkeypatch.setattr(announcing.Announcer, "_look", interrupted)
+    monkeypatch.setattr(announcing.Announcer, "_heard", lambda *_: True)
+    announcer = announcing.Announcer(cast(Any, SimpleNamespace()), dict, list)
+    with announcer.watching():
+        assert asked.wait(60)
+        told = threading.Thread(target=announcer._have_told, args=(lambda: None,), daemon=True)
+        told.start()
+        told.join(60)
+        assert not told.is_alive()
+    announcer._jobs.put(None)
 
 
 def test_runs_are_read_back_from_ledger_and_document_alike(
