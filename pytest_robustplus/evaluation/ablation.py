@@ -40,7 +40,7 @@ def _played(
     baselines: Sequence[Baseline],
     report: CellReport,
 ) -> AblationResult:
-    figures = _audit(resources, cell, modality, baselines, report.played).decide()
+    figures = ablation_audit(resources, cell, modality, baselines, report.played).decide()
     pairs = Pairs.of(
         resources.session.ledger.prefix(report.audit)[: report.played],
         resources.session.ledger.prefix(figures.audit)[: report.played],
@@ -48,7 +48,10 @@ def _played(
     return AblationResult(modality, figures.successes, figures.played, tuple(pairs), pairs.mcnemar_p, figures.audit)
 
 
-def _audit(resources: Resources, cell: TableCell, modality: str, baselines: Sequence[Baseline], played: int) -> Audit:
+def ablation_audit(
+    resources: Resources, cell: TableCell, modality: str, baselines: Sequence[Baseline], played: int
+) -> Audit:
+    """The audit of a cell without a modality, on the first ``played`` tasks of the cell's own order."""
     own = resources.checkpoints.of(cell).fingerprint
     budget = resources.session.settings.budget
     population = Population.of(cell, own, baselines, budget and budget.of(cell.dimension))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pytest_robustplus.errors import RobustnessError
+from pytest_robustplus.evaluation.ablation import ablation_audit
 from pytest_robustplus.evaluation.audit import Audit
 from pytest_robustplus.evaluation.campaign import Campaign, Question
 from pytest_robustplus.evaluation.checkpoints import again
 from pytest_robustplus.evaluation.comparison import Contest
-from pytest_robustplus.evaluation.population import Population
 from pytest_robustplus.evaluation.rerun import repeat
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.ledger import StoredAudit
@@ -141,11 +141,16 @@ class Helping:
                 yield from self._join(cell, ablated, modality)
 
     def _join(self, cell: TableCell, stored: StoredAudit, modality: str | None) -> Iterable[Audit]:
-        audit = self._audit((stored.key.model, *_names(cell)[1:]), lambda: self._built(cell, modality, stored.total))
+        def build() -> Audit:
+            if modality is None:
+                return self._whole(cell)
+            return ablation_audit(self._resources, cell, modality, self._session.baselines_of(cell), stored.total)
+
+        audit = self._audit((stored.key.model, *_names(cell)[1:]), build)
         return [audit] if audit is not None and audit.key == stored.key else []
 
     def _ahead(self, cell: TableCell) -> Audit | None:
-        return self._audit(_names(cell), lambda: self._built(cell, None, None))
+        return self._audit(_names(cell), lambda: self._whole(cell))
 
     def _audit(self, key: Names, build: Callable[[], Audit]) -> Audit | None:
         if key not in self._joined:
@@ -159,14 +164,8 @@ class Helping:
                 self._campaign.unable[reason] += 1
         return self._joined[key]
 
-    def _built(self, cell: TableCell, modality: str | None, total: int | None) -> Audit:
-        baselines = self._session.baselines_of(cell)
-        if modality is None:
-            return Audit(self._resources, cell, baselines)
-        own = self._resources.checkpoints.of(cell).fingerprint
-        population = Population.of(cell, own, baselines, self._session.settings.budget)
-        same = replace(population, tasks=population.tasks[:total])
-        return Audit(self._resources, self._resources.checkpoints.ablated(cell, modality), (), population=same)
+    def _whole(self, cell: TableCell) -> Audit:
+        return Audit(self._resources, cell, self._session.baselines_of(cell))
 
 
 def _names(cell: TableCell) -> Names:

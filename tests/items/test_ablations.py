@@ -89,7 +89,8 @@ def test_says_of_each_cell_what_it_tests(toy: pytest.Pytester) -> None:
 
 
 @pytest.mark.own_spread
-def test_helpers_play_ablations_too(toy: pytest.Pytester) -> None:
+@pytest.mark.parametrize("budget", ["60", "1,camera=40"])
+def test_helpers_play_ablations_too(toy: pytest.Pytester, budget: str) -> None:
     """Whoever plays the modality first waits for a second worker."""
     toy.makepyfile(
         meeting="""
@@ -113,7 +114,7 @@ def test_helpers_play_ablations_too(toy: pytest.Pytester) -> None:
     )
     toy.runpytest(
         "--robust-model=python:meeting:Reader", "--robust-ablation=language", "--robust-perturbation=camera",
-        "--robust-json=run.json", "-n2",
+        "--robust-json=run.json", f"--robust-budget={budget}", "-n2",
     )  # fmt: skip
     (cell,) = json.loads((toy.path / "run.json").read_text())["cells"]
     assert [control["played"] for control in cell["ablations"]] == [cell["played"]], cell["notes"]
