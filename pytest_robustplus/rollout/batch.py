@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -24,7 +24,6 @@ class _Playing:
 
     ticket: int
     task: Task
-    policy: Policy
     horizon: int
     settling: int
     began: float
@@ -51,7 +50,7 @@ class Batch:
         """Take how many seconds a step may last; for ``expendable`` see ``limit.limited``."""
         self._scenes, self._policy, self._profile = scenes, policy, profile
         self._limit, self._expendable = limit, expendable
-        self._waiting: list[tuple[int, Task, Policy]] = []
+        self._waiting: list[tuple[int, Task]] = []
         self._playing: dict[int, _Playing] = {}
         self._ticks = 0
         self.pieces = 0  # scenes that step together prepare nothing
@@ -60,9 +59,8 @@ class Batch:
     def free(self) -> int:
         return self._scenes.count - len(self._playing) - len(self._waiting)
 
-    def start(self, ticket: int, task: Task, policy: Policy | None = None) -> None:
-        """Begin to play, unless told otherwise by the batch's own policy; all have its profile."""
-        self._waiting.append((ticket, task, policy or self._policy))
+    def start(self, ticket: int, task: Task) -> None:
+        self._waiting.append((ticket, task))
 
     def wait(self, timeout: float) -> Sequence[EpisodeResult]:
         until = perf_counter() + timeout
@@ -124,37 +122,31 @@ class Batch:
             return
         self._waiting = [entry for entry in self._waiting if entry not in begun.values()]
         now = perf_counter()
-        for scene, (ticket, task, policy) in begun.items():
+        for scene, (ticket, task) in begun.items():
             steps = horizon(self._profile, task)
-            self._playing[scene] = _Playing(ticket, task, policy, steps, self._profile.settle_steps, now)
+            self._playing[scene] = _Playing(ticket, task, steps, self._profile.settle_steps, now)
         with self._simulating("Resetting the scenes"):
-            told = self._scenes.reset({scene: task for scene, (_, task, _) in begun.items()})
+            told = self._scenes.reset({scene: task for scene, (_, task) in begun.items()})
         for scene, instruction in told.items():
             self._playing[scene].instruction = instruction
 
     def _answer(self, asking: Sequence[int]) -> None:
         """Let the policy answer all scenes that have no action left."""
         with self._simulating("Looking"):
-            seen = dict(zip(asking, self._scenes.observe(asking), strict=True))
-        policies = {id(policy): policy for scene in asking if (policy := self._playing[scene].policy)}
-        for policy in policies.values():
-            self._answer_by(policy, {s: seen[s] for s in asking if self._playing[s].policy is policy})
-
-    def _answer_by(self, policy: Policy, seen: Mapping[int, Observation]) -> None:
-        asking = list(seen)
+            seen = self._scenes.observe(asking)
         observations: list[Observation] = []
         with self._asked("Resetting the policy", asking):
-            for scene, observation in seen.items():
+            for scene, observation in zip(asking, seen, strict=True):
                 playing = self._playing[scene]
                 if not playing.looks:
                     task = playing.task
-                    begin(policy, scene, playing.instruction, suite=task.suite, task=task.base)
-                    if isinstance(policy, Privileged):
-                        policy.attach(scene, self._scenes.view(scene))
+                    begin(self._policy, scene, playing.instruction, suite=task.suite, task=task.base)
+                    if isinstance(self._policy, Privileged):
+                        self._policy.attach(scene, self._scenes.view(scene))
                 playing.looks += 1
                 observations.append(placed(observation, len(playing.executed), scene))
         with self._asked("The policy", asking):
-            answers = policy.act(observations)
+            answers = self._policy.act(observations)
         for scene, answer in zip(asking, answers, strict=True):
             self._playing[scene].chunk = list(answer[: self._profile.replan])
 

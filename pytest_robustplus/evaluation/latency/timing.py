@@ -24,7 +24,7 @@ from pytest_robustplus.evaluation.latency.measure import TimingResult, measure
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies import places
-from pytest_robustplus.policies.contract import Observation, Vector
+from pytest_robustplus.policies.contract import Observation, Policy, Vector
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.policies.specs import weights
 from pytest_robustplus.results.latency import LatencyGate, LatencyReport
@@ -53,25 +53,28 @@ def time_model(
         with session.lease.alone():
             observations, source = first_observations(resources, subject)
             checkpoint = resources.checkpoints.of(subject)
-            try:
-                found = measure(checkpoint.policy, observations, subject.profile)
-                scheme = places.scheme(places.on(checkpoint.spec, subject.benchmark.name))
-                report = _report(subject, found, scheme, weights(checkpoint.fingerprint), source)
+            found = _measured(subject, checkpoint.policy, observations)
+            scheme = places.scheme(places.on(checkpoint.spec, subject.benchmark.name))
+            report = _report(subject, found, scheme, weights(checkpoint.fingerprint), source)
+            slower = worsening(report)
+            if slower:
                 # What became slower stays slower; another process' load may be over.
-                again = measure(checkpoint.policy, observations, subject.profile) if worsening(report) else None
-            except RobustnessError:
-                raise
-            except Exception as error:
-                raise PolicyError(
-                    f"{subject.card.title} failed while timed: {type(error).__name__}: {error}"
-                ) from error
+                slower = worsening(report, _measured(subject, checkpoint.policy, observations).timings)
     except BaseException:
         session.ledger.record_latency(session.run, *name, None)
         raise
-    slower = worsening(report, again.timings) if again is not None else []
     report = _held(session, subject, report, slower, rows, partner, plans)
     session.ledger.record_latency(session.run, *name, dict(report.properties()))
     return report
+
+
+def _measured(subject: Subject, policy: Policy, observations: Sequence[Observation]) -> TimingResult:
+    try:
+        return measure(policy, observations, subject.profile)
+    except RobustnessError:
+        raise
+    except Exception as error:
+        raise PolicyError(f"{subject.card.title} failed while timed: {type(error).__name__}: {error}") from error
 
 
 def first_observations(resources: Resources, subject: Subject) -> tuple[list[Observation], Note]:
