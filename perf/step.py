@@ -177,8 +177,8 @@ def breakdown(episode: Recorded, simulator: LiberoSimulator) -> dict[str, float]
     simulator.reset(episode.task)
     scene: Any = simulator._scene
     scene.arm.act, scene.arm.begin = timed("controller", scene.arm.act), timed("new goal", scene.arm.begin)
-    scene.witness.met = timed("goal predicates", scene.witness.met)
-    scene.witness.watch = timed("keeping contacts", scene.witness.watch)
+    scene.monitor.met = timed("goal predicates", scene.monitor.met)
+    scene.monitor.watch = timed("keeping contacts", scene.monitor.watch)
     environment = simulator.environment
     environment._post_process = timed("stoves and lights", environment._post_process)
     physics = mujoco.mj_step1, mujoco.mj_step2

@@ -164,7 +164,7 @@ def test_what_a_hook_raises_while_nobody_waits_does_not_end_the_telling(monkeypa
 def test_runs_are_read_back_from_ledger_and_document_alike(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TOY_WITNESS", "1")
+    monkeypatch.setenv("TOY_EVENTS", "1")
     options = ("--robust-ledger=l.sqlite", "--robust-json=r.json", "--robust-csv=r.csv")
     toy.runpytest("--robust-model=steady", "--robust-perturbation=camera,light", "--robust-ledger=l.sqlite")
     toy.runpytest("--robust-model=weak", "--robust-perturbation=camera,light", *options)

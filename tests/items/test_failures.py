@@ -23,7 +23,7 @@ def cell(toy: pytest.Pytester) -> dict[str, object]:
 
 @pytest.mark.everywhere
 def test_a_cell_says_how_its_episodes_failed(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOY_WITNESS", "1")
+    monkeypatch.setenv("TOY_EVENTS", "1")
     result = toy.runpytest(*ARGUMENTS, "--robust-baseline=none", "--robust-markdown=r.md", "--robust-html=r.html")
     result.stdout.fnmatch_lines([FAILED])
     assert cell(toy)["failures"] == {"never reached the target": 24, "reached but did not grasp": 18}
@@ -39,7 +39,7 @@ def test_a_cell_says_how_its_episodes_failed(toy: pytest.Pytester, monkeypatch: 
 def test_a_failing_cell_tells_why_beside_its_failed_tasks(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TOY_WITNESS", "1")
+    monkeypatch.setenv("TOY_EVENTS", "1")
     result = toy.runpytest(*ARGUMENTS)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -49,7 +49,7 @@ def test_a_failing_cell_tells_why_beside_its_failed_tasks(
 
 @pytest.mark.own_spread
 def test_simulators_in_processes_of_their_own_tell_too(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOY_WITNESS", "1")
+    monkeypatch.setenv("TOY_EVENTS", "1")
     result = toy.runpytest(*ARGUMENTS, "--robust-baseline=none", "--robust-simulators=2")
     result.stdout.fnmatch_lines([FAILED])
 

@@ -18,7 +18,7 @@ def cell(toy: pytest.Pytester) -> dict[str, object]:
 
 @pytest.fixture(autouse=True)
 def watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOY_WITNESS", "1")
+    monkeypatch.setenv("TOY_EVENTS", "1")
 
 
 @pytest.mark.everywhere
@@ -50,7 +50,7 @@ def test_a_pass_needs_both_questions_and_a_fail_one(toy: pytest.Pytester) -> Non
 
 
 def test_subgoals_that_nobody_watched_are_not_judged(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TOY_WITNESS")
+    monkeypatch.delenv("TOY_EVENTS")
     result = toy.runpytest("--robust-model=steady", *WEAK[1:], "--robust-subgoals=0.99")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*subgoals are not judged: of some episodes it is not known which were reached*"])

@@ -27,7 +27,7 @@ def play(toy: pytest.Pytester, *more: str) -> None:
 
 
 def test_the_page_afterwards_is_the_page_of_the_run(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOY_WITNESS", "1")
+    monkeypatch.setenv("TOY_EVENTS", "1")
     play(toy, "--robust-html=then.html")
     # Another run later changes nothing of it, in its history neither.
     toy.runpytest("--robust-model=strong", "--robust-perturbation=noise", "--robust-ledger=l.sqlite")

@@ -107,7 +107,7 @@ class ToySimulator:
             self._open.unlink()
 
 
-class ToyWitness(ToySimulator):
+class ToyWithEvents(ToySimulator):
     """Says how far a push fell short: none is no movement, less than half never reached."""
 
     def events(self, steps: int) -> EpisodeEvents:
@@ -175,7 +175,7 @@ class Toy:
 
     def simulator(self, profile: Profile, protocol: Mapping[str, str]) -> ToySimulator:
         # Most tests are about simulators that cannot tell, as those of third parties.
-        return ToyWitness(protocol) if "TOY_WITNESS" in os.environ else ToySimulator(protocol)
+        return ToyWithEvents(protocol) if "TOY_EVENTS" in os.environ else ToySimulator(protocol)
 
     def script(self, name: str) -> Steady:
         return {"expert": Steady(1.0), "demo_replay": Steady(0.8), "zero": Steady(0.0)}[name]

@@ -10,10 +10,10 @@ import numpy as np
 
 from pytest_robustplus.benchmarks.bimanual import noise
 from pytest_robustplus.benchmarks.bimanual.draws import Setup, draw
+from pytest_robustplus.benchmarks.bimanual.events import EventMonitor
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.instructions import instruction
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
-from pytest_robustplus.benchmarks.bimanual.witness import Witness
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.playing import OneScene, playing, versions
 from pytest_robustplus.benchmarks.rendering import Renderer, choose_renderer
@@ -79,7 +79,7 @@ class BimanualSimulator(OneScene):
         self._scene = BimanualScene(setup, self._appearance, self._renderer.device if self._renderer else None)
         self._mounted = cameras.mount(self._scene, setup.view, self._cameras, self._size)
         self._setup = setup
-        self._witness = Witness(GOALS[task.base], self._scene)
+        self._monitor = EventMonitor(GOALS[task.base], self._scene)
         return self._begin(task, instruction(task, setup, self.protocol))
 
     def step(self, action: Actions, *, render: bool) -> bool:
@@ -91,12 +91,12 @@ class BimanualSimulator(OneScene):
         if render:
             self._seen = self._observed()
         reached = GOALS[self.task.base].reached(scene)
-        self._witness.watch(self._step, last=reached)
+        self._monitor.watch(self._step, last=reached)
         return reached
 
     def events(self, steps: int) -> EpisodeEvents:
         """Tell what happened in the last ``steps`` control steps, looked at five times a second."""
-        return self._witness.events(steps, GOALS[self.task.base].reached(self.scene))
+        return self._monitor.events(steps, GOALS[self.task.base].reached(self.scene))
 
     def state_hash(self) -> str:
         """Digest positions and velocities of joints and bodies, and the joint targets."""

@@ -19,13 +19,13 @@ from pytest_robustplus.benchmarks.libero_plus import cameras, distractors, light
 from pytest_robustplus.benchmarks.libero_plus.arm import Arm
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
 from pytest_robustplus.benchmarks.libero_plus.distractors import Spare
+from pytest_robustplus.benchmarks.libero_plus.events import EventMonitor
 from pytest_robustplus.benchmarks.libero_plus.init_states import init_state
 from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, RobotStart
 from pytest_robustplus.benchmarks.libero_plus.randomness import lent
 from pytest_robustplus.benchmarks.libero_plus.tasks import variant_name
 from pytest_robustplus.benchmarks.libero_plus.textures import Source
 from pytest_robustplus.benchmarks.libero_plus.touching import Touching
-from pytest_robustplus.benchmarks.libero_plus.witness import Witness
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Background, Dimension, Layout, Light, Robot, part
 
@@ -75,7 +75,7 @@ class Scene:
                     environment._load_model()
         environment.check_contact = Touching(environment)
         self.arm = Arm(environment)
-        self.witness = Witness(environment)
+        self.monitor = EventMonitor(environment)
         model = self.compiled.model
         cameras.aim(environment, model, task)
         lights.shine(model, part(task.perturbation, Light))

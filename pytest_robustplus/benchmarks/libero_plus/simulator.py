@@ -142,8 +142,8 @@ class LiberoSimulator(OneScene):
             if substep == looks_at:
                 self._seen = self._observed()
         environment._post_process()
-        met = scene.witness.met()
-        scene.witness.watch(action, met)
+        met = scene.monitor.met()
+        scene.monitor.watch(action, met)
         if render and self._seen is None:
             mujoco.mj_forward(model, data)
             self._seen = self._observed()
@@ -168,7 +168,7 @@ class LiberoSimulator(OneScene):
     def events(self, steps: int) -> EpisodeEvents:
         """Tell what happened in the last ``steps`` control steps, by contacts and LIBERO's own predicates; 1 ms."""
         scene = self.scene
-        return scene.witness.events(steps, limit=1.0 if self._poses_from is None else None)
+        return scene.monitor.events(steps, limit=1.0 if self._poses_from is None else None)
 
     def provenance(self) -> Mapping[str, str]:
         """Versions of everything that computes, and the renderer; ``none`` without rendering."""

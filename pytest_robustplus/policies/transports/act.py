@@ -13,7 +13,7 @@ from pytest_robustplus.policies.transports import json_numpy, replies, retry, ti
 from pytest_robustplus.policies.transports.address import parse
 from pytest_robustplus.policies.transports.arrays import MalformedMessageError
 from pytest_robustplus.policies.transports.http import Http
-from pytest_robustplus.policies.transports.witness import Witness
+from pytest_robustplus.policies.transports.reconnection import ReconnectionCheck
 
 if TYPE_CHECKING:
     from pytest_robustplus.policies.request import PolicyRequest
@@ -55,8 +55,10 @@ class Act:
         # These servers say nothing about what they serve; without a name from the user, any two look the same.
         self.checkpoint = self.address.checkpoint or "unnamed"
         # One that remembers an episode would mix the question into it.
-        self._witness = (
-            None if self.remembers_one else Witness(self.address, self._act, lambda: self._http.opened, self.timings)
+        self._reconnection = (
+            None
+            if self.remembers_one
+            else ReconnectionCheck(self.address, self._act, lambda: self._http.opened, self.timings)
         )
 
     def reset(self, slot: int, instruction: str) -> None:
@@ -64,8 +66,8 @@ class Act:
         self._slot, self._fresh = slot, True
 
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
-        if self._witness is not None:
-            return self._witness.act(observations)
+        if self._reconnection is not None:
+            return self._reconnection.act(observations)
         return [self._act(observation) for observation in observations]
 
     def close(self) -> None:

@@ -16,8 +16,8 @@ from pytest_robustplus.policies.transports.address import Address, parse, shared
 from pytest_robustplus.policies.transports.arrays import MalformedMessageError
 from pytest_robustplus.policies.transports.dialects import DIALECTS, Dialect
 from pytest_robustplus.policies.transports.msgpack_numpy import Codec
+from pytest_robustplus.policies.transports.reconnection import ReconnectionCheck
 from pytest_robustplus.policies.transports.websocket import WebSocket
-from pytest_robustplus.policies.transports.witness import Witness
 
 if TYPE_CHECKING:
     from pytest_robustplus.policies.request import PolicyRequest
@@ -49,8 +49,10 @@ class OpenPi:
         self._socket = WebSocket(self.address, self._greet)
         self._socket.open()
         # One that remembers an episode would mix the question into it.
-        self._witness = (
-            None if self.remembers_one else Witness(self.address, self._act, lambda: self._socket.opened, self.timings)
+        self._reconnection = (
+            None
+            if self.remembers_one
+            else ReconnectionCheck(self.address, self._act, lambda: self._socket.opened, self.timings)
         )
 
     def reset(self, slot: int, instruction: str) -> None:
@@ -59,8 +61,8 @@ class OpenPi:
             self._dialect.reset(instruction)
 
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
-        if self._witness is not None:
-            return self._witness.act(observations)
+        if self._reconnection is not None:
+            return self._reconnection.act(observations)
         return [self._act(observation) for observation in observations]
 
     def ask(

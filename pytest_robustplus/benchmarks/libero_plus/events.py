@@ -67,7 +67,7 @@ class _Moment:
     met: tuple[bool, ...]
 
 
-class Witness:
+class EventMonitor:
     """Watches one scene; ``begin`` with every reset, ``watch`` after every control step, then ``events``."""
 
     def __init__(self, environment: Any) -> None:
@@ -191,28 +191,28 @@ class _Course:
 class _Story:
     """The moments of one episode as matrices of shape (steps, objects); row 0 is the settled scene."""
 
-    def __init__(self, witness: Witness, moments: Sequence[_Moment], limit: float | None) -> None:
-        self._witness, self._moments, self._limit = witness, moments, limit
+    def __init__(self, monitor: EventMonitor, moments: Sequence[_Moment], limit: float | None) -> None:
+        self._monitor, self._moments, self._limit = monitor, moments, limit
         self.last = len(moments) - 1
         self.grip = np.array([moment.grip for moment in moments])
         self.qpos = np.array([moment.qpos for moment in moments])
         self.met = np.array([moment.met for moment in moments], bool).reshape(len(moments), -1)
-        starts = witness._free
+        starts = monitor._free
         self.places = self.qpos[:, starts[:, None] + np.arange(3)] if len(starts) else np.zeros((len(moments), 0, 3))
         self._contacts()
 
     def _contacts(self) -> None:
-        witness, moments = self._witness, self._moments
+        monitor, moments = self._monitor, self._moments
         counts = [len(moment.geoms) for moment in moments]
         when = np.repeat(np.arange(len(moments)), counts)
         geoms = np.concatenate([moment.geoms for moment in moments])
         rows = np.concatenate([moment.rows for moment in moments])
         offsets = np.cumsum([0, *(len(moment.forces) for moment in moments[:-1])])
-        part = witness._part[geoms]
-        self.supported = np.zeros((len(moments), len(witness._names) + 1), bool)
+        part = monitor._part[geoms]
+        self.supported = np.zeros((len(moments), len(monitor._names) + 1), bool)
         resting = ~(part > 0).any(axis=1)
         for side in (0, 1):
-            self.supported[when[resting], witness._owner[geoms[resting, side]]] = True
+            self.supported[when[resting], monitor._owner[geoms[resting, side]]] = True
         robot = (part > 0).any(axis=1) & ~(part > 0).all(axis=1)
         when, geoms, rows, part = when[robot], geoms[robot], rows[robot], part[robot]
         other = np.where(part[:, 0] > 0, geoms[:, 1], geoms[:, 0])
@@ -221,26 +221,26 @@ class _Story:
         pressed = np.where(rows >= 0, forces[np.minimum(np.maximum(rows, 0) + offsets[when], len(forces) - 1)], 0.0)
         total = np.bincount(when, weights=pressed, minlength=len(moments))
         self.peak_force = float(total[1:].max(initial=0.0))
-        self.against = int(np.unique(when[witness._fixed[other] & (when > 0)]).size)
-        owner = witness._owner[other]
-        self.touched = np.zeros((3, len(moments), len(witness._names) + 1), bool)
+        self.against = int(np.unique(when[monitor._fixed[other] & (when > 0)]).size)
+        owner = monitor._owner[other]
+        self.touched = np.zeros((3, len(moments), len(monitor._names) + 1), bool)
         for row, bit in enumerate((_LEFT, _RIGHT, _LEFT | _RIGHT | _HAND)):
             chosen = (part & bit) > 0
             self.touched[row, when[chosen], owner[chosen]] = True
         self.touching_geoms = (when, other, part)
 
     def told(self) -> EpisodeEvents:
-        witness = self._witness
-        self.held = {number: held for number in range(witness._movable) if (held := self._hold(number)).any()}
-        courses = [self._course(goal, self.met[:, column]) for column, goal in enumerate(witness._goals)]
+        monitor = self._monitor
+        self.held = {number: held for number in range(monitor._movable) if (held := self._hold(number)).any()}
+        courses = [self._course(goal, self.met[:, column]) for column, goal in enumerate(monitor._goals)]
         success = bool(self.met[-1].all())
         subgoals = tuple(
             Subgoal(name, step)
             for course in courses
             for name, step in [*course.stages, (course.goal.text, course.first_met if course.holds else 0)]
         )
-        reached = self.qpos[1:, witness._joints]
-        limits = (reached < witness._low + _JOINT_LIMIT_RAD) | (reached > witness._high - _JOINT_LIMIT_RAD)
+        reached = self.qpos[1:, monitor._joints]
+        limits = (reached < monitor._low + _JOINT_LIMIT_RAD) | (reached > monitor._high - _JOINT_LIMIT_RAD)
         clipped = None
         if self._limit is not None:
             actions = np.array([moment.action for moment in self._moments[1:]])
@@ -273,7 +273,7 @@ class _Story:
         first = _first(met)
         if goal.joint >= 0:
             return self._joint_course(goal, met, first)
-        if goal.target >= self._witness._movable or goal.target < 0:
+        if goal.target >= self._monitor._movable or goal.target < 0:
             return _Course(goal, (), first, bool(met[-1]), Failure.UNKNOWN, 0)
         number = goal.target
         reached = self._reached(number)
@@ -282,14 +282,14 @@ class _Story:
         steps = [_first(flags) for flags in (reached, held, lifted)]
         if met[-1]:
             steps = [step or first for step in steps]
-        name = self._witness._names[number]
+        name = self._monitor._names[number]
         stages = tuple((f"{stage} {name}", step) for stage, step in zip(_STAGES, steps, strict=True))
         rank = sum(step > 0 for step in steps)
         return _Course(goal, stages, first, bool(met[-1]), self._fate(goal, reached, held, lifted), rank)
 
     def _joint_course(self, goal: _Goal, met: Flags, first: int) -> _Course:
-        witness = self._witness
-        model = witness._model
+        monitor = self._monitor
+        model = monitor._model
         values = self.qpos[:, model.jnt_qposadr[goal.joint]]
         moving = _subtree(model, int(model.jnt_bodyid[goal.joint]))
         when, other, part = self.touching_geoms
@@ -335,26 +335,26 @@ class _Story:
         return Failure.MISPLACED if fallen < _FALLEN_M and away < _PLACED_M else Failure.DROPPED
 
     def _destination(self, goal: _Goal, step: int) -> Floats:
-        witness = self._witness
-        if 0 <= goal.support < witness._movable:
+        monitor = self._monitor
+        if 0 <= goal.support < monitor._movable:
             return self.places[step, goal.support, :2]
         if goal.place >= 0:
-            return np.array(witness._data.site_xpos[goal.place][:2])
-        return np.array(witness._data.xpos[witness._roots[goal.support]][:2])
+            return np.array(monitor._data.site_xpos[goal.place][:2])
+        return np.array(monitor._data.xpos[monitor._roots[goal.support]][:2])
 
     def _elsewhere(self) -> Failure:
         return Failure.WRONG_OBJECT if self._carried(-1) else Failure.NEVER_REACHED
 
     def _carried(self, target: int) -> bool:
         """Whether something that the task is not about was lifted."""
-        about = {number for goal in self._witness._goals for number in (goal.target, goal.support)} | {target}
+        about = {number for goal in self._monitor._goals for number in (goal.target, goal.support)} | {target}
         return any(self._lifted(number).any() for number in self.held if number not in about)
 
     def _knocked(self, support: int) -> bool:
-        witness = self._witness
-        if support >= witness._movable:
+        monitor = self._monitor
+        if support >= monitor._movable:
             return False
-        start = int(witness._free[support])
+        start = int(monitor._free[support])
         before, after = self.qpos[0, start : start + 7], self.qpos[-1, start : start + 7]
         leaning = float(_up(before[3:]) @ _up(after[3:]))
         return float(np.linalg.norm(after[:2] - before[:2])) > _KNOCKED_M or leaning < _KNOCKED_COSINE
@@ -367,7 +367,7 @@ class _Story:
             away[0] = np.inf
             for _ in range(_LOOKS):
                 step = int(away.argmin())
-                if np.isfinite(away[step]) and self._witness.gap(self.qpos[step], number) < _NEAR_M:
+                if np.isfinite(away[step]) and self._monitor.gap(self.qpos[step], number) < _NEAR_M:
                     touched[step] = True
                 away[max(step - 5, 0) : step + 6] = np.inf
         return touched
@@ -382,13 +382,13 @@ class _Story:
         return _lasting(self.touched[2, :, number] & ~self.supported[:, number], _LIFT_STEPS)
 
     def _events(self, courses: Sequence[_Course]) -> Iterator[Event]:
-        names = self._witness._names
+        names = self._monitor._names
         for course in courses:
             yield from (Event(step, name) for name, step in course.stages if step)
             if course.first_met:
                 yield Event(course.first_met, f"goal met: {course.goal.text}")
                 if not course.holds:
-                    lost = int(np.flatnonzero(self.met[:, self._witness._goals.index(course.goal)])[-1]) + 1
+                    lost = int(np.flatnonzero(self.met[:, self._monitor._goals.index(course.goal)])[-1]) + 1
                     yield Event(lost, f"goal lost: {course.goal.text}")
         about = {course.goal.target for course in courses}
         for number, held in self.held.items():

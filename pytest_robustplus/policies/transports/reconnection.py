@@ -15,7 +15,7 @@ from pytest_robustplus.policies.transports.address import Address
 ROUNDING = 0.02
 
 
-class Witness:
+class ReconnectionCheck:
     """Keeps the first observation with its answer, and asks it again of every server behind a new connection.
 
     One that answers otherwise, and twice alike, has other weights. A policy that draws its actions answers twice

@@ -3,7 +3,7 @@
 Plays libero_object without cameras, by the expert and by an arm that holds still; with cameras a step takes many times
 as long. Counted are the calls after every step and the one after the episode, against all of the simulator's time.
 
-Usage: python perf/witness.py [EPISODES]
+Usage: python perf/monitor.py [EPISODES]
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from pytest_robustplus.benchmarks.libero_plus.events import EventMonitor
 from pytest_robustplus.benchmarks.libero_plus.expert import Expert
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task
-from pytest_robustplus.benchmarks.libero_plus.witness import Witness
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.policies.zero import Zero
 from pytest_robustplus.rollout.episode import play
@@ -57,7 +57,7 @@ def main() -> int:
     task = find_task(TASK)
     watching, stepping = Clock(), Clock()
     for name in ("begin", "watch", "events"):
-        watching.around(Witness, name)
+        watching.around(EventMonitor, name)
     stepping.around(LiberoSimulator, "step")
     play(simulator, Zero(), task, PROFILE)  # compiles
     shares = []

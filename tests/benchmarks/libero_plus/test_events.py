@@ -98,9 +98,9 @@ def test_conjuncts_are_what_libero_calls_success(simulator: LiberoSimulator) -> 
     assert scene is not None
     sites = scene.environment.sim.data
     for _ in range(2):
-        assert all(scene.witness.met()) == bool(scene.environment._check_success())
+        assert all(scene.monitor.met()) == bool(scene.environment._check_success())
         basket = sites.get_site_xpos("basket_1_contain_region")
-        start = int(scene.witness._free[0])
+        start = int(scene.monitor._free[0])
         sites.qpos[start : start + 3] = np.array(basket)
         scene.environment.sim.forward()
-    assert all(scene.witness.met())
+    assert all(scene.monitor.met())

@@ -19,7 +19,7 @@ _LIFTED_M = 0.02
 _MOVED_RAD = 0.05
 
 
-class Witness:
+class EventMonitor:
     """Watches one episode from its reset on."""
 
     def __init__(self, goal: Goal, scene: Any) -> None:
