@@ -36,6 +36,8 @@ KINDS = {
     "hybrid": "hybrid",
 }
 _COLOURS = {"vla": "#4477aa", "flow": "#66ccee", "joint": "#cc3311", "inverse": "#ee7733", "hybrid": "#228833"}
+ABLATIONS = {"blind": "vision", "deaf": "language", "numb": "proprioception"}
+"""What the outcomes' names of ablated players stand for."""
 _FEWEST = 5  # episodes below which a cell is left blank
 
 
@@ -201,7 +203,7 @@ def claims(played: Played) -> str:
 
 
 def variants(played: Played, marks: Sequence[str]) -> str:
-    """Members beside their variants (denoising steps, eight bits, control arms) on the tasks that both have played."""
+    """Members beside their variants (denoising steps, eight bits, ablations) on the tasks that both have played."""
     lines = ["| variant | itself | variant | tasks |", "|---|---|---|---|"]
     for player in sorted(p for p in played.outcomes if any(mark in p for mark in marks)):
         base = player.split("@")[0].split("+")[0].split("~")[0]
@@ -209,8 +211,13 @@ def variants(played: Played, marks: Sequence[str]) -> str:
         if tasks:
             (own, n), (other, _) = rate(played, [base], tasks), rate(played, [player], tasks)
             where = ", ".join(sorted({played.streams[task] for task in tasks}))
-            lines.append(f"| {player} | {own}/{n} | {other}/{n} | {where} |")
+            lines.append(f"| {_worded(player)} | {own}/{n} | {other}/{n} | {where} |")
     return "\n".join(lines)
+
+
+def _worded(player: str) -> str:
+    member, _, ablated = player.partition("~")
+    return f"{member} without {ABLATIONS[ablated]}" if ablated else player
 
 
 def latency(timings: Mapping[str, Mapping[str, float]]) -> str:
@@ -335,7 +342,7 @@ def page(played: Played, timings: Mapping[str, Mapping[str, float]]) -> str:
         ("Claims", claims(played)),
         (f"Denoising steps (usually {STEPS})", variants(played, ["@"])),
         ("Eight bits", variants(played, ["+int8"])),
-        ("Without a sense", variants(played, ["~"])),
+        ("Modality ablation", variants(played, ["~"])),
         ("Latency", latency(timings) if "vla-0" in timings else ""),
     ]
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in parts if text) + "\n"

@@ -17,7 +17,7 @@ from training.recipe import CHUNK, STEPS
 LEAST, MOST = 2000, 6000
 # Steps that time one group; the rest of the time is kept for what plays meanwhile and for exporting.
 _TIMED, _SHARE = 60, 0.8
-_PATIENCE = 60  # seconds for the other GPUs, one of which may have failed
+_WAIT_S = 60  # for the other GPUs, one of which may have failed
 _WARM = ("vla-0", "hybrid-0")
 
 
@@ -59,8 +59,8 @@ def agreed(folder: Path, gpu: int, gpus: int, fitting: float, least: int, most: 
     """How many steps all members take: what fits on the slowest of the GPUs, of which this one can do ``fitting``."""
     (folder / f"pace-{gpu}.writing").write_text(json.dumps(int(fitting)))
     (folder / f"pace-{gpu}.writing").rename(folder / f"pace-{gpu}.json")
-    patience = time.monotonic() + _PATIENCE
-    while len(paces := list(folder.glob("pace-*.json"))) < gpus and time.monotonic() < patience:
+    deadline = time.monotonic() + _WAIT_S
+    while len(paces := list(folder.glob("pace-*.json"))) < gpus and time.monotonic() < deadline:
         time.sleep(0.2)
     fits = [int(json.loads(path.read_text())) for path in paces]
     return max(least, min(most, *fits) // 100 * 100)

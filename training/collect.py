@@ -30,7 +30,7 @@ from pytest_robustplus.policies.profiles.images import flip, resize
 from pytest_robustplus.policies.profiles.state import assembler
 from training.checkpoint import Checkpoint, profile
 from training.placements import PlacedSimulator
-from training.recipe import CAMERAS, CHUNK, HORIZON, LOOK_EVERY, REPLAN, SIZE, STATE
+from training.recipe import CAMERAS, CHUNK, HORIZON, RENDER_EVERY, REPLAN, SIZE, STATE
 from training.relabel import label
 from training.words import SUITES
 
@@ -131,13 +131,13 @@ def demonstrate(simulator: PlacedSimulator, task: Task, seed: tuple[int, ...]) -
     places, labels = [], []
     done = False
     for step in range(HORIZON):
-        if step % LOOK_EVERY == 0:
-            looks.append((step, simulator.observe(), seen(simulator.look_randomly(random))))
+        if step % RENDER_EVERY == 0:
+            looks.append((step, simulator.observe(), seen(simulator.render_randomly(random))))
             places.append(np.concatenate([scene.position(held), scene.position(target)]))
         action = expert.act([looks[-1][1]])[0][0]
         labels.append(action)
         executed = disturb(action) if start.noisy else action
-        done = simulator.step(executed, render=(step + 1) % LOOK_EVERY == 0)
+        done = simulator.step(executed, render=(step + 1) % RENDER_EVERY == 0)
         if done:
             break
     if not done:
@@ -167,7 +167,7 @@ def visit(simulator: PlacedSimulator, task: Task, seed: tuple[int, ...], learner
         seen_now, scene = simulator.observe(), SceneView(simulator.environment)
         if scene.position(held)[2] < scene.position(target)[2] - _FALLEN:
             break
-        looks.append((seen_now, seen(simulator.look_randomly(random))))
+        looks.append((seen_now, seen(simulator.render_randomly(random))))
         places.append(np.concatenate([scene.position(held), scene.position(target)]))
         labels.append(label(simulator))
         chunk = labels[-1] if random.random() < _HELPED else np.asarray(policy.act([seen_now])[0])

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.recipe import ARRAYS, CHUNK, LOOK_EVERY
+from training.recipe import ARRAYS, CHUNK, RENDER_EVERY
 from training.words import tokens, vocabulary
 
 _HELD_OUT = 15  # one episode in so many is never trained on
@@ -73,4 +73,4 @@ def _ahead(index: Tensor) -> Tensor:
     last = torch.ones(len(index), dtype=torch.bool, device=index.device)
     last[:-1] = (index[1:] != index[:-1]).any(1)
     ends = rows[last]
-    return torch.minimum(rows + CHUNK // LOOK_EVERY, ends[torch.searchsorted(ends, rows)])
+    return torch.minimum(rows + CHUNK // RENDER_EVERY, ends[torch.searchsorted(ends, rows)])

@@ -32,7 +32,7 @@ def draw(simulator: PlacedSimulator, task: Any, seed: tuple[int, int], recording
     placed(simulator, task, seed, np.random.default_rng([*seed, 1]))
     random = np.random.default_rng([*seed, 2])
     views = [
-        [*seen(simulator.look_from(positions)), *seen(simulator.look_randomly(random))]
+        [*seen(simulator.render_from(positions)), *seen(simulator.render_randomly(random))]
         for positions in recording.positions
     ]
     return np.array(views, np.uint8)

@@ -72,9 +72,9 @@ class Camera(nn.Module):
         if self.fast is not None and image.is_cuda and image.shape == self.fast_shape:
             seen: Tensor = self.fast(self, image, words)
             return seen
-        return self.look(image, words)
+        return self.encode(image, words)
 
-    def look(self, image: Tensor, words: Tensor) -> Tensor:
+    def encode(self, image: Tensor, words: Tensor) -> Tensor:
         grid = self.grid.to(image.dtype).expand(image.shape[0], -1, -1, -1)
         x = functional.silu(self.stem_norm(self.stem(torch.cat([image, grid], 1))))
         for block in self.blocks:

@@ -62,14 +62,14 @@ class PlacedSimulator(LiberoSimulator):
         self._instruction = instruction(task, self.protocol.prompt_source)
         return self._instruction
 
-    def look_from(self, positions: Sequence[float]) -> Mapping[str, Image]:
+    def render_from(self, positions: Sequence[float]) -> Mapping[str, Image]:
         """Put every joint there and draw what the cameras see."""
         scene = self.scene
         scene.environment.sim.data.qpos[:] = positions
         scene.environment.sim.forward()
         return self._observed().images
 
-    def look_randomly(self, random: np.random.Generator) -> dict[str, Image]:
+    def render_randomly(self, random: np.random.Generator) -> dict[str, Image]:
         """Draw what the cameras would see under another view, other lights and other colours; state is unchanged."""
         task, scene = self.task, self.scene
         model = scene.compiled.model

@@ -2,7 +2,7 @@
 
 CHUNK = 16
 REPLAN = 8
-LOOK_EVERY = 4
+RENDER_EVERY = 4
 # Steps after which a demonstration has failed.
 HORIZON = 240
 SIZE = 128

@@ -22,7 +22,7 @@ from pytest_robustplus.policies.contract import Observation
 from pytest_robustplus.policies.profiles.state import assembler
 from training.collect import Disturbance, base_tasks, begin, chunks
 from training.placements import PlacedSimulator
-from training.recipe import HORIZON, LOOK_EVERY, STATE
+from training.recipe import HORIZON, RENDER_EVERY, STATE
 
 PART = 20  # episodes a file
 
@@ -59,7 +59,7 @@ def record(simulator: NotingSimulator, task: Task, seed: tuple[int, ...]) -> Rec
     _, held, target = scene.goals[0]
     positions, states, places, labels = [], [], [], []
     for step in range(HORIZON):
-        if step % LOOK_EVERY == 0:
+        if step % RENDER_EVERY == 0:
             look = simulator.observe()
             positions.append(simulator.positions)
             states.append(vector(look.state))
@@ -67,8 +67,8 @@ def record(simulator: NotingSimulator, task: Task, seed: tuple[int, ...]) -> Rec
             places.append(np.concatenate([here, here - states[-1][:3], there]))
         action = expert.act([look])[0][0]
         labels.append(action)
-        if simulator.step(disturb(action) if start.noisy else action, render=(step + 1) % LOOK_EVERY == 0):
-            acted = chunks(labels, range(0, step + 1, LOOK_EVERY))
+        if simulator.step(disturb(action) if start.noisy else action, render=(step + 1) % RENDER_EVERY == 0):
+            acted = chunks(labels, range(0, step + 1, RENDER_EVERY))
             return Recording(*(np.array(part, np.float32) for part in (positions, states, acted, places)))
     return None
 

@@ -251,7 +251,7 @@ def quicken() -> None:
     """Compile how pictures are looked at, for training's batches."""
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
-    Camera.fast = staticmethod(torch.compile(Camera.look, dynamic=False))
+    Camera.fast = staticmethod(torch.compile(Camera.encode, dynamic=False))
     Camera.fast_shape = (BATCH, 3, 128, 128)
 
 

@@ -25,7 +25,7 @@ from pytest_robustplus.statistics.sprt import MOST
 
 # A rate of one-sided episodes beyond which the search settles on a point.
 APART = 0.5
-# Points of each direction that are looked at again, and fresh episodes of each.
+# Points of each direction that are tested again, and fresh episodes of each.
 AGAIN, FRESH = 2, 20
 # Episodes among which those are looked for that a policy solves unperturbed; fresh ones come after them.
 LOOKED_THROUGH = 60
@@ -34,7 +34,7 @@ LOOKED_THROUGH = 60
 class Contrast(NamedTuple):
     """A perturbation, and how often only one policy solved a fresh episode under it.
 
-    ``p`` is McNemar's, exact and two-sided for the fixed number of fresh episodes, times the points looked at again.
+    ``p`` is McNemar's, exact and two-sided for the fixed number of fresh episodes, times the points tested again.
     """
 
     perturbation: Perturbation
@@ -106,10 +106,10 @@ def most_of(budget: int) -> int:
     return 2 * (budget + LOOKED_THROUGH + 2 * AGAIN * FRESH)
 
 
-def _measured(first: Trials, second: Trials, point: Point, looks: int) -> Contrast:
+def _measured(first: Trials, second: Trials, point: Point, retested: int) -> Contrast:
     fresh = range(LOOKED_THROUGH, LOOKED_THROUGH + FRESH)
     outcomes = [[trials.outcome(point, number) for number in fresh] for trials in (first, second)]
     pairs = Pairs.of(*outcomes)
-    p = min(1.0, pairs.mcnemar_p * looks)
+    p = min(1.0, pairs.mcnemar_p * retested)
     solved = [sum(one) for one in outcomes]
     return Contrast(point.at(LOOKED_THROUGH), solved[0], solved[1], pairs.lost, pairs.gained, FRESH, p)

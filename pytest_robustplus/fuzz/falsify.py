@@ -1,4 +1,4 @@
-"""One hunt: is there a perturbation in a space under which the policy falls short, and which is the mildest?"""
+"""One search: is there a perturbation in a space under which the policy falls short, and which is the mildest?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SEARCH = 0.6
 
 @dataclass(frozen=True, slots=True)
 class FalsificationResult:
-    """What a hunt came to; ``first`` seemed to fail and is what was made simple and mild.
+    """What a search came to; ``first`` seemed to fail and is what was made simple and mild.
 
     Only where ``found.perturbation`` is set has something been shown to fail. ``candidates`` counts the
     perturbations tried, ``replayed`` those of the corpus, ``excused`` those that fail and are not laid at the policy's

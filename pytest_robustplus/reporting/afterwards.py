@@ -52,11 +52,11 @@ def _present(found: Findings) -> Findings:
     def there(path: str) -> str:
         return path if path and Path(path).is_file() else ""
 
-    hunts = [
-        replace(hunt, before=there(hunt.before), after=there(hunt.after), video=there(hunt.video))
-        for hunt in found.hunts
+    searches = [
+        replace(search, before=there(search.before), after=there(search.after), video=there(search.video))
+        for search in found.hunts
     ]
-    return replace(found, hunts=tuple(hunts))
+    return replace(found, hunts=tuple(searches))
 
 
 def _concluded(ledger: Ledger, audits: list[StoredAudit]) -> Findings:

@@ -25,7 +25,7 @@ from pytest_robustplus.session.session import Session
 POLL_EVERY_S = 1.0
 # A hook that has not returned for so long is not waited for: what it was to be told is in the ledger.
 HOOK_LIMIT_S = 60.0
-LOOK_EVERY_S = 0.05
+POLL_EVERY_S = 0.05
 EPISODE, CELL, RUN = "pytest_robustplus_episode", "pytest_robustplus_cell", "pytest_robustplus_run"
 
 
@@ -110,7 +110,7 @@ class Announcer:
         told: Future[None] = Future()
         self._jobs.put((tell, told))
         while not self._stuck:
-            wait([told], timeout=LOOK_EVERY_S)
+            wait([told], timeout=POLL_EVERY_S)
             if told.done():
                 told.result()
                 return

@@ -13,7 +13,7 @@ from pytest_robustplus.results.text import percent
 
 
 def summarize(terminal: pytest.TerminalReporter) -> None:
-    """Write a line for every frontier and every hunt of the run."""
+    """Write a line for every frontier and every search of the run."""
     tests = (test for tests in terminal.stats.values() for test in tests if isinstance(test, pytest.TestReport))
     found = [probe for test in tests if test.when == "call" for probe in probes(test.user_properties)]
     if found:
@@ -23,7 +23,7 @@ def summarize(terminal: pytest.TerminalReporter) -> None:
 
 
 def corpus_cases(found: Iterable[Probe]) -> list[dict[str, object]]:
-    """What a corpus keeps of a run: a clear failure of each hunt, known ones left out."""
+    """What a corpus keeps of a run: a clear failure of each search, known ones left out."""
 
     return [
         {
@@ -39,7 +39,7 @@ def corpus_cases(found: Iterable[Probe]) -> list[dict[str, object]]:
 
 def line(probe: Probe) -> str:
     """What was found, in one line."""
-    return _frontier(probe) if isinstance(probe, FrontierReport) else _hunt(probe)
+    return _frontier(probe) if isinstance(probe, FrontierReport) else _search(probe)
 
 
 def paragraph(probe: Probe, title: str) -> str:
@@ -79,7 +79,7 @@ def _nearer(report: FrontierReport, title: str) -> str:
     )
 
 
-def _hunt(report: FuzzReport) -> str:
+def _search(report: FuzzReport) -> str:
     tried = f"{report.candidates} perturbations, {report.episodes} episodes"
     if report.hidden:
         tried += f"; {report.hidden} that fail hide what the task is about, no fault of the policy"

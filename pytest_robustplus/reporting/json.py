@@ -112,7 +112,7 @@ def document(
 
 
 def _probe(probe: Probe) -> dict[str, Any]:
-    """A frontier or a hunt as it travels on reports, with its line; what is no number stands as null."""
+    """A frontier or a search as it travels on reports, with its line; what is no number stands as null."""
     kind = "frontier" if isinstance(probe, FrontierReport) else "fuzz"
     # Tuples with names are objects, and JSON has neither infinity nor NaN.
     values = {key: _value(value) for key, value in _fields(probe).items()}

@@ -37,7 +37,7 @@ class Overview:
         self._bound = bound
         self._pace = progress.Pace()
         # Searches over, and the episodes of all searches by then.
-        self._hunted: tuple[int, int] = (0, 0)
+        self._searched: tuple[int, int] = (0, 0)
 
     def lines(self, ledger: Ledger) -> list[str]:
         """A line for each open cell, comparison and search, and one for the whole run."""
@@ -143,9 +143,9 @@ class Overview:
         """
         ended = sum(node in over for node, item in asked.items() if item.kind in SEARCHES)
         played = sum(episodes for (_, _, dimension), episodes in known.items() if dimension == GENERATED)
-        if ended > self._hunted[0]:
-            self._hunted = ended, played
-        return played - self._hunted[1]
+        if ended > self._searched[0]:
+            self._searched = ended, played
+        return played - self._searched[1]
 
     def _rest(
         self,

@@ -74,7 +74,7 @@ class FrontierReport(Carried):
 
 @dataclass(frozen=True, slots=True)
 class FuzzReport(Carried):
-    """One hunt; without ``mildest`` nothing was shown to fail. ``perturbation`` is a clear failure in its direction.
+    """One search; without ``mildest`` nothing was shown to fail. ``perturbation`` is a clear failure in its direction.
 
     ``at_it`` are fresh episodes, none of which chose ``mildest``; that they fall short of the threshold has the
     ``confidence`` stated. ``begins`` says where the walk saw success fall to it, in severity: an estimate with its 95 %
@@ -126,7 +126,7 @@ def probes(properties: Iterable[tuple[str, object]]) -> list[Probe]:
 
 
 def in_order(found: Iterable[Probe]) -> list[Probe]:
-    """Hunts, then frontiers, by name: the order in which workers finish says nothing."""
+    """Searches, then frontiers, by name: the order in which workers finish says nothing."""
 
     def place(probe: Probe) -> tuple[str, str, bool, str]:
         measured = isinstance(probe, FrontierReport)

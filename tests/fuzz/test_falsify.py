@@ -50,14 +50,14 @@ def dims(*dimensions: Dimension) -> Spaces:
 
 
 def test_the_mildest_of_a_sharp_border_is_its_first_step() -> None:
-    hunted = falsify(
+    result = falsify(
         Policy(lambda p: abs(part(p, Camera).azimuth) >= 24), dims(Dimension.CAMERA), share=0.5, budget=250
     )
-    assert hunted.found is not None
-    assert abs(part(hunted.found.perturbation, Camera).azimuth) == pytest.approx(24, abs=1)
-    assert hunted.found.failing == Camera(azimuth=part(hunted.found.failing, Camera).azimuth)
-    assert hunted.episodes <= 250
-    assert hunted.found.unperturbed.successes == hunted.found.unperturbed.played
+    assert result.found is not None
+    assert abs(part(result.found.perturbation, Camera).azimuth) == pytest.approx(24, abs=1)
+    assert result.found.failing == Camera(azimuth=part(result.found.failing, Camera).azimuth)
+    assert result.episodes <= 250
+    assert result.found.unperturbed.successes == result.found.unperturbed.played
 
 
 @pytest.mark.parametrize("budget", range(40, 61, 4))
@@ -75,27 +75,27 @@ def test_a_walk_cut_short_names_no_step_that_holds(budget: int) -> None:
 def test_of_several_dimensions_only_the_guilty_are_kept() -> None:
     guilty = lambda p: part(p, Noise).level >= 2 and part(p, Robot).radius >= 0.2  # noqa: E731
     spaces = dims(Dimension.CAMERA, Dimension.ROBOT, Dimension.NOISE)
-    hunted = falsify(Policy(guilty), spaces, share=0.5, budget=400)
-    assert hunted.found is not None
-    assert hunted.found.perturbation is not None
-    assert {single.dimension for single in hunted.found.perturbation.parts} == {Dimension.ROBOT, Dimension.NOISE}
+    result = falsify(Policy(guilty), spaces, share=0.5, budget=400)
+    assert result.found is not None
+    assert result.found.perturbation is not None
+    assert {single.dimension for single in result.found.perturbation.parts} == {Dimension.ROBOT, Dimension.NOISE}
 
 
 def test_a_known_case_is_replayed_before_anything_is_drawn() -> None:
     policy = Policy(lambda p: part(p, Noise).level > 3)
     known = [Noise("fog", 1.0), Noise("glass", 4.0)]
-    hunted = falsify(policy, dims(Dimension.NOISE), share=0.5, budget=200, known=known)
-    assert (hunted.first, hunted.known, hunted.replayed, hunted.candidates) == (known[1], True, 2, 0)
+    result = falsify(policy, dims(Dimension.NOISE), share=0.5, budget=200, known=known)
+    assert (result.first, result.known, result.replayed, result.candidates) == (known[1], True, 2, 0)
 
 
 def test_what_hides_the_task_is_passed_over_and_counted() -> None:
     """A camera from which nobody could see the target was blamed on the policy."""
     breaks = lambda p: abs(part(p, Camera).azimuth) >= 10 or part(p, Camera).distance > 1.2  # noqa: E731
     hidden = lambda p: abs(part(p, Camera).azimuth) >= 10  # noqa: E731
-    hunted = falsify(Policy(breaks), dims(Dimension.CAMERA), share=0.5, budget=250, excuses=hidden)
-    assert hunted.found is not None
-    assert part(hunted.found.perturbation, Camera).distance > 1
-    assert hunted.excused > 0
+    result = falsify(Policy(breaks), dims(Dimension.CAMERA), share=0.5, budget=250, excuses=hidden)
+    assert result.found is not None
+    assert part(result.found.perturbation, Camera).distance > 1
+    assert result.excused > 0
     blamed = falsify(Policy(breaks), dims(Dimension.CAMERA), share=0.5, budget=250)
     assert hidden(blamed.first)
     known = falsify(
@@ -114,15 +114,15 @@ def test_equal_hunts_ask_for_equal_episodes_within_the_budget() -> None:
 
 def test_a_policy_that_holds_costs_its_budget_and_no_more() -> None:
     policy = Policy(lambda _: False)
-    hunted = falsify(policy, dims(Dimension.LIGHT), share=0.5, budget=50)
-    assert hunted.found is None
-    assert hunted.first is None
+    result = falsify(policy, dims(Dimension.LIGHT), share=0.5, budget=50)
+    assert result.found is None
+    assert result.first is None
     assert len(policy.asked) <= 50
 
 
-def test_a_policy_that_solves_nothing_is_not_hunted() -> None:
-    hunted = falsify(Policy(lambda _: True), dims(Dimension.LIGHT), share=0.5, budget=50)
-    assert (hunted.rate, hunted.candidates, hunted.found) == (0.0, 0, None)
+def test_a_policy_that_solves_nothing_is_not_searched() -> None:
+    result = falsify(Policy(lambda _: True), dims(Dimension.LIGHT), share=0.5, budget=50)
+    assert (result.rate, result.candidates, result.found) == (0.0, 0, None)
 
 
 def test_a_purse_counts_distinct_episodes() -> None:

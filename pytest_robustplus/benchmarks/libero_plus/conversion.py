@@ -29,7 +29,7 @@ def as_perturbation(task: Task) -> Perturbation | None:
         case Dimension.NOISE:
             return as_noise(task.subdimension, int(task.parameters["severity"]))
         case Dimension.BACKGROUND if task.suite == "libero_object":
-            scene = requirements.scene(requirements.looks(task.suite, variant_name(task), objects=False).problem)
+            scene = requirements.scene(requirements.declared(task.suite, variant_name(task), objects=False).problem)
             return Background(floor=PurePosixPath(scene.floor).stem, wall=PurePosixPath(scene.walls).stem)
     return None
 

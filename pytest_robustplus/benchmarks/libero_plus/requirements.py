@@ -55,14 +55,14 @@ class Arena(NamedTuple):
     walls: str
 
 
-class Looks(NamedTuple):
+class Declared(NamedTuple):
     """The part of a BDDL file that decides which assets are needed: names as the parser gives them, in lower case."""
 
     problem: str
     categories: tuple[str, ...]
 
 
-def looks(suite: str, name: str, *, objects: bool) -> Looks:
+def declared(suite: str, name: str, *, objects: bool) -> Declared:
     """Read the problem's name and, when asked, the categories of objects and fixtures of a task's BDDL file."""
     path = packages.bddl_file(suite, name)
     try:
@@ -74,7 +74,7 @@ def looks(suite: str, name: str, *, objects: bool) -> Looks:
     if problem is None:
         raise _damaged(path)
     found = (category.lower() for section in _SECTION.findall(text) for category in _CATEGORY.findall(section))
-    return Looks(problem[1].lower(), tuple(dict.fromkeys(found)))
+    return Declared(problem[1].lower(), tuple(dict.fromkeys(found)))
 
 
 @cache
@@ -141,19 +141,19 @@ def _object_files() -> Mapping[str, str]:
     return files
 
 
-def needed(look: Looks, archive: Path | None) -> Iterator[str]:
+def needed(task: Declared, archive: Path | None) -> Iterator[str]:
     """Yield every file below ``assets`` that a task's arena and objects need, as far as present files tell."""
-    arena = scene(look.problem)
+    arena = scene(task.problem)
     yield from (arena.file, *_references(arena.file, archive), arena.floor, arena.walls)
-    for category in look.categories:
+    for category in task.categories:
         if category not in _ARENA_PARTS:
             file = _object_files().get(category, f"(an object of the unknown category {category})")
             yield from (file, *_references(file, archive))
 
 
-def missing(look: Looks, archive: Path | None) -> str:
+def missing(task: Declared, archive: Path | None) -> str:
     """Return the first needed file that neither the packages nor the archive hold, or nothing."""
-    return next((file for file in needed(look, archive) if not _present(file, archive)), "")
+    return next((file for file in needed(task, archive) if not _present(file, archive)), "")
 
 
 @cache

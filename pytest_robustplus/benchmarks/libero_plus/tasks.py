@@ -114,7 +114,7 @@ def _blocked(suite: str, name: str, variant: Variant, assets: Path | None) -> st
     if assets is None and suite != "libero_object":
         # libero_object's floor takes other textures of the packages; every other surface has a scene file of its own.
         return _reason("its scene file", None)
-    missing = requirements.missing(requirements.looks(suite, name, objects=adds_objects), assets)
+    missing = requirements.missing(requirements.declared(suite, name, objects=adds_objects), assets)
     return _reason(missing, assets) if missing else ""
 
 

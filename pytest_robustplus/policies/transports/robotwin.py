@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FUNCTIONS = ("get_model", "eval", "reset_model")
 ACTION_TYPES = {"joint": "qpos", "eef": "ee"}
-LOOKS = 4
+IDLE_OBSERVATIONS = 4
 # How long a model may go on with an episode that nobody wants any more; a denoising loop takes seconds.
 STOPPING_S = 30.0
 JOINTS = 7
@@ -50,7 +50,7 @@ class RoboTwinPolicy:
         self._request = request
         self._model = _model(module, request)
         self._replan = request.profile.replan
-        self._patience = self._replan if request.profile.looks == "chunk" else 1
+        self._interval = self._replan if request.profile.looks == "chunk" else 1
         self._suite = ""
         self._left: list[Actions] = []
         self._action_type = ACTION_TYPES[request.profile.action_space]
@@ -93,18 +93,18 @@ class RoboTwinPolicy:
 
     def _executed(self, observation: Observation) -> list[Actions]:
         if self._run is None:
-            environment = _Environment(self._action_type, observation.instruction, self._limit(), self._patience)
+            environment = _Environment(self._action_type, observation.instruction, self._limit(), self._interval)
             self._run = _Run(self._module.eval, self._model, environment)
         seen = robotwin_observation(observation)
         # It may look twice in a row, or only look: it needs nothing newer than what it has just been given.
         actions: list[Actions] = []
         idle = 0
-        while len(actions) < self._patience and idle < LOOKS:
+        while len(actions) < self._interval and idle < IDLE_OBSERVATIONS:
             more = self._run.next(seen)
             actions += more
             idle = 0 if more else idle + 1
         if not actions:
-            raise PolicyError(f"{self._module.__name__}.eval() executed no action after {LOOKS} looks.")
+            raise PolicyError(f"{self._module.__name__}.eval() executed no action after {IDLE_OBSERVATIONS} looks.")
         return actions
 
     def _limit(self) -> int:
@@ -210,7 +210,7 @@ class _Run:
         self._thread.join(STOPPING_S)
         return not self._thread.is_alive()
 
-    def look(self) -> dict[str, Any]:
+    def observe(self) -> dict[str, Any]:
         """Called by the stand-in: give away what was executed and wait."""
         self._outbox.put((self._env.taken(), None))
         return self._receive()
@@ -240,10 +240,10 @@ class _Environment:
 
     run: _Run
 
-    def __init__(self, action_type: str, instruction: str, limit: int, patience: int) -> None:
+    def __init__(self, action_type: str, instruction: str, limit: int, interval: int) -> None:
         """Take how many actions an episode has at most, and how many are executed before a look shows something new."""
         self._type, self._instruction = action_type, instruction
-        self._patience = patience
+        self._interval = interval
         self._fresh = 0
         self._actions: list[Actions] = []
         self.current: dict[str, Any] = {}
@@ -256,8 +256,8 @@ class _Environment:
 
     def get_obs(self) -> dict[str, Any]:
         """The present observation; after as many actions as are executed between looks, the next one."""
-        if self._fresh >= self._patience:
-            self.current = self.run.look()
+        if self._fresh >= self._interval:
+            self.current = self.run.observe()
         return self.current
 
     def take_action(self, action: Any, action_type: str = "qpos") -> None:

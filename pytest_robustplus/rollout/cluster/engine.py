@@ -31,7 +31,7 @@ RECONNECT = "RAY_gcs_rpc_server_reconnect_timeout_s"
 RECONNECT_S = 3600
 # How long a head may be gone; ours ends the run with a sentence before Ray would.
 HEAD_GONE_S = 600.0
-LOOK_S = 5.0
+HEAD_CHECK_S = 5.0
 # Actions and pictures of a policy that is elsewhere on the machine are all that passes through it.
 STORE_BYTES = 200_000_000
 INSPECT_S = 300.0
@@ -91,9 +91,9 @@ class RayEngine:
         self._policies: dict[tuple[str, Key], Any] = {}
         self._node_of: dict[int, str] = {}
         self._gone_since: float | None = None
-        self._looked = time.monotonic()
+        self._head_checked = time.monotonic()
         self._benchmarks: dict[str, Benchmark] = {}
-        self._looking: dict[Any, Arrival] = {}
+        self._inspecting: dict[Any, Arrival] = {}
         self._fit: set[str] = set()
         self._unfit: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
@@ -152,11 +152,11 @@ class RayEngine:
         alive = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
         self._benchmarks[benchmark.name] = benchmark
         packed = bytes(ForkingPickler.dumps([benchmark]))
-        looking = ray.remote(look)
+        inspecting = ray.remote(inspect_machine)
         asked = {}
         for node in sorted(alive, key=lambda node: str(node["NodeManagerAddress"])):
             there = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
-            ref = looking.options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote(packed)
+            ref = inspecting.options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote(packed)
             asked[ref] = node["NodeID"], f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
             self._numbers.setdefault(node["NodeID"], len(self._numbers))
         return asked
@@ -206,7 +206,7 @@ class RayEngine:
         for refs in (self._coming, self._playing):
             for ref in [ref for ref, number in refs.items() if number == hand]:
                 del refs[ref]
-                self._looking.pop(ref, None)
+                self._inspecting.pop(ref, None)
         self._refs.pop(hand, None)
         if (actor := self._actors.pop(hand, None)) is not None:
             with contextlib.suppress(Exception):
@@ -220,12 +220,12 @@ class RayEngine:
         ready, _ = self._ray.wait(refs, num_returns=1, timeout=timeout, fetch_local=False)
         if ready:
             ready, _ = self._ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)
-        elif time.monotonic() > self._looked + LOOK_S:
-            self._look_at_head()
+        elif time.monotonic() > self._head_checked + HEAD_CHECK_S:
+            self._check_head()
         return [event for ref in ready if (event := self._hear(ref)) is not None]
 
     def _hear(self, ref: Any) -> Event | None:
-        coming, arrival = ref in self._coming, self._looking.pop(ref, None)
+        coming, arrival = ref in self._coming, self._inspecting.pop(ref, None)
         hand = self._coming.pop(ref) if coming else self._playing.pop(ref)
         self._refs.pop(hand, None)
         try:
@@ -260,8 +260,8 @@ class RayEngine:
             return self._leave_out(hand, arrival, _speechless(arrival.why))
         if arrival.node in self._fit:
             return self._admit(hand, arrival)
-        ref = self._actors[hand].look.remote(bytes(ForkingPickler.dumps(list(self._benchmarks.values()))))
-        self._coming[ref], self._looking[ref] = hand, arrival
+        ref = self._actors[hand].inspect_machine.remote(bytes(ForkingPickler.dumps(list(self._benchmarks.values()))))
+        self._coming[ref], self._inspecting[ref] = hand, arrival
         return None
 
     def _admit(self, hand: int, arrival: Arrival) -> Event:
@@ -298,9 +298,9 @@ class RayEngine:
             self._policies[node, key] = actor.remote(self._setups[key], before, *seat)
         return self._policies[node, key]
 
-    def _look_at_head(self) -> None:
+    def _check_head(self) -> None:
         """End the run with a sentence once the head is gone for good; simulators play on while it is away."""
-        self._looked = time.monotonic()
+        self._head_checked = time.monotonic()
         if access.reachable(self._gcs):
             self._gone_since = None
             return
@@ -368,10 +368,10 @@ def _actor() -> type:
             except ImportError as error:
                 return self._name, self._node, "", None, str(error)
 
-        def look(self, packed: bytes) -> Any:
+        def inspect_machine(self, packed: bytes) -> Any:
             import importlib
 
-            return importlib.import_module("pytest_robustplus.rollout.cluster.engine").look(packed)
+            return importlib.import_module("pytest_robustplus.rollout.cluster.engine").inspect_machine(packed)
 
         def play(self, key: Key, setup: bytes, task: Any, limit: float | None, policy: Any) -> Any:
             # Whichever belongs to the setup at hand: a simulator may change over to another model.
@@ -443,7 +443,7 @@ class _PolicyActor:
                 answer.set_result(chunk)
 
 
-def look(packed: bytes) -> Facts:
+def inspect_machine(packed: bytes) -> Facts:
     """What this machine has for some benchmarks."""
     import pickle
 

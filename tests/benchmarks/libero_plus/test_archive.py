@@ -43,8 +43,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = root / "inspire" / "hdd" / "project" / "assets"
     for name in KINDS:
         task = find_task(name)
-        looks = requirements.looks(task.suite, variant_name(task), objects="_add_" in name)
-        for file in dict.fromkeys(requirements.needed(looks, None)):
+        declared = requirements.declared(task.suite, variant_name(task), objects="_add_" in name)
+        for file in dict.fromkeys(requirements.needed(declared, None)):
             if file and assets.find(file, None) is None:
                 path = folder / file
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def archive(tmp_path: Path) -> Path:
     """An unpacked archive that has one light's scene: the packages' own scene under another name."""
     folder = tmp_path / "unpacked" / "inspire" / "hdd" / "assets"
-    scene = folder / requirements.scene(requirements.looks(*lit(), objects=False).problem).file
+    scene = folder / requirements.scene(requirements.declared(*lit(), objects=False).problem).file
     scene.parent.mkdir(parents=True)
     base = (assets.package_folder() / "scenes" / "libero_tabletop_base_style.xml").read_text()
     scene.write_text(base.replace("../textures", "../../textures"))
@@ -180,5 +180,5 @@ def test_a_task_that_the_archive_unlocks_is_built_quietly(private: Path, archive
     [said] = result.stdout.splitlines()
     file, problem = said.split()
     assert private in Path(file).parents
-    assert problem.lower() == requirements.looks(suite, name, objects=False).problem
+    assert problem.lower() == requirements.declared(suite, name, objects=False).problem
     assert sorted(path.name for path in package.iterdir()) == before

@@ -194,8 +194,8 @@ def test_playable_from_packages_is_what_the_files_say() -> None:
     for task in perturbed():
         scene_name = variant_name(task).split("_view_")[0]
         if (task.suite, scene_name) not in found:
-            look = requirements.looks(task.suite, scene_name, objects=True)
-            found[task.suite, scene_name] = not requirements.missing(look, None)
+            declared = requirements.declared(task.suite, scene_name, objects=True)
+            found[task.suite, scene_name] = not requirements.missing(declared, None)
         assert found[task.suite, scene_name] == (not task.blocked), task.name
     assert sum(not task.blocked for task in perturbed()) == 7_045
     playable = Counter(task.dimension for task in perturbed() if not task.blocked)
@@ -212,7 +212,7 @@ def test_an_archive_unblocks_exactly_the_tasks_whose_files_it_holds(tmp_path: Pa
     folder = tmp_path / "inspire" / "hdd" / "assets"
     lit, dark = [task for task in perturbed() if task.dimension is Dimension.LIGHT][:2]
     scenes = [
-        requirements.scene(requirements.looks(task.suite, variant_name(task), objects=False).problem).file
+        requirements.scene(requirements.declared(task.suite, variant_name(task), objects=False).problem).file
         for task in (lit, dark)
     ]
     for scene, texture in zip(scenes, ("new", "absent"), strict=True):
@@ -220,7 +220,7 @@ def test_an_archive_unblocks_exactly_the_tasks_whose_files_it_holds(tmp_path: Pa
         write(folder / scene, f"<asset>{named}</asset>")
     write(folder / "textures" / "new.png")
     adding = next(task for task in perturbed() if task.subdimension == "added objects")
-    for file in requirements.needed(requirements.looks(adding.suite, variant_name(adding), objects=True), None):
+    for file in requirements.needed(requirements.declared(adding.suite, variant_name(adding), objects=True), None):
         if assets.find(file, None) is None:
             write(folder / file, "<mujoco/>")
 
@@ -234,8 +234,8 @@ def test_an_archive_unblocks_exactly_the_tasks_whose_files_it_holds(tmp_path: Pa
     assert str(tmp_path) in still.blocked
     for name in unblocked:
         task = find_task(name, tmp_path)
-        look = requirements.looks(task.suite, variant_name(task), objects=task.subdimension == "added objects")
-        assert all(assets.find(file, tmp_path) for file in requirements.needed(look, tmp_path))
+        declared = requirements.declared(task.suite, variant_name(task), objects=task.subdimension == "added objects")
+        assert all(assets.find(file, tmp_path) for file in requirements.needed(declared, tmp_path))
     assert len(unblocked) < 100  # those that share the scene or add the same objects
 
 
