@@ -3,7 +3,7 @@
 Plays libero_object without cameras, by the expert and by an arm that holds still; with cameras a step takes many times
 as long. Counted are the calls after every step and the one after the episode, against all of the simulator's time.
 
-Usage: python perf/monitor.py [EPISODES]
+Usage: python perf/events.py [EPISODES]
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ NAMES = [
     "Subgoal",
     "Task",
     "TaskList",
-    "Witnessing",
+    "Monitoring",
     "load_run",
     "perturbation_from_json",
     "strategies",

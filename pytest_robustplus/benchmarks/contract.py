@@ -210,7 +210,7 @@ class Staging(Protocol):
 
 
 @runtime_checkable
-class Witnessing(Protocol):
+class Monitoring(Protocol):
     """A simulator that can say what happened in the episode that it has just played."""
 
     def events(self, steps: int) -> EpisodeEvents:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_robustplus.benchmarks.contract import Simulator, Task, Witnessing, settle
+from pytest_robustplus.benchmarks.contract import Monitoring, Simulator, Task, settle
 from pytest_robustplus.errors import BadInputError, PolicyError, RobustnessError, SimulatorError, blamed, passes
 from pytest_robustplus.policies.contract import Actions, Observation, Policy, Privileged, begin
 from pytest_robustplus.policies.profile import Profile
@@ -118,7 +118,7 @@ def turns(
     with clock("Hashing the state"):
         state_hash = simulator.state_hash()
     events = None
-    if isinstance(simulator, Witnessing):
+    if isinstance(simulator, Monitoring):
         with clock("Telling what happened"):
             events = simulator.events(len(executed))
     return Finish(success, len(executed), looks, clock.seconds, state_hash, np.stack(executed), events)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from pytest_robustplus.benchmarks.contract import Witnessing
+from pytest_robustplus.benchmarks.contract import Monitoring
 from pytest_robustplus.benchmarks.libero_plus.expert import Expert
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
@@ -53,7 +53,7 @@ def played(simulator: LiberoSimulator, policy: Expert | Zero, longest: int = 150
 
 
 def test_a_success_reaches_every_subgoal_in_its_order(simulator: LiberoSimulator) -> None:
-    assert isinstance(simulator, Witnessing)
+    assert isinstance(simulator, Monitoring)
     events = played(simulator, Expert())
     assert (events.failure, events.progress) == (None, 1.0)
     assert [subgoal.name for subgoal in events.subgoals] == STAGES
