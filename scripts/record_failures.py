@@ -63,10 +63,7 @@ class Spoilt:
             self._inner.attach(slot, simulator)
 
     def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
-        told = [
-            Observation(one.images, one.state, self._sentence or one.instruction, one.step, one.slot)
-            for one in observations
-        ]
+        told = [replace(one, instruction=self._sentence or one.instruction) for one in observations]
         return [
             np.clip(np.round(self._spoilt(chunk, one.step) * SCALE), -SCALE, SCALE) / SCALE
             for chunk, one in zip(self._inner.act(told), observations, strict=True)

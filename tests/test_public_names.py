@@ -62,6 +62,7 @@ NAMES = [
     "Preparing",
     "Privileged",
     "Profile",
+    "Ranging",
     "Robot",
     "RobustnessError",
     "Rows",

@@ -164,6 +164,14 @@ class Benchmark(Protocol):
 
 
 @runtime_checkable
+class Ranging(Protocol):
+    """A benchmark that shows a policy the ``depth`` of its profile's cameras, too."""
+
+    ranging: tuple[str, ...]
+    """The cameras that measure it."""
+
+
+@runtime_checkable
 class Configured(Protocol):
     """A benchmark with options of its own, which may name what is not there."""
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 CAMERAS = ("head_camera", "left_camera", "right_camera")
+"""Those of every published table."""
+DRAWN = (*CAMERAS, "front_camera")
+"""All that can be drawn: some models look from the front, too."""
 GRIPPERS = [6, 13]
 """Where an action of joints has the two grippers, 0 closed to 1 open."""
 CLOSED = 0.5

@@ -24,8 +24,8 @@ def ablation_name(model: str, modality: str) -> str:
 class Ablated:
     """Stands between a profile and its policy, which it shares with the model itself.
 
-    Without ``vision`` frames are grey, without ``language`` one sentence is given for all tasks, without
-    ``proprioception`` that of each episode's first observation is repeated.
+    Without ``vision`` frames are grey and no depth is measured, without ``language`` one sentence is given for all
+    tasks, without ``proprioception`` that of each episode's first observation is repeated.
     """
 
     def __init__(self, policy: Policy, modality: str) -> None:
@@ -49,7 +49,8 @@ class Ablated:
         return self.policy.act([take(observation) for observation in observations])
 
     def _without_vision(self, seen: Observation) -> Observation:
-        return replace(seen, images={name: np.full_like(image, GREY) for name, image in seen.images.items()})
+        grey = {name: np.full_like(image, GREY) for name, image in seen.images.items()}
+        return replace(seen, images=grey, depth={name: np.zeros_like(depth) for name, depth in seen.depth.items()})
 
     def _without_language(self, seen: Observation) -> Observation:
         return replace(seen, instruction=NOTHING_TOLD)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+Depth = NDArray[np.float32]
 Vector = NDArray[np.float64]
 Actions = NDArray[np.floating[Any]]
 
@@ -21,6 +22,8 @@ class Observation:
     ``images`` maps a camera's name to (height, width, 3) uint8; ``state`` maps a name of the benchmark's
     proprioception (``eef_pos`` in metres, ``eef_quat`` as xyzw, ``joint_pos`` in radians, …) to a vector.
     ``step`` counts control steps since the scene settled; ``slot`` tells the simulators of one pool apart.
+    ``depth`` maps the cameras that a profile wants it of to (height, width) float32: for each pixel of the image,
+    metres along the camera's axis, 0 where nothing was measured.
     """
 
     images: Mapping[str, Image]
@@ -28,6 +31,7 @@ class Observation:
     instruction: str
     step: int = 0
     slot: int = 0
+    depth: Mapping[str, Depth] = field(default_factory=dict)
 
 
 class Policy(Protocol):

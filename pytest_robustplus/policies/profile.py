@@ -36,7 +36,8 @@ class Profile:
     **Seeing.** The simulator renders ``cameras`` at ``image_size`` pixels in height and ``image_width`` in width (0:
     square). Then, in this order: ``flip`` of the raw frame, per camera; a JPEG round trip of ``jpeg_quality`` (0:
     none); ``resize`` to ``input_size``, (height, width); a centre crop that keeps ``crop_area`` of the area (1: none),
-    scaled back. ``history`` is how many frames the model remembers; its server or its transport keeps them.
+    scaled back. ``history`` is how many frames the model remembers; its server or its transport keeps them. ``depth``
+    names those of the cameras whose distances the model is shown, too; they are flipped as the frames are.
 
     **State.** ``state`` lists the parts of the vector that the model reads, empty for none; policies/profiles/state.py
     names them. After the first inference of an episode, the columns ``state_from_action`` are not sensed but taken from
@@ -69,6 +70,7 @@ class Profile:
     resize: Resize = "none"
     input_size: tuple[int, ...] = ()
     crop_area: float = 1.0
+    depth: tuple[str, ...] = ()
     history: int = 1
     state: tuple[str, ...] = ()
     state_from_action: tuple[int, ...] = ()
@@ -109,6 +111,11 @@ class Profile:
         sized = len(self.input_size) == 2 and min(self.input_size) >= 1
         wanted = "[height, width] with resize, and absent without it"
         _require(sized if self.resize != "none" else not self.input_size, "input_size", wanted, list(self.input_size))
+        strangers = [camera for camera in self.depth if camera not in self.cameras]
+        _require(not strangers, "depth", f"of cameras of the profile ({', '.join(self.cameras)})", list(self.depth))
+        # A filter for colours makes up distances between a thing's edge and what is behind it.
+        whole = self.resize == "none" and self.crop_area == 1
+        _require(whole or not self.depth, "depth", "empty where frames are resized or cropped", list(self.depth))
         _require(min(self.horizons.values(), default=1) >= 1, "horizons", "at least 1 step", dict(self.horizons))
         settled = not self.settle_steps or len(self.settle_action) == self.action_width
         settled = settled and all(map(math.isfinite, self.settle_action))

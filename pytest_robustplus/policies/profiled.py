@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.policies.checked import checked, finite
-from pytest_robustplus.policies.contract import Actions, Image, Observation, Policy, Privileged
+from pytest_robustplus.policies.contract import Actions, Depth, Image, Observation, Policy, Privileged
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.policies.profiles import actions, images, state
 
@@ -17,10 +18,10 @@ from pytest_robustplus.policies.profiles import actions, images, state
 class Profiled:
     """Applies a profile around any transport; every answer is checked, so no NaN and no wrong shape gets through.
 
-    The policy sees ``images`` of the profile's cameras only and in their order, and, beside everything that the
-    simulator senses, the vector that the profile's ``state`` describes under ``state["state"]``. A privileged script
-    sees and answers in the environment's own terms; it is only checked. Raises ``BadInputError`` for a profile that
-    contradicts itself or statistics that cannot be read, ``PolicyError`` for an answer that no robot can execute.
+    The policy sees ``images`` and ``depth`` of the profile's cameras only and in their order, and, beside everything
+    that the simulator senses, the vector that the profile's ``state`` describes under ``state["state"]``. A privileged
+    script sees and answers in the environment's own terms; it is only checked. Raises ``BadInputError`` for a profile
+    that contradicts itself or statistics that cannot be read, ``PolicyError`` for an answer that no robot can execute.
     """
 
     def __new__(cls, policy: Policy, profile: Profile, name: str = "") -> Profiled:
@@ -81,7 +82,13 @@ class Profiled:
             sensed = {**sensed, "state": vector}
         frames = {camera: prepare(_frame(observation, camera)) for camera, prepare in self._images.items()}
         told = self._told(observation.slot, observation.instruction)
-        return Observation(frames, sensed, told, observation.step, observation.slot)
+        depth = {camera: self._measured(observation, camera) for camera in self.profile.depth}
+        return replace(observation, images=frames, state=sensed, instruction=told, depth=depth)
+
+    def _measured(self, observation: Observation, camera: str) -> Depth:
+        if camera not in observation.depth:
+            raise unknown("camera", camera, observation.depth, where="depth in the model's profile")
+        return images.flip(np.asarray(observation.depth[camera]), self.profile.flip.get(camera, "none"))
 
     def _told(self, slot: int, instruction: str) -> str:
         return self._names.get(slot, instruction) if self.profile.prompt == "task_name" else instruction

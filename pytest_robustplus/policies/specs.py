@@ -54,7 +54,7 @@ def model_name(spec: str) -> str:
 
 
 def check(spec: str, card: Card, benchmark: str, suites: Sequence[str], known: Collection[str]) -> None:
-    """Refuse a spec that leaves a suite out, or that gives one server for suites that need one each.
+    """Refuse a spec that leaves a suite out, gives one server for suites that need one each, or cannot carry depth.
 
     ``known`` are the names that a place may have. Raises ``BadInputError``; asked before anything is played.
     """
@@ -68,6 +68,13 @@ def check(spec: str, card: Card, benchmark: str, suites: Sequence[str], known: C
         raise BadInputError(
             f"The policy of {card.title} is given suite by suite, but not for {', '.join(missing)}. Add"
             f" {missing[0]} = 'SPEC', or choose the suites that there is a policy for with --robust-suite."
+        )
+    profile = card.profiles.get(benchmark)
+    reached = {places.scheme(place) for place in [*named.values()] or [spec]}
+    if profile is not None and profile.depth and (blind := reached & {*places.SERVERS, *places.FILES}):
+        raise BadInputError(
+            f"{card.title} is to see the depth of {', '.join(profile.depth)}, and policies behind"
+            f" {' and '.join(sorted(blind))} are sent none. Reach it by python:, which is shown all there is."
         )
     reason = card.per_suite.get(benchmark)
     if reason and not named and len(suites) > 1 and places.scheme(spec) in places.SERVERS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -179,4 +180,4 @@ def horizon(profile: Profile, task: Task) -> int:
 
 def placed(observation: Observation, step: int, slot: int) -> Observation:
     """The same observation, told which step of which episode it is of."""
-    return Observation(observation.images, observation.state, observation.instruction, step, slot)
+    return replace(observation, step=step, slot=slot)

@@ -90,7 +90,13 @@ def film(stored: StoredEpisode, benchmark: Benchmark) -> tuple[ReplayResult, Foo
     profile, protocol = recorded_protocol(record.provenance)
     steps = len(record.actions)
     tape = replace(
-        profile, cameras=benchmark.profile.cameras, flip={}, replan=steps, chunk=0, horizons={record.suite: steps}
+        profile,
+        cameras=benchmark.profile.cameras,
+        depth=(),
+        flip={},
+        replan=steps,
+        chunk=0,
+        horizons={record.suite: steps},
     )
     simulator = benchmark.simulator(tape, protocol)
     shown: list[Moment] = []
@@ -120,7 +126,7 @@ def recorded_task(stored: StoredEpisode, benchmark: Benchmark) -> Task:
 
 def picture(benchmark: Benchmark, profile: Profile, protocol: Mapping[str, str], tasks: Sequence[Task]) -> list[Image]:
     """What the cameras show of each task once it has settled, side by side; empty where there are no cameras."""
-    simulator = benchmark.simulator(replace(profile, cameras=benchmark.profile.cameras, flip={}), protocol)
+    simulator = benchmark.simulator(replace(profile, cameras=benchmark.profile.cameras, depth=(), flip={}), protocol)
     images: list[Image] = []
     try:
         for task in tasks:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pytest_robustplus.benchmarks.contract import Benchmark, Configured
+from pytest_robustplus.benchmarks.contract import Benchmark, Configured, Ranging
 from pytest_robustplus.errors import BadInputError, refuse_name, unknown
 from pytest_robustplus.options import Settings
 from pytest_robustplus.policies import places, specs
@@ -129,6 +129,7 @@ class Registry:
             benchmark.check_options()
         for cell in cells:
             benchmark.protocol(cell.profile)
+            _check_depth(cell)
         self._check_places(cells)
         return cells
 
@@ -148,6 +149,17 @@ class Registry:
         """The cards with the profiles that hold over the transport by which this run reaches each model."""
         specs = {name: places.on(self._settings.policy or card.policy, benchmark) for name, card in self.cards.items()}
         return {name: card.over(places.scheme(specs[name])) for name, card in self.cards.items()}
+
+
+def _check_depth(cell: TableCell) -> None:
+    """Refuse a profile that wants depth of a camera that measures none."""
+    ranging = cell.benchmark.ranging if isinstance(cell.benchmark, Ranging) else ()
+    if unmeasured := [camera for camera in cell.profile.depth if camera not in ranging]:
+        raise BadInputError(
+            f"{cell.card.title} is to see the depth of {', '.join(unmeasured)}, which {cell.benchmark.title} does not"
+            f" measure; it does that of: {', '.join(ranging) or 'no camera'}. Change depth in"
+            f" [profile.{cell.benchmark.name}] of the model's card, or leave the model out."
+        )
 
 
 def _is_spec(name: str) -> bool:

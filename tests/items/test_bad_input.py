@@ -64,6 +64,18 @@ def test_a_profile_for_a_benchmark_that_there_is_not_is_refused(toy: pytest.Pyte
     result.stderr.fnmatch_lines(["*Unknown benchmark 'some_table'*model.mine.profile.some_table*"])
 
 
+def test_depth_of_a_benchmark_that_measures_none_is_refused(toy: pytest.Pytester) -> None:
+    toy.makepyprojecttoml(
+        '[tool.robustplus.model.mine]\npolicy = "zero"\n'
+        '[tool.robustplus.model.mine.profile.toy]\ncameras = ["front"]\ndepth = ["front"]\n'
+    )
+    result = toy.runpytest("--robust-model=mine")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*mine is to see the depth of front, which Toy Table does not measure; it does that of: no camera.*"]
+    )
+
+
 @pytest.mark.parametrize(("place", "table"), [("pyproject.toml", "[tool.pytest]"), ("pytest.toml", "[pytest]")])
 def test_numbers_of_pytests_own_toml_are_taken_as_they_are(toy: pytest.Pytester, place: str, table: str) -> None:
     if pytest.version_tuple < (9,):

@@ -250,6 +250,12 @@ def test_a_card_that_is_not_there(tmp_path: Path) -> None:
         ({"jpeg_quality": 101}, "jpeg_quality"),
         ({"crop_area": 0.0}, "crop_area"),
         ({"crop_area": 1.1}, "crop_area"),
+        ({"depth": ("front",)}, "depth must be of cameras of the profile"),
+        (
+            {"depth": ("wrist",), "resize": "pad", "input_size": (224, 224)},
+            "depth must be empty where frames are resized",
+        ),
+        ({"depth": ("wrist",), "crop_area": 0.9}, "depth must be empty where frames are resized"),
         ({"resize": "pad"}, "input_size must be"),
         ({"input_size": (224, 224)}, "input_size must be"),
         ({"resize": "pad", "input_size": (224,)}, "input_size must be"),

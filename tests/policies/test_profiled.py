@@ -333,3 +333,19 @@ def test_a_task_told_by_name_and_a_pose_fed_back_as_it_was_executed() -> None:
     assert {observation.instruction for observation in seen} == {"stack blocks two"}
     # Sensed at first, then what was executed last: the gripper is that of the environment.
     np.testing.assert_array_equal([o.state["state"] for o in seen], [[0, 0], [1, 2], [0, 0], [1, 2]])
+
+
+def test_depth_is_shown_of_the_cameras_asked_for_and_turned_as_their_frames_are() -> None:
+    policy = Recorder(np.zeros((8, 7)))
+    distances = {camera: np.random.default_rng(4).random((256, 256), np.float32) for camera in ("side", "wrist")}
+    profile = replace(DEFAULT, depth=("wrist",))
+    Profiled(policy, profile).act([replace(observed(), depth=distances)])
+    (seen,) = policy.seen
+    assert list(seen.depth) == ["wrist"]
+    assert seen.depth["wrist"].dtype == np.float32
+    assert seen.depth["wrist"].flags.c_contiguous
+    np.testing.assert_array_equal(seen.depth["wrist"], distances["wrist"][::-1, ::-1])
+    with pytest.raises(BadInputError, match=r"Unknown camera 'wrist'.*depth in the model's profile"):
+        Profiled(policy, profile).act([observed()])
+    Profiled(policy, DEFAULT).act([replace(observed(), depth=distances)])
+    assert not policy.seen[-1].depth

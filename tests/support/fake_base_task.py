@@ -1,4 +1,4 @@
-"""Stands for RoboTwin's envs/_base_task.py: a number that actions push, three cameras, and faults on demand.
+"""Stands for RoboTwin's envs/_base_task.py: a number that actions push, four cameras, and faults on demand.
 
 ``faults.json`` in the checkout maps what is being done, a colon and a seed (or ``*``) to what goes wrong there.
 """
@@ -150,11 +150,13 @@ class Base_Task:  # noqa: N801
         camera = self.settings["camera"]
         size = self.settings["head_camera_h"], self.settings["head_camera_w"], 3
         seen = {}
-        for number, name in enumerate(("head_camera", "left_camera", "right_camera")):
-            if camera["collect_head_camera" if number == 0 else "collect_wrist_camera"]:
+        for number, name in enumerate(("head_camera", "left_camera", "right_camera", "front_camera")):
+            if camera["collect_head_camera" if number in (0, 3) else "collect_wrist_camera"]:
                 image = np.full(size, 10 * number, np.uint8)
-                image[: 1 + int(self.pushed), :, number] = 255
+                image[: 1 + int(self.pushed), :, number % 3] = 255
                 seen[name] = {"rgb": image, "intrinsic_cv": np.eye(3) * (number + 1)}
+                if self.settings["data_type"].get("depth"):
+                    seen[name]["depth"] = np.full(size[:2], 1000.0 * (number + 0.1 + self.pushed))
         return {"observation": seen}
 
     def get_arm_pose(self, side):

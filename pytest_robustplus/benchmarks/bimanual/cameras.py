@@ -1,4 +1,4 @@
-"""RoboTwin's three cameras, D435s of 320 × 240 pixels: one over the arms' shoulders, one at each wrist."""
+"""RoboTwin's cameras, D435s of 320 × 240 pixels: one over the arms' shoulders, one at each wrist, one low in front."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from scipy.spatial.transform import Rotation
 
 from pytest_robustplus.benchmarks.bimanual.draws import View
 from pytest_robustplus.benchmarks.bimanual.scene import TABLE, BimanualScene
-from pytest_robustplus.policies.contract import Image
+from pytest_robustplus.policies.contract import Depth, Image
 
-HEAD, LEFT, RIGHT = "head_camera", "left_camera", "right_camera"
-NAMES = (HEAD, LEFT, RIGHT)
+HEAD, LEFT, RIGHT, FRONT = "head_camera", "left_camera", "right_camera", "front_camera"
+NAMES = (HEAD, LEFT, RIGHT, FRONT)
 HEIGHT, WIDTH = 240, 320
 
 _FOVY = np.radians(37.0)
 _WRIST_FOVY = np.radians(75.0)  # ViperX' camera sits so near that 37° would show the fingers alone
 _NEAR, _FAR = 0.02, 100.0
 _EYE, _FORWARD, _LEFT = np.array([-0.032, -0.45, 1.35]), np.array([0.0, 0.6, -0.8]), np.array([-1.0, 0.0, 0.0])
+_FRONT_EYE, _FRONT_FORWARD = np.array([0.0, -0.45, 0.85]), np.array([0.0, 1.0, -0.1])
 # About which C1 and C2 move the camera in RoboTwin 2.0-Plus: half the table's height.
 _PIVOT = np.array([0.0, 0.0, 0.37])
 # Three pictures take 30 ms of lavapipe where SAPIEN's own default takes 95 (of which soft shadows 45), and the first
 # one 0.4 s where that takes 10: a table of reflectances is what it computes then, and none is needed here.
 _SHADER = str(Path(__file__).parent / "shader")
-_TARGET, _FORMAT = "Picture", "r8g8b8a8unorm"
+_TARGET, _FORMAT, _DEPTH = "Picture", "r8g8b8a8unorm", "GbufferDepth"
 _NOTHING = 186  # where a ray meets nothing: the ambient light, as SAPIEN's own shader has it
 _AT_WRIST = ([-0.07, 0.0, 0.09], 0.6)  # behind and above the gripper, pitched down towards its tips
 
@@ -42,13 +43,14 @@ def mount(scene: BimanualScene, view: View, cameras: tuple[str, ...], size: tupl
     sapien.render.set_picture_format(_TARGET, _FORMAT)
     for name in cameras:
         component = sapien.render.RenderCameraComponent(width, height, _SHADER)
-        component.set_fovy(_FOVY + np.radians(view.fov) if name == HEAD else _WRIST_FOVY, True)
+        widened = np.radians(view.fov) if name == HEAD else 0.0
+        component.set_fovy(_WRIST_FOVY if name in (LEFT, RIGHT) else _FOVY + widened, True)
         component.near, component.far = _NEAR, _FAR
         component.name = name
-        if name == HEAD:
+        if name in (HEAD, FRONT):
             entity = sapien.Entity()
             entity.add_component(component)
-            entity.pose = head_pose(view)
+            entity.pose = head_pose(view) if name == HEAD else _front_pose()
             scene.scene.add_entity(entity)
         else:
             place, pitch = _AT_WRIST
@@ -71,9 +73,16 @@ def head_pose(view: View) -> Any:
         both = upwards * around
         forward, left = both.apply(forward), both.apply(left)
     turn = Rotation.from_euler("ZYX", (view.yaw, view.pitch, view.roll), degrees=True)
+    return _pose(_PIVOT + view.distance * way, forward, left, turn)
+
+
+def _front_pose() -> Any:
+    return _pose(_FRONT_EYE, _FRONT_FORWARD / np.linalg.norm(_FRONT_FORWARD), _LEFT, Rotation.identity())
+
+
+def _pose(place: Vector, forward: Vector, left: Vector, turn: Rotation) -> Any:
     axes = np.stack([forward, left, np.cross(forward, left)], axis=1) @ turn.as_matrix()
-    quaternion = Rotation.from_matrix(axes).as_quat()[[3, 0, 1, 2]]
-    return sapien.Pose(_PIVOT + view.distance * way, quaternion)
+    return sapien.Pose(place, Rotation.from_matrix(axes).as_quat()[[3, 0, 1, 2]])
 
 
 def head_place(view: View) -> Vector:
@@ -94,6 +103,13 @@ def _colours(picture: NDArray[np.uint8]) -> Image:
     colours = np.ascontiguousarray(picture[..., :3])
     colours[picture[..., 3] == 0] = _NOTHING
     return colours
+
+
+def depth(camera: Any) -> Depth:
+    """How far all is that the camera's last picture shows, (height, width) metres along its axis; right to 0.1 mm."""
+    stored = camera.get_picture(_DEPTH).astype(np.float64)
+    metres = _NEAR * _FAR / (_FAR - stored * (_FAR - _NEAR))
+    return np.where(stored < 1, metres, 0).astype(np.float32)
 
 
 def matrices(mounted: Mapping[str, Any]) -> dict[str, Vector]:

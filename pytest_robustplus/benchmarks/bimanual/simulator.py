@@ -17,7 +17,7 @@ from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.playing import OneScene, playing, versions
 from pytest_robustplus.benchmarks.rendering import Renderer, choose_renderer
-from pytest_robustplus.benchmarks.two_arms import CAMERAS
+from pytest_robustplus.benchmarks.two_arms import CAMERAS, DRAWN
 from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.policies.contract import Actions, Observation
 from pytest_robustplus.results.events import EpisodeEvents
@@ -42,17 +42,18 @@ class BimanualSimulator(OneScene):
         protocol: BimanualProtocol,
         *,
         cameras: tuple[str, ...] = CAMERAS,
+        depth: tuple[str, ...] = (),
         size: tuple[int, int] = (240, 320),
     ) -> None:
         """Take ``size`` as (height, width); without cameras no driver is needed and nothing is drawn."""
         for camera in cameras:
-            if camera not in CAMERAS:
-                raise unknown("camera of the bimanual benchmark", camera, CAMERAS)
+            if camera not in DRAWN:
+                raise unknown("camera of the bimanual benchmark", camera, DRAWN)
         super().__init__()
         self._renderer: Renderer | None = choose_renderer()._replace(shader=SHADER) if cameras else None
         _import_sapien()
         self.protocol = protocol
-        self._cameras, self._size = cameras, size
+        self._cameras, self._depth, self._size = cameras, depth, size
         self._appearance: Any = None
         self._scene: Any = None
         self._mounted: Mapping[str, Any] = {}
@@ -136,7 +137,8 @@ class BimanualSimulator(OneScene):
         state = {"joint_pos": scene.values}
         for side, arm in scene.arms.items():
             state[f"{side}_endpose"] = np.concatenate([arm.tip.p, arm.tip.q]).astype(np.float64)
-        return Observation(images, {**state, **cameras.matrices(self._mounted)}, self._instruction)
+        depth = {name: cameras.depth(self._mounted[name]) for name in self._depth}
+        return Observation(images, {**state, **cameras.matrices(self._mounted)}, self._instruction, depth=depth)
 
 
 def _import_sapien() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,7 @@ class LiberoSimulator(OneScene):
     def observe(self) -> Observation:
         seen = super().observe()
         # The cameras' clock fires before the step ends; who asks the controller asks it afterwards.
-        return Observation(seen.images, {**seen.state, **self.scene.arm.pose()}, seen.instruction)
+        return replace(seen, state={**seen.state, **self.scene.arm.pose()})
 
     def state_hash(self) -> str:
         """Digest time, positions, velocities, the solver's warm start, controls, and where the fixtures stand."""

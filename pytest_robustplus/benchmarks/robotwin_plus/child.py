@@ -81,6 +81,7 @@ class Stage:
         self._open = False
         self._episodes = self._clear_every = 0
         self._cameras: list[str] = []
+        self._depth: list[str] = []
         self._action_type = "qpos"
 
     def hello(self) -> dict[str, Any]:
@@ -137,17 +138,17 @@ class Stage:
 
     def reset(
         self, *, task: str, configuration: str, episode: int, seed: int, info: Any, wording: str, descriptions: int,
-        cameras: list[str], action_type: str,
+        cameras: list[str], depth: list[str], action_type: str,
     ) -> dict[str, Any]:  # fmt: skip
         """Set the scene of a verified seed up for a policy and choose its instruction as RoboTwin does."""
-        settings = self._set_up(task, configuration, episode, seed)
+        settings = self._set_up(task, configuration, episode, seed, depth=bool(depth))
         language = settings.get("language")
         mode = language.get("mode", "seen") if isinstance(language, dict) else "seen"
         # RoboTwin seeds numpy only; its templates are shuffled by Python's own generator.
         random.seed(seed)
         instruction = _instruction(task, mode, info, wording, descriptions)
         self._env.set_instruction(instruction=instruction)
-        self._cameras, self._action_type = cameras, action_type
+        self._cameras, self._depth, self._action_type = cameras, depth, action_type
         return {"instruction": instruction, "limit": self._env.step_lim}
 
     def step(self, *, action: list[float], render: bool) -> dict[str, Any]:
@@ -172,6 +173,9 @@ class Stage:
                     raise Fault("camera", ", ".join(seen["observation"]))
                 parts = dict(seen["observation"][camera])
                 arrays[camera] = np.asarray(parts.pop("rgb"), np.uint8)
+                if camera in self._depth:
+                    # RoboTwin's millimetres in single precision, then divided: as those do who evaluate on them.
+                    arrays[f"{camera}.depth"] = np.asarray(parts.pop("depth"), np.float32) / np.float32(1000)
                 for name in ("intrinsic_cv", "extrinsic_cv", "cam2world_gl"):
                     if name in parts:
                         arrays[f"{camera}.{name}"] = np.asarray(parts[name], np.float64).ravel()
@@ -186,8 +190,10 @@ class Stage:
         """Digest the physics engine's whole state."""
         return {"digest": hashlib.sha256(self._env.scene.physx_system.pack()).hexdigest()}
 
-    def _set_up(self, task: str, configuration: str, episode: int, seed: int) -> dict[str, Any]:
+    def _set_up(self, task: str, configuration: str, episode: int, seed: int, *, depth: bool = False) -> dict[str, Any]:
         settings = _settings(configuration)
+        if depth:
+            settings["data_type"] = {**settings["data_type"], "depth": True}
         self._close()
         self._clear_every = int(settings.get("clear_cache_freq") or 0)
         if (task, settings["embodiment"]) != (self._task, self._embodiment):

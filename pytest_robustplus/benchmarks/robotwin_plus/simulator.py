@@ -16,7 +16,7 @@ from pytest_robustplus.benchmarks.robotwin_plus.protocol import RoboTwinProtocol
 from pytest_robustplus.benchmarks.robotwin_plus.seeds import Seed, SeedBook, SeededScene
 from pytest_robustplus.benchmarks.robotwin_plus.tasks import CONFIGURATIONS
 from pytest_robustplus.benchmarks.robotwin_plus.verification import Verified, verify
-from pytest_robustplus.benchmarks.two_arms import CAMERAS
+from pytest_robustplus.benchmarks.two_arms import CAMERAS, DRAWN
 from pytest_robustplus.errors import BadInputError, RobustnessError, SimulatorError, unknown
 from pytest_robustplus.policies.contract import Actions, Observation
 
@@ -27,11 +27,11 @@ _TYPES = {"joint": "qpos", "eef": "ee"}
 class RoboTwinSimulator(OneScene):
     """Plays RoboTwin's tasks one after another in one child process.
 
-    Images are (240, 320, 3) uint8, top row first. State: ``joint_pos`` (14: six angles in radians and the gripper from
-    0 closed to 1 open, left and then right), ``left_endpose`` and ``right_endpose`` (7: metres in the world and
-    quaternion wxyz) and each camera's matrices, row by row. Actions are absolute: the same 14 for ``joint``; position,
-    quaternion and gripper of each arm, 16 in all, for ``eef``. RoboTwin re-times each, so steps last differently long.
-    Not safe to share between threads.
+    Images are (240, 320, 3) uint8, top row first, with the depth that RoboTwin computes. State: ``joint_pos`` (14: six
+    angles in radians and the gripper from 0 closed to 1 open, left and then right), ``left_endpose`` and
+    ``right_endpose`` (7: metres in the world and quaternion wxyz) and each camera's matrices, row by row. Actions are
+    absolute: the same 14 for ``joint``; position, quaternion and gripper of each arm, 16 in all, for ``eef``. RoboTwin
+    re-times each, so steps last differently long. Not safe to share between threads.
     """
 
     def __init__(
@@ -41,17 +41,19 @@ class RoboTwinSimulator(OneScene):
         protocol: RoboTwinProtocol,
         *,
         cameras: tuple[str, ...] = CAMERAS,
+        depth: tuple[str, ...] = (),
         action_space: str = "joint",
         timeout: float,
     ) -> None:
         """Start nothing yet; ``timeout`` is in seconds, for each thing that the child is asked."""
         for camera in cameras:
-            if camera not in CAMERAS:
-                raise unknown("camera of RoboTwin", camera, CAMERAS)
+            if camera not in DRAWN:
+                raise unknown("camera of RoboTwin", camera, DRAWN)
         super().__init__()
         self.checkout, self.protocol = checkout, protocol
         self.action_width = WIDTHS[action_space]
-        self._python, self._cameras, self._timeout = python, cameras, timeout
+        self._python, self._timeout = python, timeout
+        self._cameras, self._depth = cameras, depth
         self._action_type = _TYPES[action_space]
         self._child: RoboTwinProcess | None = None
         self._hello: Mapping[str, Any] = {}
@@ -100,13 +102,14 @@ class RoboTwinSimulator(OneScene):
             wording=self.protocol.instructions,
             descriptions=int(self.protocol.trials),
             cameras=list(self._cameras),
+            depth=list(self._depth),
             action_type=self._action_type,
         )
         self._limit = answer["limit"]
         return self._begin(task, answer["instruction"])
 
     def step(self, action: Actions, *, render: bool) -> bool:
-        """Execute one action; with ``render``, all three cameras are rendered, as RoboTwin cannot render one alone."""
+        """Execute one action; with ``render``, all cameras are rendered, as RoboTwin cannot render one alone."""
         self._seen = None
         answer = self._ask("step", action=[float(value) for value in action], render=render)
         self._step += 1
@@ -204,4 +207,5 @@ class RoboTwinSimulator(OneScene):
     def _observation(self, table: Sequence[Sequence[Any]]) -> Observation:
         arrays = self._arrays(table)
         images = {camera: arrays.pop(camera) for camera in self._cameras}
-        return Observation(images, arrays, self._instruction)
+        depth = {camera: arrays.pop(f"{camera}.depth") for camera in self._depth}
+        return Observation(images, arrays, self._instruction, depth=depth)

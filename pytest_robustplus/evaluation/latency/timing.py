@@ -113,7 +113,9 @@ def _invented(benchmark: Benchmark, profile: Profile) -> Observation:
     images = {camera: rng.integers(0, 256, shape, dtype=np.uint8) for camera in profile.cameras}
     task = next((task for task in benchmark.tasks() if task.suite in profile.horizons), None)
     words = "pick up the bowl" if task is None else task.base.replace("_", " ")
-    return Observation(images, {name: _still(name, width) for name, width in benchmark.sensors.items()}, words)
+    depth = {camera: rng.uniform(0.2, 2.0, profile.frame_size).astype(np.float32) for camera in profile.depth}
+    state = {name: _still(name, width) for name, width in benchmark.sensors.items()}
+    return Observation(images, state, words, depth=depth)
 
 
 def _still(name: str, width: int) -> Vector:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.policies.contract import Image
+from pytest_robustplus.policies.contract import Depth, Image
 from pytest_robustplus.policies.profile import Flip, Profile, Resize
 
 Size = tuple[int, int]
 Weights = NDArray[np.float32]
+Pixels = TypeVar("Pixels", Image, Depth)
 
 
 def pipeline(profile: Profile, camera: str) -> Callable[[Image], Image]:
@@ -44,12 +45,14 @@ def pipeline(profile: Profile, camera: str) -> Callable[[Image], Image]:
     return run
 
 
-def flip(image: Image, how: Flip) -> Image:
-    """Turn a frame upside down, or by 180° as LIBERO's policies were trained on; one copy, contiguous."""
+def flip(image: Pixels, how: Flip) -> Pixels:
+    """Turn a frame, or its depth, upside down or by 180° as LIBERO's policies were trained on; one copy, contiguous."""
     if how == "vertical":
         return np.ascontiguousarray(image[::-1])
     if how == "none":
         return image
+    if image.ndim == 2:
+        return np.ascontiguousarray(image[::-1, ::-1])
     turned = np.empty_like(image)
     # Channel by channel: 0.17 ms for 256², where one strided copy of three-byte pixels takes 0.70 ms.
     for channel in range(image.shape[2]):

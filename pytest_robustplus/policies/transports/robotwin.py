@@ -153,11 +153,15 @@ def _model(module: ModuleType, request: PolicyRequest) -> Any:
 def robotwin_observation(observation: Observation) -> dict[str, Any]:
     """An observation in RoboTwin's own shape, as ``get_obs`` of its environments makes it.
 
-    ``observation.CAMERA`` has ``rgb`` and the camera's matrices, ``joint_action`` both arms' joints and grippers and
-    all fourteen as ``vector``, ``endpose`` both arms' poses and grippers.
+    ``observation.CAMERA`` has ``rgb``, ``depth`` in millimetres where the profile wants it, and the camera's matrices;
+    ``joint_action`` both arms' joints and grippers and all fourteen as ``vector``; ``endpose`` both arms'
+    poses and grippers.
     """
     state = observation.state
     cameras: dict[str, dict[str, Any]] = {camera: {"rgb": frame} for camera, frame in observation.images.items()}
+    for camera, metres in observation.depth.items():
+        # In millimetres, as RoboTwin has it; in double precision what is divided by 1,000 again is what it was.
+        cameras[camera]["depth"] = metres.astype(np.float64) * 1000
     for name, value in state.items():
         camera, dot, matrix = name.partition(".")
         if dot and camera in cameras:

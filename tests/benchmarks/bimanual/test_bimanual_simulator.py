@@ -15,6 +15,7 @@ from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED, Setup, View,
 from pytest_robustplus.benchmarks.bimanual.expert import Expert
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
 from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
+from pytest_robustplus.benchmarks.bimanual.scene import TABLE
 from pytest_robustplus.benchmarks.bimanual.simulator import BimanualSimulator
 from pytest_robustplus.benchmarks.bimanual.tasks import find_task, listed, skipped
 from pytest_robustplus.errors import BadInputError, SimulatorError
@@ -165,3 +166,29 @@ def test_blocks_cast_shadows(drawing: BimanualSimulator, monkeypatch: pytest.Mon
 def shaded(*given: Any, shadow: bool) -> tuple[Setup, Any]:
     drawn, record = draw(*given)
     return dataclasses.replace(drawn, lighting=drawn.lighting._replace(shadow=shadow)), record
+
+
+def test_depth_puts_every_pixel_where_it_is(renderer: str) -> None:
+    """Through each camera's own matrices: the table lies at its height, and where the block is seen is the block."""
+    names = ("front_camera", "left_camera", "head_camera")
+    simulator = BimanualSimulator(BimanualProtocol(), cameras=names, depth=names, size=(60, 80))
+    try:
+        simulator.reset(find_task(f"lift_block/original#{FIRST_SEED}"))
+        seen = simulator.observe()
+        (block,) = (simulator.scene.pose(name).p for name in simulator.scene._bodies)
+    finally:
+        simulator.close()
+    for camera in names:
+        depth = seen.depth[camera]
+        assert depth.dtype == np.float32
+        inverse = np.linalg.inv(seen.state[f"{camera}.intrinsic_cv"].reshape(3, 3))
+        extrinsic = seen.state[f"{camera}.extrinsic_cv"].reshape(3, 4)
+        row, column = np.mgrid[:60, :80] + 0.5
+        rays = np.stack([column, row, np.ones((60, 80))], -1) @ inverse.T
+        place = (rays * depth[..., None] - extrinsic[:, 3]) @ extrinsic[:, :3]
+        table = np.abs(place[..., 2] - TABLE) < 2e-4
+        assert table.mean() > 0.2, camera
+        red = (seen.images[camera][..., 0] > 150) & (seen.images[camera][..., 1] < 110)
+        if camera != "left_camera":
+            assert red.any(), camera
+            assert np.abs(place[red] - block).max() < 0.05, camera

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import fake_robotwin
@@ -42,13 +43,18 @@ def make(checkout: Path) -> Iterator[Make]:
     """Build simulators of the checkout, and close them again; nothing that they started is left."""
     made = []
 
-    def build(timeout: float = 60.0, cameras: tuple[str, ...] | None = None, **choices: str) -> RoboTwinSimulator:
+    def build(
+        timeout: float = 60.0,
+        cameras: tuple[str, ...] | None = None,
+        depth: tuple[str, ...] = (),
+        **choices: str,
+    ) -> RoboTwinSimulator:
         benchmark = RoboTwinPlus(choices, checkout, Path(sys.executable), timeout)
         profile = benchmark.profile
+        if cameras is not None:
+            profile = replace(profile, cameras=cameras, depth=depth)
         simulator = benchmark.simulator(profile, benchmark.protocol(profile))
         assert isinstance(simulator, RoboTwinSimulator)
-        if cameras is not None:
-            simulator._cameras = cameras
         made.append(simulator)
         return simulator
 

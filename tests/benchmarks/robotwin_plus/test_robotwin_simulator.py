@@ -53,6 +53,25 @@ def test_an_episode_has_robotwins_observations_and_ends_at_its_goal(make: Make, 
     assert simulator.step(PUSH, render=False)
 
 
+def test_depth_and_the_front_camera_are_there_for_who_asks(make: Make, benchmark: RoboTwinPlus) -> None:
+    task = benchmark.task("adjust_bottle/demo_clean#0")
+    simulator = make(cameras=("front_camera", "head_camera"), depth=("head_camera", "front_camera"))
+    simulator.reset(task)
+    seen = simulator.observe()
+    assert list(seen.images) == ["front_camera", "head_camera"]
+    assert {name: (d.shape, d.dtype.name) for name, d in seen.depth.items()} == dict.fromkeys(
+        ("head_camera", "front_camera"), ((240, 320), "float32")
+    )
+    # RoboTwin's millimetres, as metres; what it says of depth is no part of the state.
+    assert (seen.depth["front_camera"] == np.float32(3100) / np.float32(1000)).all()
+    assert not [name for name in seen.state if "depth" in name]
+    simulator.step(PUSH, render=True)
+    assert (simulator.observe().depth["head_camera"] == np.float32(1.1)).all()
+    plain = make()
+    plain.reset(task)
+    assert not plain.observe().depth
+
+
 def test_what_is_played_is_said(make: Make, benchmark: RoboTwinPlus) -> None:
     simulator = make()
     simulator.reset(benchmark.task("click_bell/demo_camera#1"))
