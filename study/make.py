@@ -2,18 +2,19 @@
 
     python -m training.record RECORDED                  # physics only, on any machine
     python -m study.make draw WORK --recorded RECORDED
-    python -m study.make train WORK                     # repeat until it says that nothing is left, as the next two
-    python -m study.make export WORK
-    python -m study.make play WORK                      # --of steps and --of int8: the variants
+    python -m study.make train WORK                     # repeat until it says that nothing is left, as the next
+    python -m study.make play WORK                      # --of steps, --of int8 and --of ablations: the variants
     python -m study.make report WORK
 
-Every piece ends within ``--seconds`` (540), with exit code 75 where something is left; what was trained, exported or
-played by then is kept in WORK. A member is trained within one call or anew.
+Every piece ends within ``--seconds`` (540), with exit code 75 where something is left; what was trained or played by
+then is kept in WORK. The first three may run at once: training compiles while pictures are drawn, and whoever is
+trained is exported and played while others are still in training.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -22,38 +23,38 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from pytest_robustplus.distributed import devices
 from training.recipe import STEPS
 
 ROOT = Path(__file__).parents[1]
-# Members by order of need: each group is trained side by side.
+_PATH = (str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")]))
+# Members by order of need: each group is trained side by side on one card.
 GROUPS = (
     ("vla-0", "joint-0", "hybrid-0"),
-    ("inverse-0", "flow-0", "hybrid-1"),
-    ("vla-1", "joint-1", "hybrid-2"),
-    ("vla-2", "joint-2", "inverse-1"),
-    ("flow-1", "inverse-2", "flow-2"),
-    ("vla_robust-0", "joint_robust-0"),
-    ("hybrid_robust-0", "inverse_robust-0", "flow_robust-0"),
+    ("vla-1", "joint-1", "hybrid-1"),
+    ("vla-2", "joint-2", "hybrid-2"),
+    ("inverse-0", "vla_robust-0"),
+    ("flow-0", "inverse_robust-0"),
+    ("joint_robust-0", "hybrid_robust-0"),
 )
 MEMBERS = tuple(member for group in GROUPS for member in group)
-TRAINED = 2100  # steps, as in the recorded run
+LEAST, MOST = 2000, 6000  # steps: as many as fit into the time, the same for all members
 OTHER_STEPS = {"joint-0": (1, 2), "inverse-0": (1, 2), "flow-0": (1, 2)}
 INT8 = ("vla-0", "joint-0", "inverse-0", "hybrid-0")
-EVERY = "original,camera,robot,language,light,background,noise,layout"
-# Whom a piece of playing compares, in which dimensions; each member itself stands beside its variants.
-PLAYED: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "members": (MEMBERS, EVERY),
-    "steps": (tuple(n for m, several in OTHER_STEPS.items() for n in (m, *(f"{m}@{s}" for s in several))), EVERY),
-    "int8": (tuple(name for member in INT8 for name in (member, f"{member}+int8")), "original,noise"),
+ARMS = ("blind", "deaf", "numb")
+# Whom a piece of playing plays, beside the members that are their measure.
+PLAYED: Mapping[str, tuple[str, ...]] = {
+    "members": MEMBERS,
+    "steps": tuple(f"{member}@{steps}" for member, several in OTHER_STEPS.items() for steps in several),
+    "int8": tuple(f"{member}+int8" for member in INT8),
+    "ablations": tuple(f"{member}~{arm}" for member in INT8 for arm in ARMS),
 }
 FAMILIES = {"vla": "vla", "flow": "vla", "joint": "wam", "inverse": "wam", "hybrid": "hybrid"}
 KINDS = {kind + twin for kind in FAMILIES for twin in ("", "_robust")}
 PARAMETERS = {"vla": "3.7M", "flow": "3.9M", "joint": "3.9M", "inverse": "4.7M", "hybrid": "3.7M"}
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_GRACE_S = 25  # for pytest to end in order
+_GRACE_S = 25  # for a piece to end in order
 UNFINISHED = 75  # what sysexits calls a temporary failure: run the piece again
-# Nobody is dropped, so that every member plays the whole budget.
-_ALL_PLAY = ("--robust-alpha-pass=1e-300", "--robust-margin=0")
 
 
 def card(name: str) -> str:
@@ -81,60 +82,91 @@ def cards(work: Path) -> None:
     (work / "pyproject.toml").write_text(text)
 
 
-def piece(command: Sequence[str], seconds: float, *, threads: bool = False) -> int:
-    """Run a module until it ends, or is asked to when the time is up, which returns ``UNFINISHED``."""
-    environment = {**os.environ, **({} if threads else _ONE_THREAD), "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-u", "-m", *command], cwd=ROOT, env=environment)
+def pieces(
+    commands: Sequence[Sequence[str]],
+    seconds: float,
+    *,
+    threads: bool = False,
+    environments: Sequence[Mapping[str, str]] = ({},),
+) -> int:
+    """Run modules side by side until they end, or are asked to when the time is up, which returns ``UNFINISHED``."""
+    usual = {**os.environ, **({} if threads else _ONE_THREAD), "PYTHONPATH": os.pathsep.join(_PATH)}
+    running = [
+        subprocess.Popen([sys.executable, "-u", "-m", *command], cwd=ROOT, env={**usual, **own})
+        for command, own in zip(commands, environments, strict=True)
+    ]
+    end = time.monotonic() + max(seconds - _GRACE_S, 1)
     try:
-        return process.wait(max(seconds - _GRACE_S, 1))
+        return max(abs(process.wait(max(end - time.monotonic(), 0))) for process in running)
     except subprocess.TimeoutExpired:
         print("The time is up; run this piece again for the rest.", flush=True)
+    for process in running:
         process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    for process in running:
+        try:
+            process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
     return UNFINISHED
 
 
+def piece(command: Sequence[str], seconds: float) -> int:
+    return pieces([command], seconds)
+
+
 def draw(work: Path, options: argparse.Namespace) -> int:
-    """Render what was recorded."""
+    """Render what was recorded, each graphics card its share."""
     drawn = work / "drawn"
     drawn.mkdir(parents=True, exist_ok=True)
     if (drawn / "drawn").exists():
         print("All is drawn.")
         return 0
-    command = ["training.draw", str(options.recorded), str(drawn), "--workers", str(options.workers)]
-    command += ["--episodes", str(options.episodes), "--seconds", str(options.seconds - 60)]
-    code = piece(command, options.seconds)
+    cards: list[devices.Device | None] = [*devices.find()] or [None]
+    shared = ["training.draw", str(options.recorded), str(drawn), "--episodes", str(options.episodes)]
+    shared += ["--workers", str(max(options.workers // len(cards), 1)), "--seconds", str(options.seconds - 60)]
+    commands = [[*shared, "--share", str(place), str(len(cards))] for place in range(len(cards))]
+    code = pieces(commands, options.seconds, environments=[card.environment() if card else {} for card in cards])
     if code == 0 and list(drawn.glob("index-*.npy")):
         (drawn / "drawn").touch()
     return code
 
 
 def train(work: Path, options: argparse.Namespace) -> int:
-    """Train the groups that have members left, one after the other, while the time lasts."""
-    if not (work / "drawn" / "drawn").exists():
-        sys.exit(f"{work} holds no complete demonstrations: run `python -m study.make draw` until it ends by itself.")
-    end = time.monotonic() + options.seconds
-    longest = 0.0
-    for group in GROUPS:
-        wanted = [name for name in group if not (work / f"{name}.pt").exists()]
-        wanted = [name for name in wanted if options.only in (None, name)]
-        if not wanted:
-            continue
-        if longest and time.monotonic() + 1.2 * longest > end:
-            print(f"{','.join(wanted)} and what follows are left for the next call.")
-            return UNFINISHED
-        began, steps = time.monotonic(), str(options.trained)
-        command = ["study.train", str(work / "drawn"), str(work), ",".join(wanted), "--least", steps, "--most", steps]
-        command += ["--end", str(time.time() + options.seconds), "--batch", str(options.batch)]
-        if code := piece(command, end - time.monotonic(), threads=True):
-            return code
-        longest = max(longest, time.monotonic() - began)
-        print(f"{','.join(wanted)}: {time.monotonic() - began:.0f} s", flush=True)
-    return 0
+    """Train the groups that have members left, on all cards at once; waits for pictures that are still being drawn."""
+    if not (work / "drawn").exists():
+        sys.exit(f"{work} holds no demonstrations: run `python -m study.make draw` first, or beside this.")
+    missing = [[name for name in group if not (work / f"{name}.pt").exists()] for group in GROUPS]
+    missing = [[name for name in group if name in (options.members or MEMBERS)] for group in missing]
+    cards = len(devices.find()) or 1
+    shares = dealt([group for group in missing if group], cards)
+    if not shares:
+        print("All are trained.")
+        return 0
+    least, most = options.least, options.most
+    if (decided := work / "steps.json").exists():
+        least = most = json.loads(decided.read_text())
+    for path in work.glob("pace-*.json"):
+        path.unlink()
+    end = ["--end", str(time.time() + options.seconds - _GRACE_S), "--batch", str(options.batch)]
+    bounds = ["--least", str(least), "--most", str(most), "--gpus", str(len(shares))]
+    return pieces(
+        [
+            ["study.train", str(work / "drawn"), str(work), *map(",".join, share), "--gpu", str(gpu), *bounds, *end]
+            for gpu, share in enumerate(shares)
+        ],
+        options.seconds,
+        threads=True,
+        environments=[{}] * len(shares),
+    )
+
+
+def dealt(groups: Sequence[Sequence[str]], cards: int) -> list[list[Sequence[str]]]:
+    """Deal groups in their order, always to the card with the fewest members."""
+    shares: list[list[Sequence[str]]] = [[] for _ in range(cards)]
+    for group in groups:
+        min(shares, key=lambda share: sum(map(len, share))).append(group)
+    return [share for share in shares if share]
 
 
 def export(work: Path, options: argparse.Namespace) -> int:
@@ -143,42 +175,59 @@ def export(work: Path, options: argparse.Namespace) -> int:
     from training.faults import quantise
 
     end = time.monotonic() + options.seconds - _GRACE_S
-    trained = [path.stem for path in sorted(work.glob("*.pt"))]
-    for name in trained:
-        for steps in (STEPS, *OTHER_STEPS.get(name, ())):
-            file = work / (f"{name}.onnx" if steps == STEPS else f"{name}@{steps}.onnx")
-            if not file.exists() and time.monotonic() < end:
-                print(written(work, name, steps), flush=True)
+    for name, steps in _unexported(work):
+        if time.monotonic() < end:
+            print(written(work, name, steps), flush=True)
     for name in INT8:
         file, target = work / f"{name}.onnx", work / f"{name}+int8.onnx"
-        if file.exists() and not target.exists() and time.monotonic() < end:
+        if options.of == "int8" and file.exists() and not target.exists() and time.monotonic() < end:
             quantise(work, name)
             print(target, flush=True)
     cards(work)
     return 0
 
 
+def _unexported(work: Path) -> list[tuple[str, int]]:
+    trained = [path.stem for path in sorted(work.glob("*.pt"))]
+    forms = [(name, STEPS) for name in trained]
+    forms += [(name, steps) for name in trained for steps in OTHER_STEPS.get(name, ())]
+    return [form for form in forms if not (work / _file(*form)).exists()]
+
+
+def _file(name: str, steps: int) -> str:
+    return f"{name}.onnx" if steps == STEPS else f"{name}@{steps}.onnx"
+
+
 def play(work: Path, options: argparse.Namespace) -> int:
-    """Compare members, or variants, on the generated edition; the ledger keeps what was played."""
+    """Play who is trained, and who is by then, on the generated edition, every member the same tasks in one order."""
+    from study.players import Pool
+
+    wanted = [name for name in PLAYED[options.of] if name in (options.members or PLAYED[options.of])]
+    seconds = options.seconds - _GRACE_S
+    pool = Pool(work, work / "outcomes.jsonl", options.workers, time.time() + seconds, devices.find())
+    end, exporting, left = time.monotonic() + seconds, None, True
+    while left and time.monotonic() < end:
+        if (exporting is None or exporting.poll() is not None) and _unexported(work):
+            command = [sys.executable, "-m", "study.make", "export", str(work), "--of", options.of]
+            exporting = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": os.pathsep.join(_PATH)})
+        there = [name for name in wanted if (work / f"{name.partition('~')[0]}.onnx").exists()]
+        awaited = options.wait and len(there) < len(wanted)
+        if not (left := pool.play(dict.fromkeys(there, options.budget), 2.0) or awaited or _unexported(work) != []):
+            break
+        if awaited and not there:
+            time.sleep(1)
+    pool.close()
+    outcomes = pool.work.count
+    print(f"{outcomes} outcomes of {len(there)} of {len(wanted)} players; {'some' if left else 'none'} left.")
     cards(work)
-    wanted, dimensions = PLAYED[options.of]
-    there = [name for name in wanted if (work / f"{name}.onnx").exists()]
-    if len(there) < len(wanted):
-        print(f"Not exported, so not played: {', '.join(sorted(set(wanted) - set(there)))}.")
-    command = ["pytest", "-c", str(work / "pyproject.toml"), "suites/libero_plus_generated/test_comparison.py"]
-    command += ["-p", "no:cacheprovider", "-n", str(options.workers), f"--robust-compare={','.join(there)}"]
-    command += ["--robust-suite=libero_object,libero_spatial", f"--robust-perturbation={dimensions}"]
-    command += [f"--robust-budget={options.budget}", f"--robust-ledger={work / 'ledger.sqlite'}", *_ALL_PLAY]
-    return piece(command, options.seconds)
+    return UNFINISHED if left else 0
 
 
 def report(work: Path, options: argparse.Namespace) -> int:
-    """Time the members side by side, write page and figures, and export every episode."""
-    ledger, timings = str(work / "ledger.sqlite"), work / "timings.json"
+    """Time the members side by side, and write page, figures and the table of all outcomes."""
+    outcomes, timings = str(work / "outcomes.jsonl"), work / "timings.json"
     code = piece(["study.time", str(work), str(timings)], options.seconds)
-    code |= piece(["study.report", ledger, str(work / "report"), "--timings", str(timings)], options.seconds)
-    command = ["pytest", "-c", str(work / "pyproject.toml"), f"--robust-ledger={ledger}"]
-    return code | piece([*command, f"--robust-export={work / 'report' / 'episodes.csv'}"], options.seconds)
+    return code | piece(["study.report", outcomes, str(work / "report"), "--timings", str(timings)], options.seconds)
 
 
 PIECES: Mapping[str, Callable[[Path, argparse.Namespace], int]] = {
@@ -194,11 +243,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=540)
     parser.add_argument("--workers", type=int, default=max(len(os.sched_getaffinity(0)) - 2, 1))
     parser.add_argument("--episodes", type=int, default=60, help="demonstrations of each task at least, for draw")
-    parser.add_argument("--trained", type=int, default=TRAINED, help="steps, for train")
+    parser.add_argument("--least", type=int, default=LEAST, help="steps, for train")
+    parser.add_argument("--most", type=int, default=MOST, help="steps, for train")
     parser.add_argument("--batch", type=int, default=128, help="for train")
-    parser.add_argument("--only", help="one member to train")
+    parser.add_argument("--members", type=lambda text: text.split(","), help="only these, for train and play")
     parser.add_argument("--of", choices=PLAYED, default="members", help="what to play")
-    parser.add_argument("--budget", default="200", help="tasks of each dimension, as --robust-budget")
+    parser.add_argument("--wait", action="store_true", help="for members in training, before playing ends")
+    parser.add_argument("--budget", type=int, default=200, help="tasks of each dimension, for play")
     options = parser.parse_args()
     if options.piece == "draw" and options.recorded is None:
         parser.error("draw needs --recorded")

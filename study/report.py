@@ -1,7 +1,7 @@
-"""The study's page: ``python -m study.report LEDGER OUT``; tables in markdown, three figures.
+"""The study's page: ``python -m study.report OUTCOMES OUT``; tables in markdown, three figures.
 
-LEDGER is what ``make study`` or ``study.make play`` recorded: comparisons of the family on the generated edition. A
-``.csv`` is the table of the earlier run, which is committed.
+OUTCOMES is the ledger of ``make study`` (comparisons of the family on the generated edition), the ``.jsonl`` of
+``study.make play``, or a ``.csv``, as which a run's outcomes are committed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from pytest_robustplus.benchmarks.libero_generated.tasks import tasks as listed_
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.statistics.order import ranked
-from study.contrasts import CLAIMS, Contrast, common, contrast, matrix, verdicts, wilson
+from study.contrasts import CLAIMS, Contrast, Outcomes, common, contrast, matrix, verdicts, wilson
+from study.players import ordered, read
 from training.recipe import STEPS
 from training.words import SUITES
 
@@ -81,19 +82,59 @@ class Played(NamedTuple):
 
 
 def load(path: Path) -> Played:
-    """Read a ledger, or the committed table of the earlier run."""
-    return _from_table(path) if path.suffix == ".csv" else _from_ledger(path)
+    """Read a ledger, the outcomes of ``study.make play``, or a table of them."""
+    return {".csv": _from_table, ".jsonl": _from_lines}.get(path.suffix, _from_ledger)(path)
 
 
 def _from_table(path: Path) -> Played:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    players = [name for name in rows[0] if name not in ("stream", "task")]
-    outcomes = {p: {row["task"]: row[p] == "1" for row in rows if row[p]} for p in players}
+    names = [name for name in rows[0] if name not in ("stream", "task")]
+    outcomes = {p: {row["task"]: row[p] == "1" for row in rows if row[p]} for p in names}
     streams: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         streams[row["stream"]].append(row["task"])
-    return Played([Contest(s, frozenset(players), tuple(tasks)) for s, tasks in streams.items()], outcomes, {})
+    contests = [Contest(s, frozenset(names), tuple(tasks)) for s, tasks in streams.items()]
+    return Played(contests, outcomes, _severities(outcomes))
+
+
+def _severities(outcomes: Outcomes) -> dict[str, int]:
+    """Of tasks of the generated edition; others' are not known here."""
+    known = {task for own in outcomes.values() for task in own}
+    wanted = (task for task in listed_tasks() if task.name in known and "severity" in task.parameters)
+    return {task.name: int(task.parameters["severity"]) for task in wanted}
+
+
+def _from_lines(path: Path) -> Played:
+    """All players share one order; a task that somebody could not play, which is no outcome, counts for nobody."""
+    outcomes: dict[str, dict[str, bool]] = defaultdict(dict)
+    failed = set()
+    for one in read(path):
+        if one.success is None:
+            failed.add((one.player, one.task))
+        else:
+            outcomes[one.player][one.task] = one.success
+    lost = {task for player, task in failed if task not in outcomes[player]}
+    streams: dict[str, list[str]] = defaultdict(list)
+    for dimension, own in ordered().items():
+        for task in own:
+            if task.name not in lost:
+                streams[task.suite if dimension == Dimension.ORIGINAL else dimension].append(task.name)
+    everybody = frozenset(outcomes)
+    contests = [Contest(stream, everybody, tuple(tasks)) for stream, tasks in streams.items()]
+    return Played(contests, dict(outcomes), _severities(outcomes))
+
+
+def write_table(played: Played, path: Path) -> None:
+    """Write every outcome: a row a task, in the order of play, a column a player; empty where it was not played."""
+    names = sorted(played.outcomes)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["stream", "task", *names])
+        for stream, task in dict.fromkeys((c.stream, task) for c in played.contests for task in c.tasks):
+            cells = [played.outcomes[name].get(task) for name in names]
+            if any(cell is not None for cell in cells):
+                writer.writerow([stream, task, *("" if cell is None else int(cell) for cell in cells)])
 
 
 def _from_ledger(path: Path) -> Played:
@@ -114,8 +155,7 @@ def _from_ledger(path: Path) -> Played:
         for stream in SUITES if dimension == Dimension.ORIGINAL else (dimension,):
             names = tuple(task.name for task in ordered if stream in (task.suite, dimension))
             contests.append(Contest(stream, frozenset(players), names))
-    severities = {task.name: int(task.parameters["severity"]) for task in wanted if "severity" in task.parameters}
-    return Played(contests, dict(outcomes), severities)
+    return Played(contests, dict(outcomes), _severities(outcomes))
 
 
 def rate(played: Played, players: Sequence[str], tasks: Sequence[str]) -> tuple[int, int]:
@@ -350,7 +390,7 @@ def page(played: Played, timings: Mapping[str, Mapping[str, float]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("outcomes", type=Path, metavar="LEDGER")
+    parser.add_argument("outcomes", type=Path, metavar="OUTCOMES")
     parser.add_argument("out", type=Path)
     parser.add_argument("--timings", type=Path, help="what study.time has written")
     options = parser.parse_args()
@@ -359,6 +399,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     text = page(played, timings)
     (options.out / "study.md").write_text(text)
+    write_table(played, options.out / "outcomes.csv")
     figures(played, timings, options.out)
     print(text)
 

@@ -110,6 +110,7 @@ def main() -> None:
             members = sum(len(each.split(",")) for each in options.groups)
             fitting = _SHARE * (options.end - time.time()) / (pace * members / len(trainers))
             steps = agreed(options.out, options.gpu, options.gpus, fitting, options.least, options.most)
+            (options.out / "steps.json").write_text(json.dumps(steps))
             print(f"{group}: {1000 * pace:.1f} ms a step of all; {steps} steps", flush=True)
             for trainer in trainers:
                 trainer.steps = steps

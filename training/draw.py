@@ -23,6 +23,7 @@ from training.placements import PlacedSimulator
 from training.recipe import ARRAYS
 from training.record import PART, Recording, load
 
+_DRAWN = 10  # recorded episodes at a time: a small job, so that all workers end together
 _PLAYED = 4  # episodes of one task at a time, where none are recorded
 _worker: dict[str, Any] = {}
 
@@ -39,17 +40,20 @@ def draw(simulator: PlacedSimulator, task: Any, seed: tuple[int, int], recording
 
 
 class Job(NamedTuple):
-    """A file of recordings to draw; or, without one, episodes to play of a task."""
+    """A part of a file of recordings to draw; or, without a file, episodes to play of a task."""
 
     out: Path
     end: float
     recorded: Path | None = None
+    part: int = 0
     number: int = 0
     episodes: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
-        return self.recorded.stem if self.recorded else f"{self.number:02}-{self.episodes[0]:04}-played"
+        return (
+            f"{self.recorded.stem}-{self.part}" if self.recorded else f"{self.number:02}-{self.episodes[0]:04}-played"
+        )
 
 
 def _start() -> None:
@@ -59,7 +63,8 @@ def _start() -> None:
 def _work(job: Job) -> int:
     made: list[tuple[Any, ...]] = []
     if job.recorded:
-        for (number, episode), recording in load(job.recorded).items():
+        episodes = list(load(job.recorded).items())
+        for (number, episode), recording in episodes[job.part * _DRAWN : (job.part + 1) * _DRAWN]:
             images = draw(_worker["simulator"], base_tasks()[number], (number, episode), recording)
             index = np.full((len(images), 2), (number, episode))
             made.append((images, recording.state, recording.actions, recording.objects, index))
@@ -77,7 +82,7 @@ def _work(job: Job) -> int:
 def jobs(recorded: Path, out: Path, episodes: int, end: float) -> list[Job]:
     """What is to be drawn, then what is to be played, a few episodes of every task in turn."""
     files = [path for path in sorted(recorded.glob("*.npz")) if ".partial" not in path.name]
-    found = [Job(out, end, recorded=path) for path in files]
+    found = [Job(out, end, path, part) for path in files for part in range(PART // _DRAWN)]
     have = Counter(int(path.stem.split("-")[0]) for path in files)
     for first in range(0, episodes, _PLAYED):
         numbers = [n for n in range(len(base_tasks())) if first >= have[n] * PART]
@@ -92,14 +97,16 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--episodes", type=int, default=0, help="of each task at least")
     parser.add_argument("--seconds", type=float, default=3600)
+    parser.add_argument("--share", type=int, nargs=2, default=(0, 1), metavar=("NUMBER", "OF"), help="0 1 is all of it")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     sentences = [[instruction(t, "task_language"), instruction(t, "bddl")] for t in base_tasks()]
     (options.out / "collected.json").write_text(json.dumps({"sentences": sentences}, indent=1))
     work = jobs(options.recorded, options.out, options.episodes, time.time() + options.seconds)
+    share, shares = options.share
     with get_context("spawn").Pool(options.workers, _start) as pool:
-        episodes = sum(pool.imap_unordered(_work, work, chunksize=1))
+        episodes = sum(pool.imap_unordered(_work, work[share::shares], chunksize=1))
     print(f"{episodes} episodes in {time.monotonic() - start:.0f} s")
 
 
