@@ -63,7 +63,8 @@ class Recording:
         (seen,) = observations
         told = {"instruction": seen.instruction, "step": seen.step, "episode": self.episode}
         told |= {"suite": self.suite, "task": self.task}
-        self.looks.append({**seen.images, **seen.state, **told})
+        depth = {f"{camera}.depth": metres for camera, metres in seen.depth.items()}
+        self.looks.append({**seen.images, **depth, **seen.state, **told})
         chunks = self.policy.act(observations)
         self.actions.append(chunks[0][: self.replan])
         return chunks

@@ -6,6 +6,7 @@ every action; ours draws once a chunk: what reaches the network has to be the sa
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,15 +15,19 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import fast_wam
+import holobrain_robotwin
 import numpy as np
 import stub
 import yaml
+
+from pytest_robustplus.policies import serving
 
 
 class Module(NamedTuple):
     """How a checkout's ``deploy_policy`` is made importable, and where; how many actions a chunk has.
 
     ``told`` is where a user's checkpoint is; ``settings`` are those of upstream's evaluation that its yml leaves out.
+    A module of ours, for a model without one, has another ``name``, and ``evaluation`` is upstream's own.
     """
 
     place: str
@@ -30,22 +35,25 @@ class Module(NamedTuple):
     chunk: int
     told: Mapping[str, str]
     settings: Callable[[Path], Mapping[str, Any]] = lambda _: {}
+    name: str = "deploy_policy"
+    evaluation: Callable[[Mapping[str, str], list[dict[str, Any]]], Iterator[Any]] | None = None
 
 
 def module(model: str, checkout: Path, network: stub.Network) -> ModuleType:
-    """The checkout's ``deploy_policy``, importable by that name, over a stubbed network."""
+    """The module that drives RoboTwin, importable by its name, over a stubbed network."""
     sys.path.insert(0, str(checkout / MODULES[model].place))
     MODULES[model].prepare(checkout, network)
-    import deploy_policy
-
-    return deploy_policy
+    return importlib.import_module(MODULES[model].name)
 
 
 def evaluated(
     model: str, checkout: Path, deploy: ModuleType, told: Mapping[str, str], looks: list[dict[str, Any]]
 ) -> Iterator[Any]:
     """``eval_policy``'s loop with upstream's own settings, in an environment that shows the looks, one a chunk."""
-    place, _, chunk, _, settings = MODULES[model]
+    place, _, chunk, _, settings, _, evaluation = MODULES[model]
+    if evaluation is not None:
+        yield from evaluation(told, looks)
+        return
     written = yaml.safe_load((checkout / place / "deploy_policy.yml").read_text())
     policy = deploy.get_model({**written, "left_arm_dim": 6, "right_arm_dim": 6, **settings(checkout), **told})
     for episode in stub.episodes(looks):
@@ -148,6 +156,10 @@ MODULES = {
         "experiments/robotwin/fastwam_policy", _fast_wam, 24,
         {"ckpt_setting": "robotwin_uncond_3cam_384.pt", "dataset_stats_path": "{folder}/statistics.json"},
         _fast_wam_settings,
+    ),
+    "holobrain0_qwen": Module(
+        str(Path(serving.__file__).parent), holobrain_robotwin.prepare, holobrain_robotwin.CHUNK,
+        {"model_dir": "{folder}/model", "device": "cpu"}, name="holobrain", evaluation=holobrain_robotwin.evaluated,
     ),
     "motus": Module(
         "inference/robotwin/Motus", _motus, 16,

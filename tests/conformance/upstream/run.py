@@ -120,15 +120,15 @@ def module_on_robotwin(name: str, options: Any) -> player.Seen:
     stacking = [task for task in Bimanual({}).tasks() if task.base == "stack_blocks_two"]
     chosen = [next(task for task in stacking if task.dimension.value == wanted) for wanted in ("original", "noise")]
     chosen = chosen[: options.tasks]
-    simulator = BimanualSimulator(BimanualProtocol())
+    simulator = BimanualSimulator(BimanualProtocol(), cameras=base.cameras, depth=base.depth)
     with tempfile.TemporaryDirectory() as place:
         network = stub.Network(place)
         deploy = robotwin_modules.module(name, options.checkout, network)
         told = {key: value.format(folder=place) for key, value in robotwin_modules.MODULES[name].told.items()}
         horizons = {"stack_blocks_two": options.horizon or base.horizons["stack_blocks_two"]}
-        profile = replace(base, horizons=horizons, request={**told, **base.request})
+        profile = replace(base, horizons=horizons, request={**base.request, **told})
         card = replace(card, profiles={"robotwin_plus": profile})
-        policy = specs.build("python:deploy_policy", specs.FACTORIES, card, Named("robotwin_plus"))
+        policy = specs.build(DRIVERS[f"{name}/robotwin_plus"][1], specs.FACTORIES, card, Named("robotwin_plus"))
         recording = player.played(policy, profile, simulator, chosen)
         simulator.close()
         calls = network.calls
@@ -195,6 +195,7 @@ DRIVERS = {
     "fast_wam_joint": ("fast_wam", "act:http://127.0.0.1:{port}"),
     "fast_wam/robotwin_plus": ("robotwin_modules", "python:deploy_policy"),
     "ge_act": ("ge_act", "openpi:ws://127.0.0.1:{port}"),
+    "holobrain0_qwen/robotwin_plus": ("robotwin_modules", "python:holobrain"),
     "lingbot_va": ("lingbot_va", "openpi:ws://127.0.0.1:{port}"),
     "lingbot_va/robotwin_plus": ("lingbot_va", "openpi:ws://127.0.0.1:{port}"),
     "motus/robotwin_plus": ("robotwin_modules", "python:deploy_policy"),
