@@ -24,6 +24,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -35,7 +36,9 @@ from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.robotwin_plus.benchmark import RoboTwinPlus
 from pytest_robustplus.benchmarks.robotwin_plus.expert import Expert
 from pytest_robustplus.benchmarks.robotwin_plus.tasks import CONFIGURATIONS
+from pytest_robustplus.benchmarks.two_arms import DRAWN
 from pytest_robustplus.errors import RobustnessError
+from pytest_robustplus.policies.contract import Observation
 from pytest_robustplus.rollout.episode import play
 
 TASKS = ("stack_blocks_two", "stack_blocks_three", "blocks_ranking_rgb", "blocks_ranking_size")
@@ -43,6 +46,7 @@ TASKS = ("stack_blocks_two", "stack_blocks_three", "blocks_ranking_rgb", "blocks
 BASES = {"left": (0.23, 0.30, 0.75), "right": (0.23, -0.30, 0.75)}
 HOME = [0, -0.96, 1.16, 0, 0.9, 0]
 BASE_MASS_KG = 1.0
+TABLE_M = 0.74
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tasks", nargs="+", default=TASKS)
     parser.add_argument("--configurations", nargs="+", default=list(CONFIGURATIONS.values()))
     parser.add_argument("--folder", type=Path, help="where to build; kept (default: a temporary one)")
+    parser.add_argument(
+        "--depth", action="store_true", help="draw all four cameras, and hold their depth against the table"
+    )
     parser.add_argument("--picture", type=Path, help="write what the cameras of the first episodes see")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
@@ -70,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def prove(benchmark: RoboTwinPlus, options: argparse.Namespace) -> int:
     """Verify seeds task by task, play some again, and print a table."""
     tasks = {(t.base, name, t.init_state): t for t in benchmark.tasks() for name in [CONFIGURATIONS[t.dimension]]}
-    simulator = benchmark.simulator(benchmark.profile, benchmark.protocol(benchmark.profile))
+    profile = replace(benchmark.profile, cameras=DRAWN, depth=DRAWN) if options.depth else benchmark.profile
+    simulator = benchmark.simulator(profile, benchmark.protocol(profile))
     total = tried = lost = replayed = 0
     pictures = []
     try:
@@ -99,6 +107,9 @@ def prove(benchmark: RoboTwinPlus, options: argparse.Namespace) -> int:
                     f"  {'; '.join(skipped[:3])}",
                     flush=True,
                 )
+                if options.depth:
+                    simulator.reset(chosen[0])
+                    print(f"  of the table by depth: {on_the_table(simulator.observe())}")
                 if options.picture and options.replays:
                     simulator.reset(chosen[0])
                     pictures.append(np.concatenate(list(simulator.observe().images.values()), axis=1))
@@ -112,6 +123,24 @@ def prove(benchmark: RoboTwinPlus, options: argparse.Namespace) -> int:
         imageio.v3.imwrite(options.picture, np.concatenate(pictures))
     print(f"expert {total} of {tried} seeds, replayed as a policy {replayed - lost} of {replayed}")
     return 0 if tried and total >= 0.85 * tried else 1
+
+
+def on_the_table(seen: Observation) -> str:
+    """The share of each camera's pixels that depth and the camera's matrices put on the table; exits if there are none.
+
+    It is right to a millimetre, or a pixel is not on it.
+    """
+    shares = {}
+    for camera, depth in seen.depth.items():
+        extrinsic = seen.state[f"{camera}.extrinsic_cv"].reshape(3, 4)
+        inverse = np.linalg.inv(seen.state[f"{camera}.intrinsic_cv"].reshape(3, 3))
+        row, column = np.mgrid[: depth.shape[0], : depth.shape[1]] + 0.5
+        rays = np.stack([column, row, np.ones(depth.shape)], -1) @ inverse.T
+        places = (rays * depth[..., None] - extrinsic[:, 3]) @ extrinsic[:, :3]
+        shares[camera] = float((np.abs(places[..., 2] - TABLE_M) < 1e-3).mean())
+    if not all(shares.values()):
+        sys.exit(f"Depth puts nothing on the table: {shares}")
+    return ", ".join(f"{camera} {share:.0%}" for camera, share in shares.items())
 
 
 def verified(simulator: object, tasks: Sequence[Task]) -> list[str]:
@@ -210,7 +239,7 @@ def write_assets(assets: Path) -> None:
 
 
 def embodiment() -> dict[str, object]:
-    """The arms as RoboTwin describes a robot; the camera stands where Aloha-AgileX has it."""
+    """The arms as RoboTwin describes a robot; the head camera stands where Aloha-AgileX has it."""
     sides = ("left", "right")
     return {
         "urdf_path": "./aloha.urdf",
@@ -242,7 +271,14 @@ def embodiment() -> dict[str, object]:
                 "position": [-0.032, -0.45, 1.35],
                 "forward": [0, 0.6, -0.8],
                 "left": [-1, 0, 0],
-            }
+            },
+            {
+                "name": "front_camera",
+                "type": "D435",
+                "position": [0, -0.45, 0.85],
+                "forward": [0, 1, -0.1],
+                "left": [-1, 0, 0],
+            },
         ],
     }
 

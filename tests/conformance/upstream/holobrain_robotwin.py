@@ -40,7 +40,7 @@ def prepare(checkout: Path, network: stub.Network) -> None:
             arrays = {name: value.cpu().numpy() for name, value in data.items() if isinstance(value, torch.Tensor)}
             (said,) = data["text"]
             (arms,) = data["kinematics"]
-            answer = network((1, 64, 14, 8), text=said, links=' '.join(arms.keys), **arrays)
+            answer = network((1, 64, 14, 8), text=said, links=" ".join(arms.keys), **arrays)
             return [{"pred_actions": torch.from_numpy(0.3 * answer)}]
 
     folder = network.folder / "model"

@@ -6,7 +6,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ import pytest
 from policy_servers import request, robotwin_observed
 
 from pytest_robustplus.errors import BadInputError, PolicyError, PolicyUnreachableError, SimulatorError
+from pytest_robustplus.policies import serving
+from pytest_robustplus.policies.cards import load_cards
 from pytest_robustplus.policies.contract import Observation, begin
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.policies.specs import from_python
@@ -50,6 +53,57 @@ def policy(module: ModuleType) -> Iterator[RoboTwinPolicy]:
 def at(step: int, slot: int = 0) -> Observation:
     observation = robotwin_observed()
     return Observation(observation.images, {"state": np.full(14, float(step))}, "stack the bowls", step, slot)
+
+
+def test_holobrain_is_shown_depth_in_millimetres_once_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+
+    class Policy:
+        def __init__(self, cfg: Any, pipeline: Any) -> None:
+            self.cfg, self.told, self.resets = cfg, pipeline.told, 0
+
+        def reset(self) -> None:
+            self.resets += 1
+
+        def act(self, seen: Any) -> Any:
+            shown.append(seen)
+            return np.full(14, len(shown) % 32)
+
+    def load(**told: Any) -> Any:
+        return SimpleNamespace(told=told, model=SimpleNamespace(eval=lambda: None))
+
+    for name, contents in (
+        ("projects.holobrain.policy.robotwin_policy", {"HoloBrainRoboTwinPolicy": Policy}),
+        ("robo_orchard_lab.models.holobrain.pipeline", {"HoloBrainInferencePipeline": SimpleNamespace()}),
+        ("robo_orchard_lab.envs.robotwin.obs", {}),
+    ):
+        for depth in range(name.count(".")):
+            monkeypatch.setitem(sys.modules, name.rsplit(".", depth + 1)[0], ModuleType(name))
+        made = ModuleType(name)
+        vars(made).update(contents, HoloBrainRoboTwinPolicyCfg=SimpleNamespace)
+        vars(made).update(get_joints=lambda seen: seen["joint_action"], get_observation_cams=lambda s: s["observation"])
+        monkeypatch.setitem(sys.modules, name, made)
+    sys.modules["robo_orchard_lab.models.holobrain.pipeline"].HoloBrainInferencePipeline.load_pipeline = load
+    monkeypatch.syspath_prepend(str(Path(serving.__file__).parent))
+    profile = load_cards()["holobrain0_qwen"].profiles["robotwin_plus"]
+    with pytest.raises(BadInputError, match=r"asks for 'model_dir'.*request = \{ model_dir = … \}"):
+        from_python(request("holobrain", profile, benchmark="robotwin_plus"))
+    profile = replace(profile, request={**profile.request, "model_dir": "weights"})
+    policy = from_python(request("holobrain", profile, benchmark="robotwin_plus"))
+    begin(policy, 0, "stack the bowls", suite="stack_bowls_two", task="stack_bowls_two")
+    frames = dict.fromkeys(profile.cameras, np.zeros((6, 8, 3), np.uint8))
+    metres = {camera: np.full((6, 8), 0.1 * number, np.float32) for number, camera in enumerate(profile.depth, 1)}
+    seen = Observation(frames, {"joint_pos": np.arange(14.0)}, "stack the bowls", depth=metres)
+    for _ in range(2):
+        (chunk,) = policy.act([seen])
+        assert chunk.shape == (32, 14)
+        assert chunk[0, 0] == 1
+    first = shown[0]
+    assert (first["instructions"], first["joints"]["vector"].tolist()) == ("stack the bowls", list(range(14)))
+    assert list(first["cameras"]) == list(profile.cameras)
+    np.testing.assert_array_equal(first["cameras"]["left_camera"]["depth"] / 1000, metres["left_camera"])
+    assert first["cameras"]["left_camera"]["depth"].max() == pytest.approx(200)
+    policy.close()  # type: ignore[attr-defined]
 
 
 def test_what_is_executed_before_the_next_look_is_the_chunk(module: ModuleType, policy: RoboTwinPolicy) -> None:
