@@ -105,6 +105,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     parametrize(metafunc)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class) -> Generator[None, object, object]:
+    from pytest_robustplus.items.collection import asked
+
+    made = yield
+    return asked(collector.config, made) if isinstance(made, list) else made
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     from pytest_robustplus.items.collection import arrange
 
@@ -292,9 +300,8 @@ class Run:
         from pytest_robustplus.session.session import session_of
 
         terminal.summarize(terminalreporter, lambda: session_of(self._config).registry.benchmarks)
-        if self._controller is not None:
-            self._controller.summarize(terminalreporter)
-        for note in session_of(self._config).notes:
+        workers = [] if self._controller is None else self._controller.notes()
+        for note in (*workers, *session_of(self._config).notes):
             terminalreporter.write_line(text(note))
         self._outputs.summarize(terminalreporter)
         for line in annotated(_tests(terminalreporter), self._config.rootpath):

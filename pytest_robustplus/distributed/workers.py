@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from pytest_robustplus.distributed.board import BOARD, Board
 from pytest_robustplus.distributed.process import ALONE, ENVIRONMENT, REFUSAL, UNABLE
 from pytest_robustplus.policies.transports.address import SEAT_VARIABLE
 from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.results.notes import Note
 
 # Episodes that kill their players take two workers each; after so many deaths of helpers those that follow only lead.
 LONE_AFTER = 4
@@ -130,15 +131,12 @@ class Controller:
             self._board.lose(node)
             self._lost(item)
 
-    def summarize(self, terminal: pytest.TerminalReporter) -> None:
-        """Say what kept workers from helping: the cells may be fine, but the run was slower than it had to be."""
+    def notes(self) -> Iterator[Note]:
+        """What kept workers from helping: the cells may be fine, but the run was slower than it had to be."""
         for reason, times in self._unable.items():
-            terminal.write_line(f"{times} {'worker' if times == 1 else 'workers'} could not help: {reason}")
-        if died := self._deaths_of_helpers:
-            terminal.write_line(
-                f"{died} {'worker' if died == 1 else 'workers'} died while playing for cells of others, which cost the"
-                " episodes at hand."
-            )
+            yield Note.of("could_not_help", workers=times, reason=reason)
+        if self._deaths_of_helpers:
+            yield Note.of("helpers_died", workers=self._deaths_of_helpers)
 
     def close(self) -> None:
         """Leave nothing behind."""

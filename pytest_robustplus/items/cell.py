@@ -13,9 +13,8 @@ from pytest_robustplus.items import helping, preflight
 from pytest_robustplus.items.reports import STORY
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.cards import Card
-from pytest_robustplus.reporting.notes import measured
+from pytest_robustplus.reporting import skips
 from pytest_robustplus.reporting.text import paragraph
-from pytest_robustplus.results.text import percent
 from pytest_robustplus.session.cells import TableCell
 from pytest_robustplus.session.session import session_of
 
@@ -92,14 +91,13 @@ class Cell:
         baselines = [] if baseline is None else [baseline] if isinstance(baseline, Baseline) else baseline
         audit = Audit(resources, cell, baselines)
         if audit.empty:
-            pytest.skip(f"share {session.share} has none of its tasks")
+            pytest.skip(skips.empty_share(session.share))
         report = audit.decide()
         report = with_ablations(resources, cell, baselines, report)
         report = with_repeat(resources, cell, report)
         self._item.user_properties.extend(report.properties())
         if report.outcome == "measured":
-            why = measured(report.notes) or "there is no baseline to hold it against"
-            pytest.skip(f"measured {percent(report.rate)} of {report.played}; {why}")
+            pytest.skip(skips.of_cell(report))
         if report.outcome == "fail":
             title = f"{report.dimension} of {report.model} on {cell.benchmark.title}"
             self._item.stash[STORY] = paragraph(report, title)

@@ -12,8 +12,8 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.errors import unknown
 from pytest_robustplus.items.reports import STORY
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.reporting import skips
 from pytest_robustplus.reporting.claims import story
-from pytest_robustplus.reporting.notes import text
 from pytest_robustplus.results.claims import ClaimReport
 from pytest_robustplus.session.session import session_of
 
@@ -63,7 +63,7 @@ class Claim:
     def _judged(self, report: ClaimReport) -> bool:
         self._item.user_properties.extend(report.properties())
         if report.verdict == "undecided":
-            pytest.skip(f"undecided: {text(report.sentence)}")
+            pytest.skip(skips.of_claim(report))
         if report.verdict == "refuted":
             self._item.stash[STORY] = story(report)
         return report.verdict == "holds"

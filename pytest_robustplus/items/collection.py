@@ -168,7 +168,6 @@ def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
     Of the latencies that one goes first which others are held against. A run that was asked for cells that cannot be
     ends here.
     """
-    items[:] = [item for item in items if not _unasked(item)]
     for item in items:
         _hand_over(item)
     try:
@@ -179,26 +178,52 @@ def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
         process.refuse(config, items, str(error))
 
 
-def _unasked(item: pytest.Item) -> bool:
-    """Whether an item stands for a question that the options do not ask.
+def asked(config: pytest.Config, made: list[pytest.Item | pytest.Collector]) -> list[pytest.Item | pytest.Collector]:
+    """Leave out, before pytest counts it, what asks nothing under these options.
+
+    A test that the command line names by its id is not left out without a word: that ends the run.
+    """
+    found = []
+    for node in made:
+        why = _unasked(node) if isinstance(node, pytest.Function) else None
+        if why is not None and _named(config, node.name):
+            config.stash.setdefault(_REFUSED, why)
+        if why is None or _REFUSED in config.stash:
+            found.append(node)
+    return found
+
+
+def _named(config: pytest.Config, test: str) -> bool:
+    name = test.partition("[")[0]
+    return any(argument.partition("[")[0].endswith(f"::{name}") for argument in config.args)
+
+
+def _unasked(item: pytest.Function) -> BadInputError | None:
+    """Why the options leave nothing to ask for an item, if so.
 
     Without --robust-compare nothing is compared; with it, and no --robust-model, policies are only compared. A shard
     plays cells, after their checks, and joined ledgers answer them without.
     """
-    fixtures, settings = getattr(item, "fixturenames", ()), session_of(item.config).settings
+    fixtures, settings = {*item.fixturenames}, session_of(item.config).settings
     if item.get_closest_marker("robustness") is None:
-        return False
-    if settings.shard or settings.merge:
-        wanted = {"cell"} if settings.merge else {"cell", "check"}
-        if not wanted & {*fixtures}:
-            return True
-    params = getattr(getattr(item, "callspec", None), "params", {})
+        return None
+    test = item.originalname
+    if settings.merge and "cell" not in fixtures:
+        return BadInputError(f"{test} has nothing to ask: --robust-merge answers cells alone. Leave one of them out.")
+    if settings.shard and not {"cell", "check"} & fixtures:
+        return BadInputError(f"{test} has nothing to ask: --robust-shard plays cells alone. Leave one of them out.")
+    params = item.callspec.params if hasattr(item, "callspec") else {}
     if any(not isinstance(params[name], Question) for name in _NAMES if name in params):
         # pytest keeps a test without parameters as a skipped one.
-        return _REFUSED not in item.config.stash
-    if {*COMPARED} & {*fixtures}:
-        return not settings.compare
-    return bool(settings.compare) and not settings.models and not {"check", CLAIM} & {*fixtures}
+        if {*COMPARED} & fixtures:
+            return BadInputError(f"{test} has nothing to compare: name two models with --robust-compare=A:B.")
+        return BadInputError(f"{test} has nothing to ask of the chosen models. Choose others with --robust-model.")
+    if settings.compare and not settings.models and not {*COMPARED, "check", CLAIM} & fixtures:
+        return BadInputError(
+            f"{test} has nothing to ask: with --robust-compare alone, policies are only compared. Choose those to ask"
+            " it of with --robust-model, too."
+        )
+    return None
 
 
 def _hand_over(item: pytest.Item) -> None:

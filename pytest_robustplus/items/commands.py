@@ -44,8 +44,10 @@ def run(config: pytest.Config) -> int | None:
 
 def _init(config: pytest.Config, name: str) -> int:
     from pytest_robustplus.items.starting import start
+    from pytest_robustplus.reporting.starting import account
 
-    for line in start(config.invocation_params.dir / name):
+    folder = config.invocation_params.dir / name
+    for line in account(folder, *start(folder)):
         print(line)
     return 0
 
@@ -96,13 +98,14 @@ def _merge(config: pytest.Config) -> str:
 
 def _export(config: pytest.Config, files: list[str]) -> int:
     from pytest_robustplus.evaluation.exporting import export_results
+    from pytest_robustplus.reporting.imported import exported
     from pytest_robustplus.session.session import session_of
 
     session = session_of(config)
     paths = [config.invocation_params.dir / file for file in files]
     count = export_results(session, paths)
     session.close(0)
-    print(f"{count:,} episodes written to {', '.join(map(str, paths))}")
+    print(exported(count, paths))
     return 0
 
 

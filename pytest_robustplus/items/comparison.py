@@ -12,6 +12,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.items import fuzzing, helping, preflight
 from pytest_robustplus.items.reports import STORY
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.reporting import skips
 from pytest_robustplus.reporting.comparison import story
 from pytest_robustplus.results.comparison import Asked, ComparisonReport, ContrastReport
 from pytest_robustplus.session.cells import TableCell
@@ -47,7 +48,7 @@ class _Compared:
 
     def _of_two(self, asked: str) -> None:
         if len(self._cells) != 2:
-            pytest.skip(f"{asked} is asked of two policies; here are {len(self._cells)}")
+            pytest.skip(skips.of_two(asked, len(self._cells)))
 
 
 class Comparison(_Compared):
@@ -104,7 +105,7 @@ class Comparison(_Compared):
         report = Contest(resources, self._cells, asked, points).decide()
         self._item.user_properties.extend(report.properties())
         if report.answer == "undecided":
-            pytest.skip(f"undecided after {report.pairs} of {report.total:,} pairs; --robust-budget ends it there")
+            pytest.skip(skips.of_comparison(report))
         return report
 
 
@@ -134,7 +135,7 @@ class Contrast(_Compared):
         self._of_two("a contrast")
         session, resources = session_of(self._item.config), resources_of(self._item.config)
         if any(cell.recorded for cell in self._cells) or self.dimension not in generated(self._cells[0]):
-            pytest.skip(f"{self.dimension} is not generated for {' and '.join(self.models)} on {self.benchmark.title}")
+            pytest.skip(skips.not_generated(self.dimension, self.models, self.benchmark.title))
         first, second = (fuzzing.trials_of(resources, cell.subject) for cell in self._cells)
         known = read_corpus(session.settings.corpus, self.benchmark.name, (self.dimension,))
         budget = session.settings.budget or BUDGET

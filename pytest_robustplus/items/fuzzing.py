@@ -24,12 +24,12 @@ from pytest_robustplus.fuzz.points import Point
 from pytest_robustplus.fuzz.space import SPACES, Spaces
 from pytest_robustplus.items.reports import STORY
 from pytest_robustplus.perturbations import Camera, Dimension, Layout, Perturbation, part
+from pytest_robustplus.reporting import skips
 from pytest_robustplus.reporting.accept_frontiers import frontiers_path
-from pytest_robustplus.reporting.fuzzing import line, paragraph
+from pytest_robustplus.reporting.fuzzing import judged, paragraph
 from pytest_robustplus.results.fuzzing import NONE, FrontierReport, FuzzReport, Interval, Tally
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.notes import Note
-from pytest_robustplus.results.text import percent
 from pytest_robustplus.rollout import replay
 from pytest_robustplus.session.cells import Subject
 from pytest_robustplus.session.session import Session, session_of
@@ -79,8 +79,7 @@ class Frontier:
         report = _frontier_report(resources, subject, axis, measured, accepted.get(axis.name), trials)
         self._item.user_properties.extend(report.properties())
         if report.outcome == "measured":
-            why = "success comes back" if report.rises else "there is no accepted frontier to hold it against"
-            pytest.skip(f"measured {line(report)}; {why}")
+            pytest.skip(skips.of_frontier(report))
         if report.outcome == "fail":
             self._item.stash[STORY] = paragraph(report, subject.benchmark.title)
         return report.outcome == "pass"
@@ -139,11 +138,7 @@ class PlayResult:
         return 1 - self.judgement.successes / self.judgement.played
 
     def __repr__(self) -> str:
-        word = "holds" if self.holds else "falls short"
-        return (
-            f"<{word}: {self.judgement.successes} of {self.judgement.played} episodes succeed under"
-            f" {self.perturbation!r}, {percent(self.threshold)} have to>"
-        )
+        return judged(self.judgement, self.perturbation, self.threshold)
 
 
 class Play:
@@ -202,9 +197,7 @@ def _refuse_hopeless(trials: LedgerTrials, share: float) -> float:
     """Return the unperturbed rate by which thresholds go; skip a model that has nothing to lose."""
     rate = unperturbed(trials, KNOWN_BY)
     if not rate:
-        pytest.skip(
-            f"none of {KNOWN_BY} unperturbed episodes succeeds: there is nothing that a perturbation could break"
-        )
+        pytest.skip(skips.nothing_to_break(KNOWN_BY))
     return rate
 
 
@@ -369,8 +362,8 @@ def _files(
         paths["video"] = folder / f"{identity.id}-{episode}.mp4"
         again = replay.replay(stored, benchmark, paths["video"])
     except (RobustnessError, ImportError, OSError) as error:
-        return {"unseen": f"not complete: {error}"}
-    unseen = "" if again.same else f"episode {episode} comes out differently when its video is made"
+        return {"unseen": Note.of("pictures_incomplete", error=str(error))}
+    unseen = "" if again.same else Note.of("video_differs", episode=episode)
     return {name: str(path) for name, path in paths.items() if path.exists()} | {"unseen": unseen}
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from pytest_robustplus.items.preflight import skip_unavailable
 from pytest_robustplus.items.reports import IDENTITY, STORY
-from pytest_robustplus.reporting.latency import control, held
-from pytest_robustplus.reporting.latency import paragraph as latency_paragraph
+from pytest_robustplus.reporting import skips
+from pytest_robustplus.reporting.latency import paragraph
 from pytest_robustplus.session.cells import Subject
 from pytest_robustplus.session.session import session_of
 
@@ -36,12 +36,9 @@ class Latency:
         subject, item = self._subject, self._item
         skip_unavailable(subject)
         if session_of(item.config).settings.cluster:
-            pytest.skip(
-                "not timed on a cluster: a latency means something only on a machine where nothing else computes, and"
-                " against others timed there. Time it by a run of its own, without --robust-cluster"
-            )
+            pytest.skip(skips.ON_A_CLUSTER)
         if subject.card.family == "script":
-            pytest.skip(f"{subject.card.title} is a script and infers nothing")
+            pytest.skip(skips.infers_nothing(subject.card.title))
         carried = (other.stash.get(IDENTITY, None) for other in item.session.items)
         timed = frozenset(
             one.model
@@ -53,13 +50,8 @@ class Latency:
             plans.append(LatencyPlan(allowed=p95, quantile=0.95))
         report = time_model(resources_of(item.config), subject, plans, timed)
         item.user_properties.extend(report.properties())
-        if report.outcome == "measured":
-            pytest.skip(
-                f"measured {report.p50_ms:.1f} ms an inference, {control(report)}; there is nothing to hold it against"
-            )
-        if report.outcome == "undecided":
-            open_yet = next(gate for gate in report.gates if gate.verdict == "undecided")
-            pytest.skip(f"undecided: {report.p50_ms:.1f} ms an inference, {held(open_yet)}")
+        if report.outcome in ("measured", "undecided"):
+            pytest.skip(skips.of_latency(report))
         if report.outcome == "fail":
-            item.stash[STORY] = latency_paragraph(report, subject.benchmark.title)
+            item.stash[STORY] = paragraph(report, subject.benchmark.title)
         return report.outcome == "pass"

@@ -12,8 +12,7 @@ import pytest
 from pytest_robustplus.benchmarks.contract import Check, CheckContext
 from pytest_robustplus.errors import BadInputError, CheckSkipped, RobustnessError, SimulatorError, blaming
 from pytest_robustplus.items import helping
-from pytest_robustplus.reporting.notes import texts
-from pytest_robustplus.results.notes import unpacked
+from pytest_robustplus.reporting import skips
 from pytest_robustplus.session.cells import Subject, TableCell
 
 if TYPE_CHECKING:
@@ -103,9 +102,6 @@ def skip_unfit(session: Session, cell: TableCell) -> None:
         return
     failed = [check for check in session.ledger.checks(session.run, *cell.key) if not check.passed]
     if failed:
-        why = " ".join(texts(unpacked(failed[0].detail)))
-        pytest.skip(f"not played: pre-flight check {failed[0].check} failed: {why}")
+        pytest.skip(skips.failed_check(failed[0].check, failed[0].detail))
     if not cell.playable():
-        listed = cell.tasks()
-        reason = listed[0].blocked if listed else f"{cell.benchmark.title} has no such task"
-        pytest.skip(f"0 of {len(listed):,} tasks can be played: {reason}")
+        pytest.skip(skips.no_tasks(cell.benchmark.title, [task.blocked for task in cell.tasks()]))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_robustplus.errors import CheckFailedError, RobustnessError, passes
+from pytest_robustplus.reporting import faults
 from pytest_robustplus.reporting.replaying import complete
 from pytest_robustplus.results.carried import Carried
 from pytest_robustplus.results.cell import CellReport
@@ -22,8 +23,6 @@ from pytest_robustplus.results.run import REASON, TRACEBACK, UNPLAYABLE, unplaya
 IDENTITY: pytest.StashKey[Identity] = pytest.StashKey()
 # What a person needs to know of a question that was lost; its being there makes the test red.
 STORY: pytest.StashKey[str] = pytest.StashKey()
-# Lines of a traceback that are shown unless all of it is asked for: the last four calls or so.
-LINES = 12
 # What pytest-rerunfailures has made other plugins understand: what comes of the item another report will say.
 RERUN = "rerun"
 _PACKAGE = Path(__file__).parents[1]
@@ -37,10 +36,6 @@ _ANSWERS: dict[str, tuple[type[Carried], ...]] = {
     "contrast": (ContrastReport,),
     "claim": (ClaimReport,),
 }
-_UNASKED = (
-    "Nothing was played: the test's assertion was compiled away, and with it the question. Leave out PYTHONOPTIMIZE (or"
-    " python -O), or --assert=plain, or put the question into a statement of its own before the assert."
-)
 
 
 def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
@@ -53,15 +48,15 @@ def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestR
     if report.failed and error is not None and not _is_answer(error, item):
         report.user_properties.append((UNPLAYABLE, type(error).__name__))
     if isinstance(error, RobustnessError) and report.failed:
-        report.longrepr = _told(error, item.config.getoption("tbstyle", "auto"))
+        report.longrepr = faults.told(error, item.config.getoption("tbstyle", "auto"))
         told = [(REASON, str(error))] + [(TRACEBACK, error.trace)] * bool(error.trace)
         report.user_properties.extend(told)
         # JUnit's file takes properties from the report of the teardown, which has those of the item.
         item.user_properties.extend(told)
     if report.when == "call" and report.passed and _unasked(item, identity):
-        report.outcome, report.longrepr = "failed", _UNASKED
+        report.outcome, report.longrepr = "failed", faults.UNASKED
         report.user_properties.append((UNPLAYABLE, "unasked"))
-        report.user_properties.append((REASON, _UNASKED))
+        report.user_properties.append((REASON, faults.UNASKED))
         return report
     story = item.stash.get(STORY, None)
     if story is not None and report.when == "call" and (error is None or isinstance(error, AssertionError)):
@@ -90,16 +85,6 @@ def _is_answer(error: BaseException, item: pytest.Item) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
     last = Path(frames[-1].filename) if frames else item.path
     return last == item.path or not last.is_relative_to(_PACKAGE)
-
-
-def _told(error: RobustnessError, style: str) -> str:
-    """A fault's paragraph, and where foreign code raised it the end of its traceback, or all of it with --tb=long."""
-    lines = error.trace.splitlines()
-    if not lines or style in ("no", "line"):
-        return str(error)
-    if style not in ("long", "native") and len(lines) > LINES:
-        lines = [f"… {len(lines) - LINES} lines more with --tb=long", *lines[-LINES:]]
-    return "\n".join([str(error), "", *lines])
 
 
 def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from pytest_robustplus.fuzz.judging import Judgement
+from pytest_robustplus.perturbations import Perturbation
 from pytest_robustplus.reporting.notes import text
 from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Interval, Probe, in_order, probes
 from pytest_robustplus.results.text import percent
@@ -45,6 +47,15 @@ def line(probe: Probe) -> str:
 def paragraph(probe: Probe, title: str) -> str:
     """What a person needs to know of a frontier that has come nearer, or of a perturbation that was found."""
     return _nearer(probe, title) if isinstance(probe, FrontierReport) else _found(probe, title)
+
+
+def judged(judgement: Judgement, perturbation: Perturbation, threshold: float) -> str:
+    """What an assertion that does not hold shows of episodes under a perturbation."""
+    word = "holds" if judgement.holds else "falls short"
+    return (
+        f"<{word}: {judgement.successes} of {judgement.played} episodes succeed under {perturbation!r},"
+        f" {percent(threshold)} have to>"
+    )
 
 
 def _frontier(report: FrontierReport) -> str:
@@ -115,7 +126,7 @@ def _found(report: FuzzReport, title: str) -> str:
     files = (("before", report.before), ("after", report.after), ("video", report.video))
     lines += [f"  {name:<12} {path}" for name, path in files if path]
     if report.unseen:
-        lines.append(f"  pictures     {report.unseen}")
+        lines.append(f"  pictures     {text(report.unseen)}")
     return "\n".join(lines)
 
 

@@ -1,8 +1,9 @@
-"""What an import says of itself: what was taken over, what is unknown, and what could not be mapped."""
+"""What an import says of itself: what was taken over, what is unknown, and what could not be mapped; an export, too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from pytest_robustplus.interchange import Imported
 from pytest_robustplus.results.text import count, percent
@@ -13,6 +14,11 @@ SHOWN = 5
 def account(imported: Imported) -> str:
     """Say in a few lines what an import has done."""
     return "\n".join(_lines(imported))
+
+
+def exported(episodes: int, paths: Iterable[Path]) -> str:
+    """Say in a line what an export has written, and where."""
+    return f"{count(episodes)} episodes written to {', '.join(map(str, paths))}"
 
 
 def _lines(imported: Imported) -> Iterator[str]:

@@ -153,6 +153,10 @@ def _compared(comparison: str) -> str:
     return f"compared: {comparison}"
 
 
+def _could_not_help(workers: int, reason: str) -> str:
+    return f"{workers} {'worker' if workers == 1 else 'workers'} could not help: {reason}"
+
+
 def _disputed(rates: Sequence[float], source: str) -> str:
     return f"disputed baseline: {', '.join(map(percent, rates))} by {source}"
 
@@ -182,6 +186,13 @@ def _fleet(
     parts += [f"{moved:,} moved from lost machines"] if moved else []
     parts += [f"{hedged:,} played twice because they were overdue"] if hedged else []
     return f"cluster: {', '.join(parts)}"
+
+
+def _helpers_died(workers: int) -> str:
+    return (
+        f"{workers} {'worker' if workers == 1 else 'workers'} died while playing for cells of others, which cost the"
+        " episodes at hand."
+    )
 
 
 def _machine_unfit(machine: str, why: str) -> str:
@@ -251,6 +262,10 @@ def _other_version(name: str, here: str, baseline: str) -> str:
 
 def _part_of_list(tasks: int, listed: int) -> str:
     return f"about {tasks:,} of the {listed:,} listed tasks"
+
+
+def _pictures_incomplete(error: str) -> str:
+    return f"not complete: {error}"
 
 
 def _playable_tasks(listed: int, playable: int) -> str:
@@ -340,6 +355,10 @@ def _versions_differ(name: str, versions: tuple[tuple[str, str], tuple[str, str]
     return f"{name} " + ", ".join(f"{version} for {model}" for version, model in versions)
 
 
+def _video_differs(episode: int) -> str:
+    return f"episode {episode} comes out differently when its video is made"
+
+
 def _worker_died() -> str:
     return "The worker that ran it died."
 
@@ -369,9 +388,11 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _claim_slower,
         _cluster,
         _compared,
+        _could_not_help,
         _disputed,
         _first_observations,
         _fleet,
+        _helpers_died,
         _machine_unfit,
         _machines_differ,
         _no_accepted_latency,
@@ -389,6 +410,7 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _other_suites,
         _other_version,
         _part_of_list,
+        _pictures_incomplete,
         _playable_tasks,
         _printed_elsewhere,
         _printed_latency,
@@ -407,6 +429,7 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _success_returns,
         _unfinished,
         _versions_differ,
+        _video_differs,
         _worker_died,
     )
 }

@@ -109,7 +109,7 @@ class FuzzReport(Carried):
     before: str = ""
     after: str = ""
     video: str = ""
-    unseen: str = ""
+    unseen: Note | str = ""
     confidence: float = 0.95
     begins: tuple[float, ...] = ()
     stands: str = ""

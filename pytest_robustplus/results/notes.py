@@ -32,9 +32,11 @@ Kind = Literal[
     "claim_slower",
     "cluster",
     "compared",
+    "could_not_help",
     "disputed",
     "first_observations",
     "fleet",
+    "helpers_died",
     "machine_unfit",
     "machines_differ",
     "no_accepted_latency",
@@ -52,6 +54,7 @@ Kind = Literal[
     "other_suites",
     "other_version",
     "part_of_list",
+    "pictures_incomplete",
     "playable_tasks",
     "printed_elsewhere",
     "printed_latency",
@@ -70,6 +73,7 @@ Kind = Literal[
     "success_returns",
     "unfinished",
     "versions_differ",
+    "video_differs",
     "worker_died",
 ]
 

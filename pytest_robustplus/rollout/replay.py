@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,17 +20,17 @@ from pytest_robustplus.policies.contract import Actions, Image, Observation
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.rollout.episode import play
 
-NO_CAMERAS = "no video: this benchmark's simulator has no cameras"
 # The parameter under which a record keeps the generated perturbation of its task, as JSON.
 GENERATED = "extra"
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """Whether an episode came out the same, and a text that says so."""
+    """Whether an episode came out the same, with success, and which versions differ: (name, recorded, now)."""
 
     same: bool
-    text: str
+    success: bool
+    changes: tuple[tuple[str, str, str], ...] = ()
 
 
 class Moment(NamedTuple):
@@ -73,8 +73,7 @@ def replay(stored: StoredEpisode, benchmark: Benchmark, video: Path) -> ReplayRe
     frames = [_beside(seen.images) for seen in footage.shown[1:] if seen.images]
     if frames:
         write_video(video, frames, footage.hz)
-    said = f"video: {video}" if frames else NO_CAMERAS
-    return ReplayResult(result.same, f"{result.text}\n{said}")
+    return result
 
 
 def film(stored: StoredEpisode, benchmark: Benchmark) -> tuple[ReplayResult, Footage]:
@@ -107,8 +106,8 @@ def film(stored: StoredEpisode, benchmark: Benchmark) -> tuple[ReplayResult, Foo
     finally:
         simulator.close()
     same = again.success == record.success and again.state_hash == record.state_hash
-    text = "\n".join([*_verdict(stored, same, again.success), *_changes(record.provenance, versions)])
-    return ReplayResult(same, text), Footage(stored, tuple(shown), again.actions, benchmark.control_hz)
+    result = ReplayResult(same, again.success, tuple(_changes(record.provenance, versions)))
+    return result, Footage(stored, tuple(shown), again.actions, benchmark.control_hz)
 
 
 def provenance(simulator: Mapping[str, str], profile: Profile, protocol: Mapping[str, str]) -> Mapping[str, str]:
@@ -144,22 +143,11 @@ def recorded_protocol(recorded: Mapping[str, str]) -> tuple[Profile, Mapping[str
     return profile, json.loads(recorded["protocol"])
 
 
-def _verdict(stored: StoredEpisode, same: bool, success: bool) -> list[str]:
-    record = stored.record
-    outcome = {True: "success", False: "failure"}
-    head = f"episode {stored.id}: {record.task}, {outcome[bool(record.success)]} after {record.steps} steps"
-    if same:
-        return [head, "it came out the same, down to the last bit of the final state"]
-    return [head, f"it came out DIFFERENT: {outcome[success]} now, with another final state"]
-
-
-def _changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+def _changes(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     # A policy that does not look was played without a renderer, which is no change of version.
-    return [
-        f"  {key}: {then.get(key, 'unknown')} when recorded, {value} now"
-        for key, value in now.items()
-        if then.get(key) not in (value, "none")
-    ]
+    for key, value in now.items():
+        if then.get(key) not in (value, "none"):
+            yield key, then.get(key, "unknown"), value
 
 
 def _shown(observation: Observation, profile: Profile) -> Moment:

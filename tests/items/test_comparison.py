@@ -92,6 +92,50 @@ def test_without_the_option_nothing_is_compared_and_with_it_nothing_else_is_play
     assert "test_suite.py::test_comparison[strong-vs-weak-toy-camera]" in both
 
 
+@pytest.mark.parametrize(
+    ("options", "listed"),
+    [
+        (["--robust-model=steady"], 2),
+        (["--robust-compare=strong:weak"], 2),
+        (["--robust-model=steady", "--robust-shard=1/2"], 2),
+    ],
+)
+def test_what_is_collected_is_what_is_listed(toy: pytest.Pytester, options: list[str], listed: int) -> None:
+    toy.makepyfile(test_suite=SUITE)
+    lines = toy.runpytest_inprocess("-n0", *options, "--collect-only").outlines
+    assert f"collected {listed} items" in lines
+    assert sum("<Function " in line for line in lines) == listed
+
+
+@pytest.mark.parametrize(
+    ("test", "options", "said"),
+    [
+        (
+            "test_comparison",
+            ["--robust-model=steady"],
+            "test_comparison has nothing to compare: name two models with --robust-compare=A:B.",
+        ),
+        (
+            "test_success_rate",
+            ["--robust-compare=strong:weak"],
+            "test_success_rate has nothing to ask: with --robust-c",
+        ),
+        (
+            "test_comparison",
+            ["--robust-model=steady", "--robust-shard=1/2"],
+            "test_comparison has nothing to ask: --robust-shard plays cells",
+        ),
+    ],
+)
+def test_a_test_named_by_its_id_is_not_left_out_without_a_word(
+    toy: pytest.Pytester, test: str, options: list[str], said: str
+) -> None:
+    toy.makepyfile(test_suite=SUITE)
+    result = toy.runpytest("-n0", f"test_suite.py::{test}", *options)
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {said}*"])
+
+
 def test_pairs_are_the_same_tasks_in_one_order_that_belongs_to_both(toy: pytest.Pytester) -> None:
     one, other = run(toy, "--robust-compare=strong:weak"), run(toy, "--robust-compare=weak:strong", "--robust-fresh")
     assert one.order_seed == other.order_seed

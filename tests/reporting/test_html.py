@@ -121,7 +121,7 @@ def test_a_failing_episode_plays_on_video(toy: pytest.Pytester, monkeypatch: pyt
         asked.append(stored.record.task)
         frames = np.random.default_rng(0).integers(0, 255, (20, 64, 64, 3), dtype=np.uint8)
         imageio.v3.imwrite(video, frames, fps=20, codec="libx264", macro_block_size=16)
-        return ReplayResult(same=len(asked) != 2, text="")
+        return ReplayResult(same=len(asked) != 2, success=True)
 
     monkeypatch.setattr("pytest_robustplus.rollout.replay.replay", film)
     result = toy.runpytest("--robust-model=weak", "--robust-html=report.html", "--robust-html-videos=3")
