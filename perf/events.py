@@ -9,25 +9,23 @@ Usage: python perf/events.py [EPISODES]
 from __future__ import annotations
 
 import sys
-import warnings
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_robustplus.benchmarks.libero_plus.events import EventMonitor
 from pytest_robustplus.benchmarks.libero_plus.expert import Expert
-from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
-from pytest_robustplus.benchmarks.libero_plus.tasks import find_task
-from pytest_robustplus.policies.profile import Profile
+from pytest_robustplus.policies.contract import Policy
 from pytest_robustplus.policies.zero import Zero
-from pytest_robustplus.rollout.episode import play
+
+if TYPE_CHECKING:
+    from perf.overhead import episodes
+else:  # run as a file, it finds what lies beside it
+    from overhead import episodes
 
 BOUND = 0.01
-SUITE = "libero_object"
-TASK = f"{SUITE}/pick_up_the_milk_and_place_it_in_the_basket#0"
-PROFILE = Profile(replan=1, horizons={SUITE: 280})
 
 
 class Clock:
@@ -51,24 +49,19 @@ class Clock:
 
 
 def main() -> int:
-    episodes = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    warnings.simplefilter("ignore")
-    simulator = LiberoSimulator(LiberoProtocol(), render=False)
-    task = find_task(TASK)
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     watching, stepping = Clock(), Clock()
     for name in ("begin", "watch", "events"):
         watching.around(EventMonitor, name)
     stepping.around(LiberoSimulator, "step")
-    play(simulator, Zero(), task, PROFILE)  # compiles
     shares = []
-    for number in range(2 * episodes):
-        watching.seconds = stepping.seconds = 0.0
-        episode = play(simulator, Expert() if number % 2 else Zero(), task, PROFILE)
+    turns: list[Policy] = [Zero(), Expert()]
+    for episode in episodes([Zero(), *turns * count], replan=1):
         shares.append(watching.seconds / stepping.seconds)
         print(f"{episode.steps} steps of {1e3 * stepping.seconds / episode.steps:.2f} ms: {shares[-1]:.2%} to watch")
-    simulator.close()
+        watching.seconds = stepping.seconds = 0.0
     # The median: another process that takes the processor between two calls is not this package's cost.
-    share = float(np.median(shares))
+    share = float(np.median(shares[1:]))
     print(f"{share:.2%} of a control step to tell what happened (bound {BOUND:.0%})")
     return int(share > BOUND)
 
