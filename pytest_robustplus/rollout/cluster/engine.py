@@ -83,6 +83,7 @@ class RayEngine:
         self._gcs = str(ray.get_runtime_context().gcs_address)
         if wanted.address == "auto":
             access.refuse_open(self._gcs, told=wanted.open)
+        self._cluster = _cluster_at(self._gcs)
         self._setups: dict[Key, Any] = {}
         self._actors: dict[int, Any] = {}
         self._coming: dict[Any, int] = {}
@@ -302,6 +303,11 @@ class RayEngine:
         """End the run with a sentence once the head is gone for good; simulators play on while it is away."""
         self._head_checked = time.monotonic()
         if access.reachable(self._gcs):
+            if self._gone_since is not None and self._cluster not in ("", known := _cluster_at(self._gcs)) and known:
+                raise BadInputError(
+                    f"Ray's head at {self._gcs} was started anew and knows nothing of this run; its machines leave it."
+                    " Everything recorded is kept: start Ray again on the machines, then the same command."
+                )
             self._gone_since = None
             return
         if self._gone_since is None:
@@ -471,6 +477,16 @@ def _folders(root: Path, *, shipped: bool) -> list[str]:
         return own
     # Workers begin in their copy of the project.
     return [os.path.relpath(folder, root) if Path(folder).is_relative_to(root) else folder for folder in own]
+
+
+def _cluster_at(address: str) -> str:
+    """What a head calls its cluster: another name after a restart without memory; empty where it does not say."""
+    try:
+        from ray._raylet import GcsClient
+
+        return str(GcsClient(address=address).cluster_id.hex())
+    except Exception:
+        return ""
 
 
 def _of_machine(ray: Any, error: Exception) -> bool:
