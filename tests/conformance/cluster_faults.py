@@ -29,7 +29,7 @@ ENVIRONMENT = {
     "RAY_gcs_rpc_server_reconnect_timeout_s": "3600",
     "TOY_SECONDS": "0.25",
 }
-MODEL = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-baseline=none", "--robust-budget=40"]
+CELL = ["--robust-perturbation=camera", "--robust-baseline=none", "--robust-budget=40"]
 
 
 def inside(host: int, *command: str, **environment: str) -> list[str]:
@@ -103,7 +103,9 @@ def project() -> Iterator[Path]:
 
 
 def pytest_of(folder: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *MODEL, "--robust-ledger=l.sqlite", *more]
+    model = [] if any(one.startswith("--robust-model") for one in more) else ["--robust-model=steady"]
+    chosen = [*model, *CELL, "--robust-ledger=l.sqlite", *more]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *chosen]
     return subprocess.Popen(
         inside(0, *command, **environment), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
