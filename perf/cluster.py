@@ -32,7 +32,7 @@ from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.policies.contract import Actions, Observation
 from pytest_robustplus.rollout.episode import Episode
 from pytest_robustplus.rollout.executor import EpisodeResult
-from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.session import session_of
 
 SUCCESS_S, FAILURE_S = 15.0, 37.5
@@ -104,20 +104,21 @@ class FakePlayers:
 
     def expect(self, episodes: int) -> None: ...
 
-    def beside(self, own: TableCell | None, cell: TableCell) -> bool:
+    def beside(self, own: Sequence[Subject], subjects: Sequence[Subject]) -> bool:
         return True
 
-    def at_hand(self, cell: TableCell) -> bool:
+    def at_hand(self, subject: Subject) -> bool:
         return True
 
-    def share(self, cells: Collection[TableCell]) -> None: ...
+    def share(self, subjects: Collection[Subject]) -> None: ...
 
-    def room(self, cell: TableCell) -> bool:
+    def room(self, subject: Subject) -> bool:
         return True
 
-    def prepare(self, cell: TableCell) -> None: ...
+    def prepare(self, subjects: Sequence[Subject]) -> None: ...
 
-    def start(self, ticket: int, cell: TableCell, task: Task) -> None:
+    def start(self, ticket: int, cell: Subject, task: Task) -> None:
+        assert isinstance(cell, TableCell)
         rate = RATES[str(cell.dimension)] / 100
         chance = np.random.default_rng(np.random.SeedSequence([self.seed, hash_of(cell.card.name), hash_of(task.name)]))
         success = bool(chance.random() < rate)

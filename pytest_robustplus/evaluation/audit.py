@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property
 
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError, SimulatorError
+from pytest_robustplus.errors import BadInputError, LedgerError, RobustnessError, SimulatorError
 from pytest_robustplus.evaluation.assurance import drifting, earlier, estimated, spot_p, spot_positions
-from pytest_robustplus.evaluation.campaign import Standing, campaign_of
+from pytest_robustplus.evaluation.campaign import Move, Standing, campaign_of
 from pytest_robustplus.evaluation.credit import Credit
 from pytest_robustplus.evaluation.gates import gates, share_of_alpha, strictest, watch
 from pytest_robustplus.evaluation.population import Population, audit_key
-from pytest_robustplus.evaluation.recorder import (
-    STALE_S,
-    TRIES,
-    Player,
-    Recorder,
-    errors,
-    refuse_unplayable,
-)
+from pytest_robustplus.evaluation.positions import Positions
+from pytest_robustplus.evaluation.recorder import Player
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.ledger import AuditKey, AuditState, StoredEpisode, summaries
 from pytest_robustplus.options import ALL
@@ -38,7 +32,7 @@ from pytest_robustplus.results.cell import (
 )
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.executor import EpisodeResult
-from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.session import POLL_S
 from pytest_robustplus.statistics.bounded import MeanPlan
 from pytest_robustplus.statistics.evalues import Plan, Verdict
@@ -81,9 +75,8 @@ class Audit:
                 f"{cell.id}: none of its {self._population.playable:,} playable tasks has an outcome in the accepted"
                 f" run ({', '.join(baseline.source for baseline in baselines)}). Accept a run that played them."
             )
-        self._recorder = Recorder(session, cell)
         self._player = Player(resources, cell)
-        self._protocol = self._recorder.protocol
+        self._protocol = self._player.protocol
         # Of a whole cell all of it; a share of one has no verdict of its own, and so no gates.
         self._places = session.share.places(len(self._population.tasks))
         judged = baselines if session.share is ALL else ()
@@ -99,8 +92,7 @@ class Audit:
         self._told = False
         # How it stood, and until when, since nothing was free for helpers.
         self._barren: tuple[tuple[int, int], float] = ((-1, -1), 0.0)
-        # Claimed and not handed out yet; how far into its places was handed out; how it stood, and until when.
-        self._reserve: deque[int] = deque()
+        # How far into its places was handed out; how it stood, and until when.
         self._ahead = 0
         self._stood: tuple[int, int | None] | None = None
         self._judged: int | None = None
@@ -119,9 +111,22 @@ class Audit:
             order_seed=self._population.order_seed,
         )
 
+    @cached_property
+    def _positions(self) -> Positions:
+        return self._positions_of(self._state.id)
+
+    def _positions_of(self, audit: int) -> Positions:
+        """Those of this audit, or of an earlier run's with the same tasks."""
+        return Positions(self._session, self._player.recorder, audit, len(self._population.tasks), self._task)
+
+    @property
+    def subjects(self) -> Sequence[Subject]:
+        """The cell, or its control arm."""
+        return (self._cell,)
+
     @property
     def cell(self) -> TableCell:
-        """The cell, or its control arm."""
+        """The same."""
         return self._cell
 
     @property
@@ -171,20 +176,22 @@ class Audit:
             if self._session.settings.merge:
                 raise self._incomplete()
             if self._session.spread:
-                self._count_losses()
+                self._positions.count_losses()
             # Others may have finished the last one since, which the next look tells.
-            if (position := self.holding()) >= 0:
-                refuse_unplayable(self._session, self._state.id, position)
+            if (position := self._holding()) >= 0:
+                self._positions.refuse_unplayable(position)
         # What this process brings is known at once; what others bring may wait as long as they do.
         self._judged, self._judged_until = played, at + (0.0 if self._session.spread else POLL_S)
         return played
 
-    def next(self, *, first: bool) -> int | None:
+    def next(self, *, first: bool) -> Move | None:
         """Claim the next free position for the worker that leads; what it plays beside the ``first`` one is help."""
         return self._claim(len(self._places) if first else self._reach())
 
-    def offer(self) -> int | None:
+    def offer(self, room: Callable[[Subject], bool]) -> Move | None:
         """Claim the next free position for a helper, who plays until the verdict is known or the lead has given up."""
+        if not room(self._cell):
+            return None
         ledger, audit = self._session.ledger, self._state.id
         if not self._session.spread:
             return None if self.standing() is None or self._stood is None else self._claim(self._stood[1] or 0)
@@ -193,9 +200,9 @@ class Audit:
         if stands == self._barren[0] and wait_until - BARREN_S < self._barren[1]:
             return None
         if ledger.conclusion(audit) is None and self.decided() is None:
-            position = self._claim(self._reach())
-            if position is not None:
-                return position
+            move = self._claim(self._reach())
+            if move is not None:
+                return move
         self._barren = stands, wait_until
         return None
 
@@ -220,73 +227,54 @@ class Audit:
         likely = max(gate.foreseen(KNOWN, round(KNOWN * gate.rate)) for gate in self._gates)
         return max(likely - played, 1)
 
-    def holding(self) -> int:
-        """The first position that has not finished, for which all that follow wait."""
+    def holds(self, move: Move) -> bool:
+        """Whether all that follow wait for it."""
+        return move.position == self._holding()
+
+    def _holding(self) -> int:
+        """The first position that has not finished; -1 where all have."""
         prefix = len(self._prefix())
         return self._places[prefix] if prefix < len(self._places) else -1
 
-    def inherit(self, positions: Collection[int]) -> None:
-        """Take over from whoever played ahead for it here: these positions are at play, and nothing else is claimed."""
-        self._session.ledger.release(self._session.claimant, self._state.id, keep=frozenset(positions))
-        self._ahead = max([self._ahead, *(self._places.index(position) + 1 for position in positions)])
+    def inherit(self, moves: Collection[Move]) -> None:
+        """Take over from whoever played ahead for it here: these moves are at play, and nothing else is claimed."""
+        self._positions.keep([move.position for move in moves])
+        self._ahead = max([self._ahead, *(self._places.index(move.position) + 1 for move in moves)])
 
     def leave(self) -> None:
         """Give back whatever is claimed for it here."""
-        self._reserve.clear()
         self._ahead, self._stood = 0, None
-        self._session.ledger.release(self._session.claimant, self._state.id)
+        self._positions.leave()
 
     def helpers(self) -> int:
         """How many play for it now."""
         return self._session.ledger.claimed(self._state.id)
 
-    def task(self, position: int) -> Task:
+    def task(self, move: Move) -> Task:
         """What is played at a position of the order."""
+        return self._task(move.position)
+
+    def _task(self, position: int) -> Task:
         return self._population.tasks[position]
 
-    def take(self, position: int, started: str, outcome: EpisodeResult) -> bool:
-        """Record what came of a position; False when it is to be played once more, which the second fault is not."""
-        error = outcome.error
+    def take(self, move: Move, started: str, outcome: EpisodeResult) -> bool:
+        """Record what came of a position; False when it is to be played once more."""
         self._stood, self._judged_until = None, 0.0
-        self._recorder.record(self._state.id, position, self.task(position), started, outcome)
-        if error is None:
-            return True
-        # A policy that cannot answer this observation will not answer it the second time either.
-        if isinstance(error, PolicyError) or len(errors(self._session, self._state.id, position)) >= TRIES:
-            raise error
-        return False
+        return self._positions.take(move.position, started, outcome)
 
-    def give_back(self, position: int) -> None:
+    def give_back(self, move: Move) -> None:
         """Leave a claimed position to whoever comes."""
-        self._session.ledger.give_back(self._state.id, position, self._session.claimant)
+        self._positions.give_back(move.position)
 
-    def _claim(self, reach: int) -> int | None:
+    def _claim(self, reach: int) -> Move | None:
         """Take the next free one of the first ``reach`` of its places."""
-        if not self._reserve:
-            within, total = self._places[:reach], len(self._population.tasks)
-            # Where nobody else claims, a cluster's worth at once costs as much as one.
-            block = 1 if self._session.spread else campaign_of(self._session.config).players.block
-            found = self._session.ledger.claim(
-                self._state.id,
-                self._session.claimant,
-                block=block,
-                total=total,
-                stale_s=STALE_S,
-                tries=TRIES,
-                places=within,
-            )
-            self._reserve.extend(found or ())
-        if not self._reserve or self._places.index(self._reserve[0]) >= reach:
+        # Where nobody else claims, a cluster's worth at once costs as much as one.
+        block = 1 if self._session.spread else campaign_of(self._session.config).players.block
+        position = self._positions.claim(self._places[:reach], block=block)
+        if position is None:
             return None
-        position = self._reserve.popleft()
         self._ahead = max(self._ahead, self._places.index(position) + 1)
-        return position
-
-    def _count_losses(self) -> None:
-        """Record a try in error wherever a worker of this run died, so that an episode which kills its player ends."""
-        for position, worker in self._session.ledger.reap(self._state.id, stale_s=STALE_S, own=self._session.claimant):
-            if worker.startswith(self._session.run):
-                self._recorder.lose(self._state.id, position, self._population.tasks[position], worker)
+        return Move(self._cell, position)
 
     def _prefix(self) -> list[bool]:
         return self._session.ledger.prefix(self._state.id, self._places)
@@ -298,7 +286,7 @@ class Audit:
         missing = [place for place in self._places if place not in known]
         return LedgerError(
             f"{self._cell.id}: the joined ledgers hold {len(known):,} of {total:,} episodes, and without number"
-            f" {first + 1:,} of the order, of {self.task(first).name}, the verdict is open; {len(missing):,} are"
+            f" {first + 1:,} of the order, of {self._task(first).name}, the verdict is open; {len(missing):,} are"
             " missing. Join the ledgers of the missing shards, too, or play on with the same command without"
             " --robust-merge."
         )
@@ -387,17 +375,14 @@ class Audit:
 
     def _played(self, audit: int, position: int) -> bool:
         """The outcome at a place of an audit, played here unless the ledger has it or another worker plays it."""
-        ledger, claimant = self._session.ledger, self._session.claimant
-        while (known := ledger.outcomes(audit).get(position)) is None:
+        positions = self._positions_of(audit)
+        while (known := self._session.ledger.outcomes(audit).get(position)) is None:
             with self._session.lease.shared():
-                ledger.reap(audit, stale_s=STALE_S, own=claimant)
-                mine = ledger.claim(
-                    audit, claimant, block=1, after=position, total=position + 1, stale_s=STALE_S, tries=TRIES
-                )
-                if mine is not None:
-                    self._player.play(audit, position, self._population.tasks[position])
+                positions.count_losses()
+                if positions.claim_one(position):
+                    self._player.play(audit, position, self._task(position))
                     continue
-            refuse_unplayable(self._session, audit, position)
+            positions.refuse_unplayable(position)
             time.sleep(POLL_S)
         return known
 
@@ -428,7 +413,7 @@ class Audit:
         outcome = self._outcome(played)
         if runs.pooled:
             outcome = "pass" if runs.pooled == "pass" else "fail"
-        tasks = [self.task(place).name for place in self._places]
+        tasks = [self._task(place).name for place in self._places]
         counted = [e for e in self._session.ledger.episodes(self._state.id) if e.position in self._places[:played]]
         finished = [e for e in counted if e.record.success is not None]
         episodes = [stored.id for stored in finished]
@@ -541,7 +526,7 @@ class Audit:
     def _groups(self, outcomes: list[bool]) -> tuple[Group, ...]:
         found: dict[str, list[bool]] = defaultdict(list)
         for place, success in zip(self._places, outcomes, strict=False):
-            task = self.task(place)
+            task = self._task(place)
             found[task.subdimension or task.suite].append(success)
         return tuple(Group(name, sum(group), len(group)) for name, group in sorted(found.items()))
 

@@ -20,7 +20,7 @@ from pytest_robustplus.evaluation.players import Players
 from pytest_robustplus.evaluation.recorder import now
 from pytest_robustplus.evaluation.resources import Resources, resources_of
 from pytest_robustplus.rollout.executor import EpisodeResult
-from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.session.cells import Subject
 from pytest_robustplus.session.session import POLL_S
 
 # Which questions there are is asked so often while several are at play.
@@ -44,12 +44,23 @@ class Standing(NamedTuple):
         return self.flying / max(self.needed, 1)
 
 
+class Move(NamedTuple):
+    """One episode of a question: who plays it, and at which place of an order of tasks."""
+
+    subject: Subject
+    position: int
+
+
+Fits = Callable[[Sequence[Subject]], bool]
+"""Whether these can be played now, side by side."""
+
+
 class Question(Protocol):
-    """What episodes are played for: an order of tasks, handed out one by one to whoever has a simulator free."""
+    """What episodes are played for: moves, handed out one by one to whoever has a simulator free."""
 
     @property
-    def cell(self) -> TableCell:
-        """Whose policy plays, on which benchmark."""
+    def subjects(self) -> Sequence[Subject]:
+        """Whose policies play, on which benchmark."""
         ...
 
     @property
@@ -61,12 +72,15 @@ class Question(Protocol):
         """How many episodes the verdict needed, once it is known; raises what makes it unknowable."""
         ...
 
-    def next(self, *, first: bool) -> int | None:
-        """Claim the next position for who decides the question; ``first`` when nothing else is at play for it here."""
+    def next(self, *, first: bool) -> Move | None:
+        """Claim the next move for who decides the question; ``first`` when nothing else is at play for it here."""
         ...
 
-    def offer(self) -> int | None:
-        """Claim the next position for who helps; None while nothing is free, or when nobody needs help any more."""
+    def offer(self, room: Callable[[Subject], bool]) -> Move | None:
+        """Claim the next move of whom there is ``room`` for, for who helps.
+
+        None while nothing is free, or when nobody needs help any more.
+        """
         ...
 
     def standing(self) -> Standing | None:
@@ -77,39 +91,39 @@ class Question(Protocol):
         """How many more episodes it is likely to take."""
         ...
 
-    def holding(self) -> int:
-        """The first position that has not finished, for which all that follow wait."""
+    def holds(self, move: Move) -> bool:
+        """Whether all that follow wait for a move that is at play."""
         ...
 
-    def inherit(self, positions: Collection[int]) -> None:
-        """Take over from whoever played ahead for it here: these positions are at play, and nothing else is claimed."""
+    def inherit(self, moves: Collection[Move]) -> None:
+        """Take over from whoever played ahead for it here: these moves are at play, and nothing else is claimed."""
         ...
 
-    def give_back(self, position: int) -> None:
-        """Leave a claimed position to whoever comes."""
+    def give_back(self, move: Move) -> None:
+        """Leave a claimed move to whoever comes."""
         ...
 
     def leave(self) -> None:
         """Give back whatever is claimed for it here."""
         ...
 
-    def task(self, position: int) -> Task:
-        """What is played there."""
+    def task(self, move: Move) -> Task:
+        """What is played."""
         ...
 
-    def take(self, position: int, started: str, outcome: EpisodeResult) -> bool:
+    def take(self, move: Move, started: str, outcome: EpisodeResult) -> bool:
         """Record what came of it; False when it is to be played once more. Raises what makes it unplayable."""
         ...
 
 
 class _Playing(NamedTuple):
     question: Question
-    position: int
+    move: Move
     started: str
     since: float
 
 
-def nothing(besides: Question | None, fits: Callable[[TableCell], bool]) -> Iterable[Question]:
+def nothing(besides: Question | None, fits: Fits) -> Iterable[Question]:
     """No other questions."""
     return ()
 
@@ -127,13 +141,13 @@ class Campaign:
         self._session = resources.session
         self.players = players or resources.players()
         resources.before_use = self.leave
-        self.others: Callable[[Question | None, Callable[[TableCell], bool]], Iterable[Question]] = nothing
+        self.others: Callable[[Question | None, Fits], Iterable[Question]] = nothing
         self.unable: Counter[str] = Counter()
         self._given_up: set[int] = set()
         self._tickets = itertools.count()
         self._playing: dict[int, _Playing] = {}
         # Episodes to be played once more; claimed still.
-        self._again: list[tuple[Question, int]] = []
+        self._again: list[tuple[Question, Move]] = []
         # The lease of the machine, held while anything is at play here.
         self._seat = ExitStack()
         self._open: tuple[float, Question | None, list[Question]] = (0.0, None, [])
@@ -154,7 +168,7 @@ class Campaign:
 
     def decide(self, question: Question) -> int:
         """Play until a question is decided, and say how many episodes that needed; raises what made it unplayable."""
-        if self._playing and not self.players.beside(question.cell, question.cell):
+        if self._playing and not self._fits(question, question.subjects):
             self.leave()
         self._adopt(question)
         self._open = (0.0, None, [])
@@ -198,15 +212,6 @@ class Campaign:
         finally:
             self._besides = None
 
-    def fill(self, seconds: float) -> None:
-        """Play one episode for others, or wait; for who has nothing at play and nothing claimed."""
-        if self.players.several:
-            # Simulators of another model would take the place of those that wait.
-            time.sleep(seconds)
-            return
-        turns = iter((False, True))
-        self.help(lambda: not self._playing and next(turns), lambda: time.sleep(seconds))
-
     def leave(self) -> None:
         """Give back all that was claimed: who gives up on an episode must not keep others waiting for it."""
         if not (self._playing or self._again or self._open[2]):
@@ -227,9 +232,9 @@ class Campaign:
         mine = [ticket for ticket, playing in self._playing.items() if playing.question.key == own.key]
         for ticket in mine:
             self._playing[ticket] = self._playing[ticket]._replace(question=own)
-        self._again = [(own if question.key == own.key else question, p) for question, p in self._again]
-        waiting = [position for question, position in self._again if question is own]
-        own.inherit([*(self._playing[ticket].position for ticket in mine), *waiting])
+        self._again = [(own if question.key == own.key else question, move) for question, move in self._again]
+        waiting = [move for question, move in self._again if question is own]
+        own.inherit([*(self._playing[ticket].move for ticket in mine), *waiting])
 
     def _drop(self, question: Question) -> None:
         """Give up what is still at play for a question that is decided."""
@@ -238,7 +243,7 @@ class Campaign:
             self.players.abandon(mine)
         for ticket in mine:
             del self._playing[ticket]
-        self._again = [(other, position) for other, position in self._again if other is not question]
+        self._again = [(other, move) for other, move in self._again if other is not question]
         question.leave()
         if not self._playing:
             self._seat.close()
@@ -269,55 +274,58 @@ class Campaign:
             if found is None:
                 self._hedge()
                 return
-            question, position = found
+            question, move = found
             try:
-                self.players.prepare(question.cell)
+                self.players.prepare(question.subjects)
             except RobustnessError as error:
                 if question is own:
                     raise
-                question.give_back(position)
+                question.give_back(move)
                 self._give_up(question, error)
                 continue
             if not self._playing:
                 self._seat.enter_context(self._session.lease.shared())
             ticket = next(self._tickets)
-            self._playing[ticket] = _Playing(question, position, now(), self.clock())
-            self.players.start(ticket, question.cell, question.task(position))
+            self._playing[ticket] = _Playing(question, move, now(), self.clock())
+            self.players.start(ticket, move.subject, question.task(move))
 
-    def _next(self, own: Question | None) -> tuple[Question, int] | None:
+    def _next(self, own: Question | None) -> tuple[Question, Move] | None:
         """What to play next: what is to be played once more, what this process decides, what others need."""
-        for place, (question, position) in enumerate(self._again):
-            if self._fits(own, question.cell):
+        for place, (question, move) in enumerate(self._again):
+            if self._fits(own, question.subjects) and self._room(move.subject):
                 del self._again[place]
-                return question, position
+                return question, move
         if self.players.several:
             return self._neediest(own)
         if own is not None:
-            if not self._fits(own, own.cell):
+            if not self._fits(own, own.subjects):
                 return None
             first = all(playing.question is not own for playing in self._playing.values())
             if (claimed := own.next(first=first)) is not None:
                 return own, claimed
         return self._help(own)
 
-    def _fits(self, own: Question | None, cell: TableCell) -> bool:
-        return self.players.beside(None if own is None else own.cell, cell)
+    def _fits(self, own: Question | None, subjects: Sequence[Subject]) -> bool:
+        return self.players.beside(() if own is None else own.subjects, subjects)
 
-    def _help(self, own: Question | None) -> tuple[Question, int] | None:
-        for question in self.others(own or self._besides, lambda cell: self._fits(own, cell)):
-            if not self._fits(own, question.cell) or id(question) in self._given_up:
+    def _room(self, subject: Subject) -> bool:
+        return not self._playing or self.players.room(subject)
+
+    def _help(self, own: Question | None) -> tuple[Question, Move] | None:
+        for question in self.others(own or self._besides, lambda subjects: self._fits(own, subjects)):
+            if not self._fits(own, question.subjects) or id(question) in self._given_up:
                 continue
             try:
-                position = question.offer()
+                move = question.offer(self._room)
             except RobustnessError as error:
                 self._give_up(question, error)
                 continue
-            if position is not None:
-                return question, position
+            if move is not None:
+                return question, move
         return None
 
-    def _neediest(self, own: Question | None) -> tuple[Question, int] | None:
-        """The next position of the question with the least at play for what it still needs."""
+    def _neediest(self, own: Question | None) -> tuple[Question, Move] | None:
+        """The next move of the question with the least at play for what it still needs."""
         if self._ranking is None:
             self._ranking = []
             if not self._playing:
@@ -326,23 +334,23 @@ class Campaign:
                 self._rank(place, question, own)
         while self._ranking:
             _, place, question = heapq.heappop(self._ranking)
-            if self._playing and not self.players.room(question.cell):
+            if not any(map(self._room, question.subjects)):
                 continue
             try:
-                position = question.offer()
+                move = question.offer(self._room)
             except RobustnessError as error:
                 if question is own:
                     raise
                 self._give_up(question, error)
                 continue
-            if position is not None:
+            if move is not None:
                 self._rank(place, question, own)
-                return question, position
+                return question, move
             self._barren[id(question)] = self.clock() + POLL_S
-        if own is not None and self._fits(own, own.cell):
+        if own is not None and self._fits(own, own.subjects):
             first = all(playing.question is not own for playing in self._playing.values())
-            if first and (position := own.next(first=True)) is not None:
-                return own, position
+            if first and (move := own.next(first=True)) is not None:
+                return own, move
         # Another model's policy costs memory, and is not loaded before simulators have nothing else to do.
         if self._widen(own):
             return self._neediest(own)
@@ -355,13 +363,14 @@ class Campaign:
             return False
         self._widened = until
         others = self.others(
-            own or self._besides, lambda cell: self._fits(own, cell) and not self.players.at_hand(cell)
+            own or self._besides,
+            lambda subjects: self._fits(own, subjects) and not all(map(self.players.at_hand, subjects)),
         )
         another = next((question for question in others if question not in known), None)
         if another is None:
             return False
         self._open = until, whose, [*known, another]
-        self.players.share([question.cell for question in self._open[2]])
+        self._share()
         assert self._ranking is not None
         self._rank(len(known), another, own)
         return bool(self._ranking)
@@ -386,17 +395,23 @@ class Campaign:
         until, whose, known = self._open
         if whose is own and until > self.clock():
             return known
-        mine = [own] if own is not None and self._fits(own, own.cell) else []
-        found = self.others(own or self._besides, lambda cell: self._fits(own, cell) and self.players.at_hand(cell))
-        others = [question for question in found if self._fits(own, question.cell)]
+        mine = [own] if own is not None and self._fits(own, own.subjects) else []
+        found = self.others(
+            own or self._besides,
+            lambda subjects: self._fits(own, subjects) and all(map(self.players.at_hand, subjects)),
+        )
+        others = [question for question in found if self._fits(own, question.subjects)]
         at_play = {id(playing.question) for playing in self._playing.values()}
         for question in known:
             if question is not own and question not in others and id(question) not in at_play:
                 # It is over, and so are its claims.
                 question.leave()
         self._open = (self.clock() + REFRESH_S, own, [*mine, *others])
-        self.players.share([question.cell for question in self._open[2]])
+        self._share()
         return self._open[2]
+
+    def _share(self) -> None:
+        self.players.share([subject for question in self._open[2] for subject in question.subjects])
 
     def _hedge(self) -> None:
         """Play a second time what others wait for and is overdue, where a simulator has nothing else to do."""
@@ -407,7 +422,7 @@ class Campaign:
             if not self.players.free:
                 return
             late = playing.since < overdue and ticket not in self._hedged
-            if late and playing.position == playing.question.holding() and self.players.hedge(ticket):
+            if late and playing.question.holds(playing.move) and self.players.hedge(ticket):
                 self._hedged.add(ticket)
 
     def _take_all(self, outcomes: Sequence[EpisodeResult], own: Question | None) -> None:
@@ -423,23 +438,23 @@ class Campaign:
             raise raised
 
     def _take(self, outcome: EpisodeResult, own: Question | None) -> None:
-        question, position, started, since = self._playing.pop(outcome.ticket)
+        question, move, started, since = self._playing.pop(outcome.ticket)
         self._hedged.discard(outcome.ticket)
         if outcome.error is None:
             self._lasted.append(self.clock() - since)
         try:
-            finished = question.take(position, started, outcome)
+            finished = question.take(move, started, outcome)
         except RobustnessError as error:
             if question is own:
                 raise
-            question.give_back(position)
+            question.give_back(move)
             self._give_up(question, error)
             finished = True
         finally:
             if not self._playing:
                 self._seat.close()
         if not finished:
-            self._again.append((question, position))
+            self._again.append((question, move))
 
 
 def _until(done: Future[Result]) -> None:

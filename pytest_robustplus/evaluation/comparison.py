@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from itertools import combinations
 
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.errors import BadInputError, LedgerError, PolicyError, RobustnessError
-from pytest_robustplus.evaluation.campaign import campaign_of
+from pytest_robustplus.errors import BadInputError, LedgerError, RobustnessError
+from pytest_robustplus.evaluation.campaign import Move, Standing, campaign_of
 from pytest_robustplus.evaluation.population import audit_key, digest
-from pytest_robustplus.evaluation.recorder import STALE_S, TRIES, Recorder, errors, now, refuse_unplayable
+from pytest_robustplus.evaluation.positions import Positions
+from pytest_robustplus.evaluation.recorder import Recorder
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.ledger.records import COMPARISON
 from pytest_robustplus.policies.specs import weights
@@ -20,14 +21,17 @@ from pytest_robustplus.results import comparison as results
 from pytest_robustplus.results.cell import Conclusion
 from pytest_robustplus.results.comparison import Asked, ComparisonReport, Difference, Discordant, Split
 from pytest_robustplus.results.notes import Note
-from pytest_robustplus.rollout.executor import EpisodeResult, Executor
-from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.rollout.executor import EpisodeResult
+from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.session import POLL_S
 from pytest_robustplus.statistics import comparison as statistics
 from pytest_robustplus.statistics.discordance import FEWEST, rerun_margin
 from pytest_robustplus.statistics.evalues import noise_floor
 from pytest_robustplus.statistics.order import order, order_seed
 from pytest_robustplus.statistics.paired import Pairs
+
+# Pairs by which it is guessed how many the answer takes.
+KNOWN = 20
 
 
 class _Side:
@@ -44,8 +48,12 @@ class _Side:
         self.outcomes: dict[int, bool] = {}
         self.episodes: dict[str, int] = {}
         self.audit = 0
-        self.again: list[int] = []
-        self.playing: dict[int, str] = {}
+        self._known = 0
+
+    @property
+    def key(self) -> object:
+        """What its episodes depend on, those of a recorded one on what was recorded."""
+        return self.fingerprint if self.recording is not None else self._key
 
     def join(self, tasks: tuple[Task, ...], seed: str) -> None:
         """Take up the tasks of the comparison in their order, and what is known of them."""
@@ -59,6 +67,7 @@ class _Side:
         population = f"{COMPARISON}{digest([task.name for task in tasks])}"
         self._key = audit_key(self._session, self.cell, self.fingerprint, population)
         self.audit = ledger.open_audit(self._key, run=self._session.run, total=len(tasks), order_seed=seed).id
+        self.positions = Positions(self._session, self.recorder, self.audit, len(tasks), tasks.__getitem__)
         self._seen = 0
         self.refresh()
 
@@ -76,7 +85,9 @@ class _Side:
     @property
     def known(self) -> int:
         """How long the prefix of the order is on which the outcomes are known."""
-        return next(position for position in range(len(self.tasks) + 1) if position not in self.outcomes)
+        while self._known in self.outcomes:
+            self._known += 1
+        return self._known
 
     def reused(self, played: int) -> int:
         """How many of the first outcomes the ledger knew before this run."""
@@ -86,42 +97,6 @@ class _Side:
         fresh = {e.position for e in stored if e.run == self._session.run and e.record.success is not None}
         return sum(position not in fresh for position in range(played))
 
-    def take(self, outcome: EpisodeResult) -> None:
-        """Record what came of an episode; raises what made it unplayable for good."""
-        position, started, error = outcome.ticket, self.playing.pop(outcome.ticket), outcome.error
-        self.recorder.record(self.audit, position, self.tasks[position], started, outcome)
-        if error is None:
-            return
-        # A policy that cannot answer this observation will not answer it the second time either.
-        if isinstance(error, PolicyError) or len(errors(self._session, self.audit, position)) >= TRIES:
-            raise error
-        self.again.append(position)
-
-    def claim(self, position: int) -> bool:
-        """Take an episode unless another worker plays it."""
-        if position in self.again:
-            self.again.remove(position)
-            return True
-        ledger, claimant = self._session.ledger, self._session.claimant
-        return (
-            ledger.claim(
-                self.audit,
-                claimant,
-                block=1,
-                after=position,
-                total=position + 1,
-                stale_s=STALE_S,
-                tries=TRIES,
-            )
-            is not None
-        )
-
-    def count_losses(self) -> None:
-        """Record a try in error wherever a worker of this run died."""
-        for position, worker in self._session.ledger.reap(self.audit, stale_s=STALE_S, own=self._session.claimant):
-            if worker.startswith(self._session.run):
-                self.recorder.lose(self.audit, position, self.tasks[position], worker)
-
 
 class Contest:
     """One comparison's attempt at an answer; any number of workers may share it through the ledger."""
@@ -130,17 +105,20 @@ class Contest:
         self,
         resources: Resources,
         cells: Sequence[TableCell],
-        asked: Asked,
+        asked: Asked | None,
         margin: float,
         *,
         budget: int | None = None,
     ) -> None:
-        """Ask ``asked`` of the cells' policies about ``budget`` tasks; --robust-budget only ends the playing."""
+        """Ask ``asked`` of the cells' policies about ``budget`` tasks; --robust-budget only ends the playing.
+
+        Who does not know what exactly is asked, None, plays on until it is told that there is an answer.
+        """
         session = resources.session
         self._budget = budget
         self._resources, self._session = resources, session
         self._asked, self._margin = asked, margin
-        with session.lease.shared():
+        with nullcontext() if all(map(resources.checkpoints.loaded, cells)) else session.lease.shared():
             self._sides = [_Side(resources, cell) for cell in cells]
         self._id = "-vs-".join(cell.card.name for cell in cells) + f"-{cells[0].benchmark.name}-{cells[0].dimension}"
         self._listed = len(cells[0].tasks())
@@ -160,9 +138,11 @@ class Contest:
         else:
             self._duel = self._new_duel()
         self._judged = 0
-        # A helper does not know what exactly is asked, and so plays on until it is told that there is an answer.
-        self._answers = True
-        self._seat = ExitStack()
+        # How it stood, and until when that is believed; how far the order is likely to be played, and since when.
+        self._over: int | None = None
+        self._over_until = self._stood_until = 0.0
+        self._stood: Standing | None = None
+        self._foreseen, self._foreseen_at = self._most, -1
 
     def _population(self) -> tuple[tuple[Task, ...], str]:
         """The tasks that all policies can be compared on, in an order that belongs to all of them alike."""
@@ -193,9 +173,11 @@ class Contest:
         total, within, alpha = self._total, self._within, self._alpha
         alpha_fail = self._session.settings.alpha_fail / self._session.comparisons
         alpha_pass = self._session.settings.alpha_pass
-        questions: dict[str, Callable[[], statistics.Question]] = {
-            # Two runs of one policy: nothing is asked before both are over.
-            "rerun": lambda: statistics.Question(total, {"equal": (statistics.Refute(1, -total - 1, 1.0),)}),
+        # Two runs of one policy: nothing is asked before both are over.
+        nothing = statistics.Question(total, {"equal": (statistics.Refute(1, -total - 1, 1.0),)})
+        questions: dict[Asked | None, Callable[[], statistics.Question]] = {
+            "rerun": lambda: nothing,
+            None: lambda: nothing,
             "which": lambda: statistics.which_is_better(total, within, alpha),
             "better": lambda: statistics.better(total, 0, alpha_pass, alpha_fail),
             "not_worse": lambda: statistics.not_worse(total, within, alpha_pass, alpha_fail),
@@ -212,9 +194,9 @@ class Contest:
 
     def decide(self) -> ComparisonReport:
         """Play until the answer is known and record that; raises what made an episode unplayable."""
-        start = time.monotonic()
+        start, campaign = time.monotonic(), campaign_of(self._session.config)
         try:
-            self._work(lead=True)
+            campaign.decide(self)
         except RobustnessError as error:
             # Tells helpers to stop.
             with suppress(LedgerError):
@@ -222,18 +204,119 @@ class Contest:
             raise
         finally:
             self._session.progress.end()
-            self._session.ledger.release(self._session.claimant)
-        report = self._report(time.monotonic() - start)
+            self.leave()
+        seconds = time.monotonic() - start
+        report = campaign.meanwhile(self, lambda: self._report(seconds))
         self._conclude("measured", Note.of("compared", comparison=self._id))
         return report
 
-    def help(self) -> None:
-        """Play what is free until whoever decides it has recorded the end, or everything has been played."""
-        self._answers = False
-        try:
-            self._work(lead=False)
-        finally:
-            self._session.ledger.release(self._session.claimant)
+    # What the campaign asks
+
+    @property
+    def subjects(self) -> Sequence[Subject]:
+        """The policies that have anything to play."""
+        return [side.cell for side in self._sides if side.recording is None]
+
+    @property
+    def key(self) -> object:
+        """What its episodes depend on."""
+        return tuple(side.key for side in self._sides)
+
+    def decided(self) -> int | None:
+        """Return after how many tasks the answer was known; raises what makes that impossible."""
+        at = time.monotonic()
+        if at < self._over_until:
+            return self._over
+        for side in self._sides:
+            side.refresh()
+        known = self._judged_pairs() if self._duel is not None else self._judged_standings()
+        if not known:
+            for side in self._live:
+                if self._session.spread:
+                    side.positions.count_losses()
+                # Others may have finished the last one since, which the next look tells.
+                if side.known < self._total:
+                    side.positions.refuse_unplayable(side.known)
+        # What this process brings is known at once; what others bring may wait as long as they do.
+        self._over = self._judged if known else None
+        self._over_until = at + (0.0 if self._session.spread else POLL_S)
+        return self._over
+
+    def next(self, *, first: bool) -> Move | None:
+        """Claim the next move for who decides it, whatever became of an earlier attempt."""
+        return self._claim(lambda _: True)
+
+    def offer(self, room: Callable[[Subject], bool]) -> Move | None:
+        """Claim the next move for who helps; None also when the answer is known, or who asked has given up."""
+        return None if self.standing() is None else self._claim(room)
+
+    def _claim(self, room: Callable[[Subject], bool]) -> Move | None:
+        """Take the next move: both sides of a pair, as many pairs ahead as there are simulators at work on them."""
+        live = self._live
+        free = max(campaign_of(self._session.config).players.free, 1)
+        # Of a rerun the second run begins when the first has ended, so what both know says nothing of what is next.
+        start = min((side.known for side in live), default=0)
+        stop = min(start + sum(side.positions.at_play for side in live) + free, self._reach())
+        for position, side in self._wanted(live, start, stop):
+            if room(side.cell) and side.positions.claim_one(position):
+                self._stood = self._stood and self._stood._replace(flying=self._stood.flying + 1)
+                return Move(side.cell, position)
+        return None
+
+    def standing(self) -> Standing | None:
+        """How much is at play and how much its answer still takes; None once that is known or given up."""
+        at = time.monotonic()
+        if at > self._stood_until:
+            live, ledger = self._live, self._session.ledger
+            over = self._session.spread and any(ledger.conclusion(side.audit) is not None for side in live)
+            self._stood = None
+            if not over and self.decided() is None:
+                reach = self._reach()
+                flying = sum(side.positions.at_play for side in live)
+                self._stood = Standing(flying, max(sum(reach - side.known for side in live), 0))
+            self._stood_until = at + POLL_S
+        return self._stood
+
+    def expected(self) -> int:
+        """How many more episodes it takes at most."""
+        return sum(self._most - side.known for side in self._live if side.known < self._most)
+
+    def holds(self, move: Move) -> bool:
+        """Whether all that follow wait for it."""
+        return move.position == min((side.known for side in self._live), default=-1)
+
+    def inherit(self, moves: Collection[Move]) -> None:
+        """Take over from whoever played ahead for it here: these moves are at play, and nothing else is claimed."""
+        self._stood_until = 0.0
+        for side in self._playing:
+            side.positions.keep([move.position for move in moves if move.subject.key == side.cell.key])
+
+    def leave(self) -> None:
+        """Give back whatever is claimed for it here."""
+        self._stood_until = 0.0
+        for side in self._playing:
+            side.positions.leave()
+
+    def task(self, move: Move) -> Task:
+        """What is played."""
+        return self._of(move).tasks[move.position]
+
+    def take(self, move: Move, started: str, outcome: EpisodeResult) -> bool:
+        """Record what came of a move; False when it is to be played once more."""
+        self._over_until = self._stood_until = 0.0
+        return self._of(move).positions.take(move.position, started, outcome)
+
+    def give_back(self, move: Move) -> None:
+        """Leave a claimed move to whoever comes."""
+        self._of(move).positions.give_back(move.position)
+
+    def _of(self, move: Move) -> _Side:
+        return next(side for side in self._sides if side.cell.key == move.subject.key)
+
+    @property
+    def _playing(self) -> list[_Side]:
+        """The sides that are not known by results alone."""
+        return [side for side in self._sides if side.recording is None]
 
     @property
     def _live(self) -> list[_Side]:
@@ -245,65 +328,17 @@ class Contest:
             return [side for side in live if side.known < self._total][:1]
         return live
 
-    def _work(self, *, lead: bool) -> None:
-        ledger = self._session.ledger
-        executors: dict[int, Executor] = {}
-        try:
-            while not self._known():
-                live = self._live
-                if not lead and any(ledger.conclusion(side.audit) is not None for side in live):
-                    return
-                executors = self._executors(live)
-                for side in live:
-                    side.count_losses()
-                    refuse_unplayable(self._session, side.audit, side.known)
-                # Who was handed a task first plays first.
-                order_of_play = dict.fromkeys([*self._hand_out(live, executors), *live])
-                busy = [side for side in order_of_play if side.playing or not executors[side.audit].free]
-                for side in busy:
-                    executor = executors[side.audit]
-                    pieces = executor.pieces
-                    for outcome in executor.wait(POLL_S / len(busy)):
-                        side.take(outcome)
-                    if executor.pieces > pieces:
-                        ledger.heartbeat(self._session.claimant)
-                if not any(side.playing for side in live):
-                    self._seat.close()
-                if not busy:
-                    campaign_of(self._session.config).fill(POLL_S)
-        finally:
-            for executor in executors.values():
-                executor.abandon()
-            self._seat.close()
-
-    def _executors(self, live: Sequence[_Side]) -> dict[int, Executor]:
-        found = self._resources.executors([side.cell for side in live])
-        return {side.audit: executor for side, executor in zip(live, found, strict=True)}
-
-    def _hand_out(self, live: Sequence[_Side], executors: dict[int, Executor]) -> list[_Side]:
-        """Give every idle simulator the next free episode of its policy; returns the policies in that order."""
-        started: list[_Side] = []
-        ledger = self._session.ledger
-        at_play = sum(ledger.claimed(side.audit) for side in live)
-        # Both sides of a pair, as many pairs ahead as there are simulators at work on them.
-        ahead = at_play + sum(executors[side.audit].free for side in live)
-        # Of a rerun the second run begins when the first has ended, so what both know says nothing of what is next.
-        start = min((side.known for side in live), default=0)
-        for position, side in self._wanted(live, start, min(start + ahead, self._most)):
-            if not any(executors[other.audit].free for other in live):
-                break
-            executor = executors[side.audit]
-            yields = any(other.playing for other in live) and self._session.lease.wanted()
-            if not executor.free or yields:
-                continue
-            if not side.claim(position):
-                continue
-            if not any(other.playing for other in live):
-                self._seat.enter_context(self._session.lease.shared())
-            side.playing[position] = now()
-            executor.start(position, side.tasks[position])
-            started.append(side)
-        return started
+    def _reach(self) -> int:
+        """How far into the order it is worth playing: to where the answer will be known if all goes on as so far."""
+        played = self._judged
+        if self._asked in ("rerun", None) or played < KNOWN:
+            return self._most
+        # Two more pairs of a hundred hardly change a guess.
+        if not 0 <= played - self._foreseen_at <= played // 50:
+            evidence = self._duel or self._standings
+            assert evidence is not None
+            self._foreseen, self._foreseen_at = min(evidence.foreseen(), self._most), played
+        return min(max(self._foreseen, played + 1), self._most)
 
     @staticmethod
     def _wanted(live: Sequence[_Side], start: int, stop: int) -> Iterator[tuple[int, _Side]]:
@@ -311,15 +346,8 @@ class Contest:
         for position in range(start, stop):
             turn = position % len(live)
             for side in (*live[turn:], *live[:turn]):
-                if position not in side.outcomes and position not in side.playing:
+                if position not in side.outcomes:
                     yield position, side
-
-    def _known(self) -> bool:
-        """Judge after each further task that all policies in play have been tried on, in the order."""
-        for side in self._sides:
-            side.refresh()
-        self._session.progress.update()
-        return self._judged_pairs() if self._duel is not None else self._judged_standings()
 
     def _judged_pairs(self) -> bool:
         duel, (first, second) = self._duel, self._sides
@@ -329,7 +357,7 @@ class Contest:
         if new == self._total:
             self._judged = new
             duel.settle(self._net(first, second, new))
-        elif self._asked == "rerun" or not self._answers or duel.update(diff) is None:
+        elif self._asked in ("rerun", None) or duel.update(diff) is None:
             self._judged = new
         else:
             self._judged = duel.pairs
@@ -402,7 +430,7 @@ class Contest:
             models=tuple(side.cell.card.name for side in self._sides),
             benchmark=first.cell.benchmark.name,
             dimension=str(first.cell.dimension),
-            asked=self._asked,
+            asked=self._asked or "which",
             answer=answer,  # type: ignore[arg-type]
             pairs=pairs,
             total=self._total,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
 
 from pytest_robustplus.errors import RobustnessError
 from pytest_robustplus.evaluation.ablation import ablation_audit
 from pytest_robustplus.evaluation.audit import Audit
-from pytest_robustplus.evaluation.campaign import Campaign, Question
+from pytest_robustplus.evaluation.campaign import Campaign, Fits, Question
 from pytest_robustplus.evaluation.checkpoints import again
 from pytest_robustplus.evaluation.comparison import Contest
 from pytest_robustplus.evaluation.rerun import repeat
@@ -17,10 +17,11 @@ from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.ledger import StoredAudit
 from pytest_robustplus.policies.ablation import ablation_name
 from pytest_robustplus.session.cells import TableCell
-from pytest_robustplus.session.session import POLL_S
 
 Key = tuple[str, str]
 Names = tuple[str, str, str]
+Name = TypeVar("Name", Names, tuple[Names, ...])
+Kind = TypeVar("Kind", Audit, Contest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,74 +48,84 @@ class Helping:
         self._resources, self._session, self._campaign = resources, resources.session, campaign
         self._asked, self._over = asked, over
         self._joined: dict[Names, Audit | None] = {}
+        self._contests: dict[tuple[Names, ...], Contest | None] = {}
         self._unreachable: set[Key] = set()
         self._clear: set[Names] = set()
-        self._left: set[tuple[Names, ...]] = set()
         self._last: Audit | None = None
 
     def needed(self) -> bool:
         """Whether any item has still to run, or runs, for which one can play."""
         return bool((self._asked.cells.keys() | self._asked.comparisons.keys()) - self._over())
 
-    def serve(self) -> None:
-        """Take part in a comparison, or in a cell's repeat, to its end; wait a little where there is none."""
-        begun = {audit.key for audit in self._session.ledger.audits(self._session.run) if audit.conclusion is None}
-        compared = {(key.model, key.benchmark, key.dimension) for key in begun if key.compared}
-        over = self._over()
-        contests = [cells for node, cells in self._asked.comparisons.items() if node not in over]
-        if self._session.settings.repeat is not None:
-            contests += [(cell,) for node, cell in self._asked.cells.items() if node not in over]
-        for cells in contests:
-            names = tuple(map(_names, cells))
-            # A cell that is compared with itself has begun to be once the other one plays.
-            signs = names if len(cells) > 1 else ((again(cells[0].card.name), *names[0][1:]),)
-            if names not in self._left and not compared.isdisjoint(signs):
-                # Whatever ends it here, it is not begun again: its own item knows whether there is more to play.
-                self._left.add(names)
-                self._take_part(cells)
-                return
-        time.sleep(POLL_S)
-
-    def _take_part(self, cells: tuple[TableCell, ...]) -> None:
-        """Play a comparison of these cells, or of the only one with itself, until it has ended."""
-        try:
-            if len(cells) == 1:
-                repeat(self._resources, cells[0]).help()
-            else:
-                asked = self._session.settings.margin
-                Contest(self._resources, cells, "which" if len(cells) == 2 else "best", asked).help()
-        except RobustnessError as error:
-            self._campaign.unable[str(error)] += 1
-
-    def questions(self, besides: Question | None, fits: Callable[[TableCell], bool]) -> Iterator[Audit]:
+    def questions(self, besides: Question | None, fits: Fits) -> Iterator[Question]:
         """What may have free episodes: first what was played last, then what the fewest play for, then the unbegun.
 
         ``fits`` says which cells can be played now.
         """
-        cells = [cell for cell in self._open(fits) if besides is None or _names(cell) != _names(besides.cell)]
-        if not cells:
+        own = () if besides is None else tuple(_names(one) for one in besides.subjects if isinstance(one, TableCell))
+        cells = [cell for cell in self._open(fits) if own != (_names(cell),)]
+        contests = [sides for sides in self._compared(fits) if own != tuple(map(_names, _live(sides)))]
+        if not cells and not contests:
             return
         begun: dict[Names, StoredAudit] = {}
+        compared: set[Names] = set()
         for stored in self._session.ledger.audits(self._session.run):
+            names = stored.key.model, stored.key.benchmark, stored.key.dimension
             if not stored.key.compared:
-                begun[stored.key.model, stored.key.benchmark, stored.key.dimension] = stored
+                begun[names] = stored
+            elif stored.conclusion is None:
+                compared.add(names)
         known = [audit for cell in cells for audit in self._begun(cell, begun)]
         for audit in sorted(known, key=self._place):
             self._last = audit
             yield audit
+        for sides in contests:
+            if not compared.isdisjoint(map(_names, sides)) and (contest := self._contest(sides)) is not None:
+                yield contest
         for cell in cells:
             if _names(cell) not in begun and (joined := self._ahead(cell)) is not None:
                 self._last = joined
                 yield joined
+        # What exactly its test asks is not known before it runs, so that other processes wait for that.
+        for sides in contests if not self._session.spread else ():
+            if compared.isdisjoint(map(_names, sides)) and (contest := self._contest(sides)) is not None:
+                yield contest
+
+    def _compared(self, fits: Fits) -> Iterator[tuple[TableCell, ...]]:
+        """The sides of comparisons that have still to run, or run, and of cells that are played a second time."""
+        over = self._over()
+        contests = [sides for node, sides in self._asked.comparisons.items() if node not in over]
+        if self._session.settings.repeat is not None and self._session.spread:
+            contests += [(cell,) for node, cell in self._asked.cells.items() if node not in over]
+        for sides in contests:
+            live = _live(sides)
+            reachable = all(cell.key not in self._unreachable for cell in sides)
+            if live and reachable and fits(live) and all(map(self._cleared, live)):
+                yield sides if len(sides) > 1 else (sides[0], _again(sides[0]))
+
+    def _contest(self, sides: tuple[TableCell, ...]) -> Contest | None:
+        """A comparison of these cells; of two, what is asked is known where nobody has to be told of it."""
+
+        def build() -> Contest:
+            if sides[1].key == _again(sides[0]).key:
+                return repeat(self._resources, sides[0])
+            asked: Literal["which", "best"] | None = "which" if len(sides) == 2 else "best"
+            if asked == "which" and self._session.spread:
+                asked = None
+            return Contest(self._resources, sides, asked, self._session.settings.margin)
+
+        return self._built(self._contests, tuple(map(_names, sides)), (), build)
 
     def _place(self, audit: Audit) -> tuple[bool, int]:
         return audit is not self._last, audit.helpers()
 
-    def _open(self, fits: Callable[[TableCell], bool]) -> list[TableCell]:
+    def _open(self, fits: Fits) -> list[TableCell]:
         over = self._over()
         cells = {_names(cell): cell for node, cell in self._asked.cells.items() if node not in over}
         return [
-            cell for cell in cells.values() if cell.key not in self._unreachable and fits(cell) and self._cleared(cell)
+            cell
+            for cell in cells.values()
+            if cell.key not in self._unreachable and fits([cell]) and self._cleared(cell)
         ]
 
     def _cleared(self, cell: TableCell) -> bool:
@@ -152,20 +163,36 @@ class Helping:
     def _ahead(self, cell: TableCell) -> Audit | None:
         return self._audit(_names(cell), lambda: self._whole(cell))
 
-    def _audit(self, key: Names, build: Callable[[], Audit]) -> Audit | None:
-        if key not in self._joined:
-            self._joined[key] = None
+    def _audit(self, names: Names, build: Callable[[], Audit]) -> Audit | None:
+        return self._built(self._joined, names, [names[:2]], build)
+
+    def _built(
+        self, kept: dict[Name, Kind | None], name: Name, keys: Sequence[Key], build: Callable[[], Kind]
+    ) -> Kind | None:
+        """Build a question once; what goes wrong is told once."""
+        if name not in kept:
+            kept[name] = None
             try:
-                self._joined[key] = build()
+                kept[name] = build()
             except Exception as error:
                 # A policy's constructor may raise anything. Its cells' own items say so; here nobody is helped.
-                self._unreachable.add(key[:2])
+                self._unreachable.update(keys)
                 reason = str(error) if isinstance(error, RobustnessError) else f"{type(error).__name__}: {error}"
                 self._campaign.unable[reason] += 1
-        return self._joined[key]
+        return kept[name]
 
     def _whole(self, cell: TableCell) -> Audit:
         return Audit(self._resources, cell, self._session.baselines_of(cell))
+
+
+def _live(sides: Sequence[TableCell]) -> list[TableCell]:
+    """Those that play, and are not known by results alone."""
+    return [cell for cell in sides if not cell.recorded]
+
+
+def _again(cell: TableCell) -> TableCell:
+    """The same cell under the name by which it is played once more."""
+    return replace(cell, card=replace(cell.card, name=again(cell.card.name)))
 
 
 def _names(cell: TableCell) -> Names:

@@ -24,13 +24,14 @@ from pytest_robustplus.rollout.cluster.nodes import facts, refuse_unfit
 from pytest_robustplus.rollout.executor import EpisodeResult, Executor, Stage
 from pytest_robustplus.rollout.simulating import Script, Setup
 from pytest_robustplus.session.cells import Subject, TableCell
+from pytest_robustplus.session.session import POLL_S
 
 # An early verdict needs few episodes: beyond a simulator for so many, most of what more would play is in vain.
 EACH = 50
 
 
 class Players(Protocol):
-    """Plays tasks of any cell; tickets tell them apart."""
+    """Plays tasks of any subjects; tickets tell them apart."""
 
     several: bool
     """Whether more than one task is at play at once."""
@@ -59,28 +60,28 @@ class Players(Protocol):
         """Take note of how many episodes the open questions are likely to take."""
         ...
 
-    def beside(self, own: TableCell | None, cell: TableCell) -> bool:
-        """Whether a cell can be played beside what is at play, or beside ``own``, which is to be played."""
+    def beside(self, own: Sequence[Subject], subjects: Sequence[Subject]) -> bool:
+        """Whether these can be played beside what is at play, or beside ``own``, who are to be played."""
         ...
 
-    def at_hand(self, cell: TableCell) -> bool:
+    def at_hand(self, subject: Subject) -> bool:
         """Whether its policy takes no more memory than it does already."""
         ...
 
-    def share(self, cells: Collection[TableCell]) -> None:
-        """Take note of which cells are open: those of one kind of simulator leave the others theirs."""
+    def share(self, subjects: Collection[Subject]) -> None:
+        """Take note of who is open: those of one kind of simulator leave the others theirs."""
         ...
 
-    def room(self, cell: TableCell) -> bool:
-        """Whether one more of a cell could begin now without taking a simulator from another that needs it."""
+    def room(self, subject: Subject) -> bool:
+        """Whether one more could begin now without taking a simulator from another that needs it."""
         ...
 
-    def prepare(self, cell: TableCell) -> None:
-        """Make sure that the cell's policy is at hand; raises what is wrong with it."""
+    def prepare(self, subjects: Sequence[Subject]) -> None:
+        """Make sure that the policies of who plays side by side are at hand; raises what is wrong with one."""
         ...
 
-    def start(self, ticket: int, cell: TableCell, task: Task) -> None:
-        """Begin to play; only when something is free and the cell was prepared."""
+    def start(self, ticket: int, subject: Subject, task: Task) -> None:
+        """Begin to play; only when something is free and the subject was prepared."""
         ...
 
     def hedge(self, ticket: int) -> bool:
@@ -97,25 +98,25 @@ class Players(Protocol):
 
 
 class LocalPlayers:
-    """The simulators of this process and its pool, which cells of several models share; each policy has its own batch.
+    """The simulators of this process and its pool, which several models share; each policy has its own batch.
 
-    What is at play in scenes that step together, or in the one simulator of this process, is of one model at a time.
+    What is at play in scenes that step together, or in the one simulator of this process, is of one question at a time.
     """
 
     def __init__(
         self,
         simulators: int,
-        stage: Callable[[Subject], Stage],
+        stages: Callable[[Sequence[Subject]], Sequence[Stage]],
         room: Callable[[Subject, int], bool],
         *,
         alone: Callable[[Subject], bool],
         loaded: Callable[[Subject], bool],
     ) -> None:
-        """Play where ``stage`` says, where there is ``room`` within a model's share; ``loaded`` ones are at hand."""
-        self._stage_of, self._room, self._alone, self._loaded = stage, room, alone, loaded
+        """Play where ``stages`` says, where there is ``room`` within a model's share; ``loaded`` ones are at hand."""
+        self._stages_of, self._room, self._alone, self._loaded = stages, room, alone, loaded
         self._stages: dict[tuple[str, str], Stage] = {}
         self._playing: dict[int, Executor] = {}
-        self._cells: dict[int, TableCell] = {}
+        self._subjects: dict[int, Subject] = {}
         self._open = 1
         self._simulators = simulators
         self.several = simulators > 1
@@ -125,7 +126,8 @@ class LocalPlayers:
     @property
     def free(self) -> int:
         # What was given up may be at play until its simulator looks again.
-        left = min((stage.executor.free for stage in self._stages.values()), default=1)
+        executors = {id(stage.executor): stage.executor for stage in self._stages.values()}
+        left = sum(executor.free for executor in executors.values()) if executors else 1
         return max(min(left, self._simulators - len(self._playing)), 0) if self._playing else max(left, 0)
 
     @property
@@ -135,36 +137,43 @@ class LocalPlayers:
     def expect(self, episodes: int) -> None:
         pass
 
-    def at_hand(self, cell: TableCell) -> bool:
-        return self._loaded(cell)
+    def at_hand(self, subject: Subject) -> bool:
+        return self._loaded(subject)
 
-    def share(self, cells: Collection[TableCell]) -> None:
-        self._open = max(len({repr(cell.profile) for cell in cells if not cell.recorded}), 1)
+    def share(self, subjects: Collection[Subject]) -> None:
+        self._open = max(len({repr(one.profile) for one in subjects if not one.recorded}), 1)
 
-    def beside(self, own: TableCell | None, cell: TableCell) -> bool:
+    def beside(self, own: Sequence[Subject], subjects: Sequence[Subject]) -> bool:
         if not self._playing:
-            return own is None or cell.key == own.key or not self._together(own)
-        at_play = self._cells.values()
-        return any(one.key == cell.key for one in at_play) or not (
-            self._alone(cell) or any(self._alone(one) for one in at_play)
-        )
+            same = {one.key for one in subjects} <= {one.key for one in own}
+            return not own or same or not any(map(self._together, own))
+        if {one.key for one in subjects} <= self._stages.keys():
+            return True
+        return not any(map(self._alone, [*subjects, *self._subjects.values()]))
 
     @staticmethod
-    def _together(cell: TableCell) -> bool:
-        return isinstance(cell.benchmark, Parallel)
+    def _together(subject: Subject) -> bool:
+        return isinstance(subject.benchmark, Parallel)
 
-    def room(self, cell: TableCell) -> bool:
-        return self._room(cell, max(self._simulators // self._open, 1))
+    def room(self, subject: Subject) -> bool:
+        stage = self._stages.get(subject.key)
+        if stage is not None and not stage.executor.free:
+            return False
+        return self._room(subject, max(self._simulators // self._open, 1))
 
-    def prepare(self, cell: TableCell) -> None:
+    def prepare(self, subjects: Sequence[Subject]) -> None:
         if not self._playing:
             self._stages.clear()
-        if cell.key not in self._stages:
-            self._stages[cell.key] = self._stage_of(cell)
+        missing = [one for one in subjects if one.key not in self._stages]
+        for subject, stage in zip(missing, self._stages_of(missing), strict=True):
+            self._stages[subject.key] = stage
 
-    def start(self, ticket: int, cell: TableCell, task: Task) -> None:
-        stage = self._stages[cell.key]
-        self._playing[ticket], self._cells[ticket] = stage.executor, cell
+    def start(self, ticket: int, subject: Subject, task: Task) -> None:
+        stage = self._stages[subject.key]
+        while not stage.executor.free:
+            # What was given up holds its simulator until that looks again.
+            stage.executor.wait(POLL_S)
+        self._playing[ticket], self._subjects[ticket] = stage.executor, subject
         stage.begin(ticket, task)
 
     def hedge(self, ticket: int) -> bool:
@@ -190,7 +199,7 @@ class LocalPlayers:
     def _forget(self, tickets: Iterable[int]) -> None:
         for ticket in tickets:
             self._playing.pop(ticket, None)
-            self._cells.pop(ticket, None)
+            self._subjects.pop(ticket, None)
 
 
 class ClusterPlayers:
@@ -230,19 +239,23 @@ class ClusterPlayers:
         """Take note of how many episodes the open questions are likely to take: more simulators would play in vain."""
         self._expected = episodes
 
-    def beside(self, own: TableCell | None, cell: TableCell) -> bool:
+    def beside(self, own: Sequence[Subject], subjects: Sequence[Subject]) -> bool:
         return True
 
-    def at_hand(self, cell: TableCell) -> bool:
+    def at_hand(self, subject: Subject) -> bool:
         return True
 
-    def share(self, cells: Collection[TableCell]) -> None:
+    def share(self, subjects: Collection[Subject]) -> None:
         pass
 
-    def room(self, cell: TableCell) -> bool:
+    def room(self, subject: Subject) -> bool:
         return True
 
-    def prepare(self, cell: Subject) -> None:
+    def prepare(self, subjects: Sequence[Subject]) -> None:
+        for subject in subjects:
+            self._prepare(subject)
+
+    def _prepare(self, cell: Subject) -> None:
         if cell.key in self._dressed or cell.recorded:
             return
         checkpoint = self._checkpoints.of(cell)
@@ -272,8 +285,8 @@ class ClusterPlayers:
             self._look(self._running[1], cell.benchmark)
         self._dressed.add(cell.key)
 
-    def start(self, ticket: int, cell: TableCell, task: Task) -> None:
-        self.begin(id(self), ticket, cell, task)
+    def start(self, ticket: int, subject: Subject, task: Task) -> None:
+        self.begin(id(self), ticket, subject, task)
 
     def begin(self, owner: int, ticket: int, cell: Subject, task: Task) -> None:
         """Begin to play for an owner of tickets."""
@@ -312,7 +325,7 @@ class ClusterPlayers:
 
     def seat(self, subject: Subject) -> Executor:
         """An executor for one subject on the same simulators."""
-        self.prepare(subject)
+        self._prepare(subject)
         # Who is asked for again is the same: results are kept for it.
         return self._seats.setdefault(subject.key, Seat(self, subject))
 

@@ -21,8 +21,6 @@ from pytest_robustplus.session.session import POLL_S, Session
 RECORDED, PROMPTS = "recorded", "prompt_source"
 # One retry tells a passing fault of the infrastructure from a lasting one.
 TRIES = 2
-# A worker whose process is gone loses its claims at once; this bounds one that hangs.
-STALE_S = 1800.0
 
 
 class Recorder:
@@ -82,15 +80,15 @@ class Player:
     def __init__(self, resources: Resources, subject: Subject) -> None:
         self._resources, self._subject = resources, subject
         self._progress = resources.session.progress
-        self._recorder = Recorder(resources.session, subject)
-        self.protocol = self._recorder.protocol
+        self.recorder = Recorder(resources.session, subject)
+        self.protocol = self.recorder.protocol
 
     def play(self, audit: int, position: int, task: Task) -> None:
         """Play ``task`` and record it; raises what made it unplayable, which is recorded, too."""
         for tries_left in reversed(range(TRIES)):
             started = now()
             played = self._play(position, task)
-            self._recorder.record(audit, position, task, started, played)
+            self.recorder.record(audit, position, task, started, played)
             if played.error is None:
                 return
             # A policy that cannot answer this observation will not answer it the second time either.
@@ -107,18 +105,6 @@ class Player:
                     return outcome
         finally:
             executor.abandon()
-
-
-def errors(session: Session, audit: int, position: int) -> list[str]:
-    """What went wrong with an episode in this run, on whichever worker, try by try."""
-    tries = session.ledger.attempts(audit, position)
-    return [one.record.error for one in tries if one.record.error and one.run == session.run]
-
-
-def refuse_unplayable(session: Session, audit: int, position: int) -> None:
-    """Raise ``SimulatorError`` for an episode that has used up its tries."""
-    if len(found := errors(session, audit, position)) >= TRIES:
-        raise SimulatorError(f"Episode {position} could not be played, {len(found)} times: {found[-1]}")
 
 
 def now() -> str:

@@ -56,26 +56,32 @@ class Resources:
 
         Raises ``BadInputError`` when the model's policy cannot keep as many episodes apart as there are simulators.
         """
-        return self.executors([subject])[0]
-
-    def executors(self, subjects: Sequence[Subject]) -> list[Executor]:
-        """Where episodes of several models are played side by side, each with its share of the simulators."""
         self.before_use()
-        return self.shared(subjects)
+        return self.shared([subject])[0]
 
     def players(self) -> Players:
         """Who plays for the campaign of this process."""
         if self._cluster is not None:
             return self._cluster
         return LocalPlayers(
-            self.session.settings.simulators, self._stage, self._room, alone=self._alone, loaded=self.checkpoints.loaded
+            self.session.settings.simulators,
+            self._stages,
+            self._room,
+            alone=self._alone,
+            loaded=self.checkpoints.loaded,
         )
 
-    def _stage(self, subject: Subject) -> Stage:
-        """Where the campaign plays a subject: in one pool for all models, unless the benchmark has an own way."""
-        known = self.checkpoints.recording(subject) if isinstance(subject, TableCell) else None
-        if known is not None or self._alone(subject):
-            executor = self.shared([subject])[0]
+    def _stages(self, subjects: Sequence[Subject]) -> list[Stage]:
+        """Where the campaign plays who is played side by side."""
+        alone = [one for one in subjects if self._alone(one) and not one.recorded]
+        executors = dict(zip((one.key for one in alone), self.shared(alone), strict=True)) if alone else {}
+        return [self._stage(subject, executors.get(subject.key)) for subject in subjects]
+
+    def _stage(self, subject: Subject, executor: Executor | None) -> Stage:
+        """In one pool for all models, unless the benchmark has an ``executor`` of its own."""
+        if isinstance(subject, TableCell) and (known := self.checkpoints.recording(subject)) is not None:
+            executor = Recall(known)
+        if executor is not None:
             return Stage(executor, executor.start)
         for key in list(self._pools):
             self._pools.pop(key).close()

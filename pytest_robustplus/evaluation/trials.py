@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatch
+from functools import partial
 from typing import NamedTuple
 
 from pytest_robustplus.benchmarks.contract import Generative, Staging, Task, settle
 from pytest_robustplus.errors import BadInputError, RobustnessError
 from pytest_robustplus.evaluation.population import digest
-from pytest_robustplus.evaluation.recorder import STALE_S, TRIES, Player, refuse_unplayable
+from pytest_robustplus.evaluation.positions import Positions
+from pytest_robustplus.evaluation.recorder import Player
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.fuzz.points import Point
 from pytest_robustplus.ledger import GENERATED, AuditKey
@@ -46,7 +48,7 @@ class LedgerTrials:
         self._resources, self._session = resources, resources.session
         self._player = Player(resources, subject)
         self.tasks = base_tasks(subject, self._session.settings.tasks)
-        self._audits: dict[str, int] = {}
+        self._positions: dict[str, Positions] = {}
         self._known: dict[str, dict[int, bool]] = {}
         self._broken: dict[tuple[str, int], RobustnessError] = {}
 
@@ -68,38 +70,36 @@ class LedgerTrials:
             raise self._broken[key]
         known = self._outcomes(point)
         if number not in known:
-            audit = self._audits[point.name]
+            positions = self._positions[point.name]
             try:
                 while number not in known:
-                    played = self._played(audit, point, number)
-                    known.update(self._session.ledger.outcomes(audit))
+                    played = self._played(positions, number)
+                    known.update(self._session.ledger.outcomes(positions.audit))
                     if not played and number not in known:
-                        refuse_unplayable(self._session, audit, number)
+                        positions.refuse_unplayable(number)
                         time.sleep(POLL_S)
             except RobustnessError as error:
                 self._broken[key] = error
                 raise
         return known[number]
 
-    def _played(self, audit: int, point: Point, number: int) -> bool:
+    def _played(self, positions: Positions, number: int) -> bool:
         """Play an episode unless another worker does so, or has, on behalf of another item."""
-        ledger, claimant = self._session.ledger, self._session.claimant
         with self._session.lease.shared():
-            ledger.reap(audit, stale_s=STALE_S, own=claimant)
-            mine = ledger.claim(audit, claimant, block=1, after=number, total=number + 1, stale_s=STALE_S, tries=TRIES)
-            if mine is None:
+            positions.count_losses()
+            if not positions.claim_one(number):
                 return False
             try:
-                self._player.play(audit, number, self.task(point, number))
+                self._player.play(positions.audit, number, positions.task(number))
             finally:
-                ledger.release(claimant)
+                positions.leave()
         self.played += 1
         return True
 
     def episodes(self, point: Point) -> dict[int, int]:
         """The ledger's episode by number, for those of a point that were played."""
         self._outcomes(point)
-        stored = self._session.ledger.episodes(self._audits[point.name])
+        stored = self._session.ledger.episodes(self._positions[point.name].audit)
         return {episode.position: episode.id for episode in stored if episode.record.success is not None}
 
     def staged(self, point: Point, numbers: Iterable[int]) -> list[Staged]:
@@ -115,7 +115,7 @@ class LedgerTrials:
         return found
 
     def _outcomes(self, point: Point) -> dict[int, bool]:
-        if point.name not in self._audits:
+        if point.name not in self._positions:
             subject = self.subject
             # Never concluded, so that every later run takes it up again.
             key = AuditKey(
@@ -128,7 +128,9 @@ class LedgerTrials:
             )
             seed = order_seed(benchmark=subject.benchmark.name, **_ORDER)
             state = self._session.ledger.open_audit(key, run=self._session.run, total=_TOTAL, order_seed=seed)
-            self._audits[point.name] = state.id
+            self._positions[point.name] = Positions(
+                self._session, self._player.recorder, state.id, _TOTAL, partial(self.task, point)
+            )
             self._known[point.name] = self._session.ledger.outcomes(state.id)
         return self._known[point.name]
 

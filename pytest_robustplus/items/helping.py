@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_robustplus.evaluation.helping import Asked, Helping
 
 _HELPING: pytest.StashKey[Helping] = pytest.StashKey()
+# Kinds of items that a campaign plays for.
+PLAYED = "cell", "comparison"
 
 
 def prepare(session: pytest.Session) -> Helping:
@@ -44,8 +46,8 @@ def meanwhile(session: pytest.Session, until: Callable[[], bool]) -> None:
 
 
 def make_way(item: pytest.Item) -> None:
-    """Leave nothing at play for other cells while an item runs that is no cell, and may want the machine."""
-    if _HELPING in item.config.stash and getattr(item.stash.get(IDENTITY, None), "kind", "") != "cell":
+    """Leave nothing at play for others while an item runs that the campaign does not play, and may want the machine."""
+    if _HELPING in item.config.stash and getattr(item.stash.get(IDENTITY, None), "kind", "") not in PLAYED:
         from pytest_robustplus.evaluation.campaign import rest
 
         rest(item.config)
@@ -62,7 +64,7 @@ def afterwards(session: pytest.Session) -> None:
     board.rest(session_of(config).worker)
     try:
         helping = prepare(session)
-        campaign.help(lambda: board.stopped or not helping.needed(), helping.serve)
+        campaign.help(lambda: board.stopped or not helping.needed())
     except Exception as error:
         # Whatever it is, no verdict depends on it.
         campaign.unable[str(error)] += 1
@@ -70,7 +72,7 @@ def afterwards(session: pytest.Session) -> None:
 
 
 def _helpable(session: pytest.Session) -> bool:
-    return any(identity.kind in ("cell", "comparison") for _, identity in _identified(session))
+    return any(identity.kind in PLAYED for _, identity in _identified(session))
 
 
 def _asked(session: pytest.Session) -> Asked:

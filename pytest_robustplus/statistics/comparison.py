@@ -285,6 +285,16 @@ class Duel:
         self.answer = found
         return found
 
+    def foreseen(self) -> int:
+        """Guess after how many pairs the answer will be known: the logs of evidence grow about evenly."""
+        if not self.pairs:
+            return self.question.total
+        grown = (
+            min(self.log[r.side, r.net] / -math.log(r.alpha) for r in needed)
+            for needed in self.question.answers.values()
+        )
+        return _until(max(grown), self.pairs, self.question.total)
+
     def _first(self) -> str | None:
         for name, needed in self.question.answers.items():
             if all(self._best[r.side, r.net] >= -math.log(r.alpha) for r in needed):
@@ -323,10 +333,20 @@ class Standings:
         if beaten := [i for i in playing if self.log_evidence(i) >= -math.log(self._alpha)]:
             self.dropped |= dict.fromkeys(beaten, self.played)
 
+    def foreseen(self) -> int:
+        """Guess after how many tasks one policy alone will be unbeaten."""
+        grown = sorted(self.log_evidence(policy) for policy in self.unbeaten)
+        return self.total if len(grown) < 2 else _until(grown[1] / -math.log(self._alpha), self.played, self.total)
+
     def log_evidence(self, policy: int) -> float:
         """The log e-value against "nobody solves more than this one"."""
         against = [float(self._wealth[j, policy].log[0]) for j in self._policies if j != policy]
         return float(_log_mean(np.clip(against, -LARGEST_LOG, LARGEST_LOG)))
+
+
+def _until(share: float, played: int, total: int) -> int:
+    """Where a ``share`` of the evidence that is needed will be all of it, if it grows on as in those ``played``."""
+    return min(math.ceil(played / share), total) if share > played / total else total
 
 
 def e_holm(log_e: Sequence[float]) -> list[float]:

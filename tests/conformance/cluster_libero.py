@@ -23,7 +23,7 @@ from pytest_robustplus.evaluation.campaign import campaign_of
 from pytest_robustplus.evaluation.players import ClusterPlayers
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.rollout.executor import EpisodeResult
-from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.session.cells import Subject
 
 SHARE, FIRST_S = 0.02, 15.0
 SUITE = """
@@ -50,13 +50,13 @@ class Clock:
         assert isinstance(players, ClusterPlayers)
         prepare, start, wait = players.prepare, players.start, players.wait
 
-        def prepared(cell: TableCell) -> None:
+        def prepared(subjects: Sequence[Subject]) -> None:
             self.attached = self.attached or time.monotonic()
-            prepare(cell)
+            prepare(subjects)
 
-        def started(ticket: int, cell: TableCell, task: Task) -> None:
+        def started(ticket: int, subject: Subject, task: Task) -> None:
             self._began[ticket] = time.monotonic()
-            start(ticket, cell, task)
+            start(ticket, subject, task)
 
         def waited(timeout: float) -> Sequence[EpisodeResult]:
             found = wait(timeout)

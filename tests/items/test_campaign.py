@@ -164,3 +164,11 @@ def test_simulators_play_on_while_a_cell_is_reported(toy: pytest.Pytester, monke
     monkeypatch.setattr(Audit, "_report", late)
     chosen = [MODELS[0], "--robust-perturbation=camera,noise", "--robust-baseline=none", "--robust-budget=60,camera=10"]
     toy.runpytest(*chosen, "--robust-simulators=2", "-n0").assert_outcomes(skipped=2)
+
+
+def test_what_is_recorded_is_judged_beside_a_pool(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    accept = [MODELS[1], "--robust-perturbation=camera", "--robust-baseline=none", "--robust-accept=weak.toml"]
+    toy.runpytest(*accept).assert_outcomes(skipped=1)
+    monkeypatch.setenv("TOY_SECONDS", "0.02")
+    models = ["--robust-model=strong,recorded:weak.toml,steady", "--robust-budget=12", *accept[1:3]]
+    toy.runpytest(*models, "--robust-simulators=3", "-n0").assert_outcomes(skipped=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,35 @@ def test_spreading_changes_nothing(toy: pytest.Pytester) -> None:
         result.assert_outcomes(passed=1)
         found.add(next(re.sub(r"\s+", " ", line) for line in result.outlines if "is better" in line))
     assert len(found) == 1
+
+
+def test_a_pool_plays_comparisons_and_cells_at_once_with_the_same_answers(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.makepyfile(test_suite=SUITE)
+    chosen = ["--robust-compare=steady:weak", "--robust-model=steady", "--robust-perturbation=camera,noise"]
+    alone = compared(toy.runpytest(*chosen, "--robust-ledger=one.sqlite", "-n0"))
+    monkeypatch.setenv("TOY_SECONDS", "0.02")
+    result = toy.runpytest(*chosen, "--robust-ledger=pool.sqlite", "--robust-simulators=6", "-n0")
+    together = compared(result)
+    assert [one.dimension for one in together] == ["camera", "noise"]
+    assert [facts(one) for one in together] == [facts(one) for one in alone]
+    database = sqlite3.connect(toy.path / "pool.sqlite")
+    rows = database.execute(
+        """SELECT part.audit, min(started), concluded FROM episode JOIN part ON part.audit = episode.audit
+        JOIN audit ON audit.id = part.audit GROUP BY part.audit"""
+    )
+    when = {audit: (began, concluded) for audit, began, concluded in rows}
+    first, second = ([when[side.audit] for side in one.sides] for one in together)
+    assert max(began for began, _ in second) < min(concluded for _, concluded in first), "both are at play at once"
+    assert database.execute("SELECT count(*) FROM claim").fetchone() == (0,)
+    database.close()
+
+
+def facts(report: ComparisonReport) -> tuple[object, ...]:
+    """What a comparison found, whoever played it when."""
+    sides = [(side.model, side.successes, side.played) for side in report.sides]
+    return report.answer, report.pairs, sides, report.differences, [found.task for found in report.discordant]
 
 
 def test_a_fault_is_an_error_and_the_next_run_goes_on(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
