@@ -263,6 +263,20 @@ def test_a_pool_plays_comparisons_and_cells_at_once_with_the_same_answers(
     database.close()
 
 
+def test_both_sides_play_in_scenes_of_their_own_that_step_together(toy: pytest.Pytester) -> None:
+    toy.makepyfile(test_suite=SUITE)
+    chosen = ["--robust-compare=steady:weak", "--robust-perturbation=camera,noise", "-n0"]
+    alone = compared(toy.runpytest(*chosen))
+    toy.makeconftest(
+        """
+        from together import pytest_robustplus_benchmarks
+        from toy import pytest_robustplus_models
+        """
+    )
+    together = compared(toy.runpytest(*chosen, "--robust-fresh", "--robust-simulators=5"))
+    assert [facts(one) for one in together] == [facts(one) for one in alone]
+
+
 def facts(report: ComparisonReport) -> tuple[object, ...]:
     """What a comparison found, whoever played it when."""
     sides = [(side.model, side.successes, side.played) for side in report.sides]

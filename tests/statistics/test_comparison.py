@@ -212,6 +212,29 @@ def test_equals_are_called_different_as_rarely_as_stated():
     assert 0.01 < false <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
 
 
+def test_how_many_pairs_an_answer_takes_is_guessed_from_those_played():
+    """A guess for handing out: it may be wrong, and must be neither a constant nor beyond the list."""
+    generator, total = np.random.default_rng(3), 400
+    ratios = []
+    for diff in shuffled(60, 20, total, 20, generator):
+        duel = Duel(which_is_better(total, 4, 0.05))
+        duel.update(diff[:40])
+        if duel.answer is None:
+            guess = duel.foreseen()
+            assert 40 <= guess <= total
+            duel.update(diff[40:])
+            ratios.append(guess / duel.pairs)
+    assert 0.5 <= np.median(ratios) <= 4, "evidence grows faster than evenly once there is some"
+    assert min(ratios) < 1 < max(ratios)
+    even = Duel(which_is_better(total, 0, 0.01))
+    even.update([1, -1] * 20)
+    assert even.foreseen() == total
+    standings = Standings(3, total, 0.01)
+    for task in range(15):
+        standings.add({0: True, 1: task % 3 > 0, 2: task % 2 > 0})
+    assert 15 < standings.foreseen() < total
+
+
 def test_only_tasks_that_both_have_played_are_paired():
     assert differences([True, False, True], [False, False]).tolist() == [1, 0]
 
