@@ -41,7 +41,7 @@ def test_what_was_given_up_leaves_its_simulators_to_the_next_question() -> None:
         2, lambda found: [stage] * len(found), lambda *_: True, alone=lambda _: False, loaded=lambda _: True
     )
     toy = Toy({})
-    subject = Subject(pytest_robustplus_models()[0], toy, toy.suites)
+    subject = Subject(next(iter(pytest_robustplus_models())), toy, toy.suites)
     players.prepare([subject])
     players.start(7, subject, subject.tasks()[0])
     assert executor.started == [7]
