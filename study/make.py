@@ -225,9 +225,12 @@ def play(work: Path, options: argparse.Namespace) -> int:
 
 def report(work: Path, options: argparse.Namespace) -> int:
     """Time the members side by side, and write page, figures and the table of all outcomes."""
-    outcomes, timings = str(work / "outcomes.jsonl"), work / "timings.json"
-    code = piece(["study.time", str(work), str(timings)], options.seconds)
-    return code | piece(["study.report", outcomes, str(work / "report"), "--timings", str(timings)], options.seconds)
+    outcomes, timings, training = (str(work / name) for name in ("outcomes.jsonl", "timings.json", "training.json"))
+    facts = {name: json.loads(path.read_text()) for name in MEMBERS if (path := work / f"{name}.json").exists()}
+    Path(training).write_text(json.dumps(facts, indent=1) + "\n")
+    code = piece(["study.time", str(work), timings], options.seconds)
+    written = ["study.report", outcomes, str(work / "report"), "--timings", timings, "--training", training]
+    return code | piece(written, options.seconds)
 
 
 PIECES: Mapping[str, Callable[[Path, argparse.Namespace], int]] = {

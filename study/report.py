@@ -270,6 +270,31 @@ def latency(timings: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def twins(played: Played) -> str:
+    """What the robust augmentation buys each kind: the twin minus the member of the same seed, in points."""
+    lines = ["| | " + " | ".join(["original", *DIMENSIONS, "all"]) + " |", "|---|" + "---|" * 9]
+    for kind in KINDS:
+        pairs = [(p, p.replace("_robust", "")) for p in played.members(kind, robust=True)]
+        pairs = [pair for pair in pairs if pair[1] in played.outcomes]
+        if pairs:
+            better, worse = ([pair[side] for pair in pairs] for side in (0, 1))
+            found = [compared(played, better, worse, d) for d in ("original", *DIMENSIONS, "all")]
+            cells = [f"{c.difference:+.0f} [{c.tasks_low:+.0f}, {c.tasks_high:+.0f}]" if c else "–" for c in found]
+            lines.append(f"| {KINDS[kind]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def trained(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Every member's error on held-out demonstrations: mean absolute error of an action, as training went on."""
+    steps = sorted({point["step"] for one in facts.values() for point in one["curve"] if "held_out" in point})
+    lines = ["| held-out error | " + " | ".join(map(str, steps)) + " |", "|---|" + "---|" * len(steps)]
+    for name, one in sorted(facts.items()):
+        known = {point["step"]: point["held_out"] for point in one["curve"] if "held_out" in point}
+        cells = [f"{known[step]:.3f}" if step in known else "" for step in steps]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def severity(played: Played, stream: str, players: Sequence[str]) -> list[tuple[int, int, int]]:
     """Successes and episodes at each severity."""
     levels: dict[int, list[str]] = defaultdict(list)
@@ -358,32 +383,37 @@ def _save(figure: Any, path: Path) -> None:
     pyplot.close(figure)
 
 
-def page(played: Played, timings: Mapping[str, Mapping[str, float]]) -> str:
+def page(
+    played: Played, timings: Mapping[str, Mapping[str, float]], facts: Mapping[str, Mapping[str, Any]] | None = None
+) -> str:
     """All tables, one after the other."""
     plain = {f"{KINDS[kind]} × {len(m)}": m for kind in KINDS if (m := played.members(kind))}
     single = {member: [member] for kind in KINDS for member in played.members(kind)}
     robust = {
         label: members
         for kind in KINDS
-        if (twins := played.members(kind, robust=True))
-        for label, members in ((f"{KINDS[kind]}, seed 0", [f"{kind}-0"]), (f"{KINDS[kind]}, robust twin", twins))
+        if (own := played.members(kind, robust=True))
+        for label, members in ((f"{KINDS[kind]}, seed 0", [f"{kind}-0"]), (f"{KINDS[kind]}, robust twin", own))
     }
     vla, wam, hybrid = (family(played, name) for name in ("vla", "wam", "hybrid"))
     pairs = [("WAM − VLA", wam, vla), ("hybrid − VLA", hybrid, vla), ("WAM − hybrid", wam, hybrid)]
     flow, inverse = played.members("flow"), played.members("inverse")
     controls = [("joint − denoised VLA", wam, flow), ("inverse − joint", inverse, wam), ("inverse − VLA", inverse, vla)]
+    controls = [pair for pair in controls if pair[1] and pair[2]]
     parts = [
         ("The table", table(played, plain)),
         ("Member by member", table(played, single)),
         ("Unperturbed", unperturbed(played)),
         ("Robust twins", table(played, robust) if robust else ""),
+        ("What augmentation buys", twins(played) if robust else ""),
         ("Contrasts", contrasts(played, pairs)),
-        ("Other contrasts", contrasts(played, [pair for pair in controls if pair[1] and pair[2]])),
+        ("Other contrasts", contrasts(played, controls) if controls else ""),
         ("Claims", claims(played)),
         (f"Denoising steps (usually {STEPS})", variants(played, ["@"])),
         ("Eight bits", variants(played, ["+int8"])),
         ("Modality ablation", variants(played, ["~"])),
         ("Latency", latency(timings) if "vla-0" in timings else ""),
+        ("Training", trained(facts) if facts else ""),
     ]
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in parts if text) + "\n"
 
@@ -393,11 +423,13 @@ def main() -> None:
     parser.add_argument("outcomes", type=Path, metavar="OUTCOMES")
     parser.add_argument("out", type=Path)
     parser.add_argument("--timings", type=Path, help="what study.time has written")
+    parser.add_argument("--training", type=Path, help="what study.make has collected of how members were trained")
     options = parser.parse_args()
     played = load(options.outcomes)
-    timings = json.loads(options.timings.read_text()) if options.timings and options.timings.exists() else {}
+    given = (options.timings, options.training)
+    timings, facts = (json.loads(path.read_text()) if path and path.exists() else {} for path in given)
     options.out.mkdir(parents=True, exist_ok=True)
-    text = page(played, timings)
+    text = page(played, timings, facts)
     (options.out / "study.md").write_text(text)
     write_table(played, options.out / "outcomes.csv")
     figures(played, timings, options.out)
