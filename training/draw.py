@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -105,8 +106,9 @@ def main() -> None:
     (options.out / "collected.json").write_text(json.dumps({"sentences": sentences}, indent=1))
     work = jobs(options.recorded, options.out, options.episodes, time.time() + options.seconds)
     share, shares = options.share
-    with get_context("spawn").Pool(options.workers, _start) as pool:
-        episodes = sum(pool.imap_unordered(_work, work[share::shares], chunksize=1))
+    # Unlike multiprocessing's own pool, this one ends when its workers cannot start.
+    with ProcessPoolExecutor(options.workers, get_context("spawn"), _start) as pool:
+        episodes = sum(pool.map(_work, work[share::shares]))
     print(f"{episodes} episodes in {time.monotonic() - start:.0f} s")
 
 
