@@ -1,4 +1,4 @@
-"""Episodes per hour and overhead per step beside vla-eval 0.8.0 and lerobot 0.4.4, as ratios in one run.
+"""Episodes per hour and overhead per step beside vla-eval 0.8.0 and lerobot, as ratios in one run.
 
 Bounds: five times the episodes per hour beside either as it comes, four beside vla-eval's raw frames, as sums and as
 the median over episodes; no more overhead. Noise tasks, which hold up everybody's environment, and the episodes in
@@ -17,8 +17,8 @@ vla-eval sends frames as PNG unless told otherwise; without that it is measured 
 Overhead is what passes outside of the environment and of the policy's answer, over all steps.
 
 Usage: python perf/peers.py [--steps 90] [--rounds 1] [--peer 'vla-eval, raw'] [--environment FOLDER]
-The environment of its own takes about 2 GB; without a folder it is made anew and removed. On Python 3.11, where
-lerobot is 0.4.4; half an hour on two cores.
+The environment of its own takes 2 to 5 GB; without a folder it is made anew and removed. On Python 3.11 lerobot is
+0.4.4, on 3.12 it is 0.6.1, which knows LIBERO-Plus by itself; half an hour on two cores.
 """
 
 from __future__ import annotations
@@ -263,10 +263,11 @@ def _peers_environment(lerobot: bool) -> Any:
             sys.modules[name.replace("liberoplus", "libero")] = module
     if lerobot:
         import torchvision_ops  # noqa: F401  # before lerobot imports torchvision
-        from lerobot.envs import libero
+        from lerobot.envs import configs, libero
 
-        # lerobot 0.4.4 knows the file names of LIBERO's own tasks; LIBERO-Plus' package finds those of its variants.
-        libero.get_task_init_states = lambda suite, number: suite.get_task_init_states(number)
+        if not hasattr(configs, "LiberoPlusEnv"):
+            # lerobot 0.4.4 knows the file names of LIBERO's own tasks; LIBERO-Plus' package those of its variants.
+            libero.get_task_init_states = lambda suite, number: suite.get_task_init_states(number)
     with contextlib.redirect_stdout(io.StringIO()):
         return liberoplus.liberoplus.benchmark.get_benchmark_dict()[SUITE]()
 
@@ -307,7 +308,7 @@ def _inside(player: Callable[[], int]) -> tuple[float, int]:
 def _lerobot(suite: Any, steps: int) -> Iterator[Harness]:
     import gymnasium
     import torch
-    from lerobot.envs.configs import LiberoEnv
+    from lerobot.envs import configs
     from lerobot.envs.factory import make_env_pre_post_processors
     from lerobot.envs.libero import create_libero_envs
     from lerobot.processor import PolicyProcessorPipeline
@@ -324,7 +325,8 @@ def _lerobot(suite: Any, steps: int) -> Iterator[Harness]:
             return self.left.pop(0)
 
     numbers = {task.name: number for number, task in enumerate(suite.tasks)}
-    config = LiberoEnv(task=SUITE, observation_height=PIXELS, observation_width=PIXELS)
+    plus = getattr(configs, "LiberoPlusEnv", None)  # lerobot 0.4.4 has none
+    config = (plus or configs.LiberoEnv)(task=SUITE, observation_height=PIXELS, observation_width=PIXELS)
     around = make_env_pre_post_processors(config, None)
     nothing = PolicyProcessorPipeline(steps=[])
     of_actions = PolicyProcessorPipeline(steps=[], to_transition=lambda action: action, to_output=lambda action: action)
@@ -342,6 +344,7 @@ def _lerobot(suite: Any, steps: int) -> Iterator[Harness]:
                 {**config.gym_kwargs, **sizes, "task_ids": [number]},
                 env_cls=gymnasium.vector.SyncVectorEnv,
                 episode_length=steps,
+                **({"is_libero_plus": True} if plus else {}),
             )
             kept[task.name] = made[SUITE][number]
         return kept[task.name]
