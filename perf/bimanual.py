@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.bimanual.benchmark import DEMONSTRATIONS, Bimanual
 from pytest_robustplus.benchmarks.contract import Simulator, Task
+from pytest_robustplus.benchmarks.demo_replay import key, load
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.policies.demo_replay import key, load
 
 REPLAN = 16
 STEPS = 160

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.demo_replay import Replay, key
 from pytest_robustplus.benchmarks.libero_plus.benchmark import DEMONSTRATIONS
 from pytest_robustplus.benchmarks.libero_plus.expert import Expert
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
@@ -20,7 +21,6 @@ from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import tasks
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.cards import default_profile
-from pytest_robustplus.policies.demo_replay import Replay, key
 from pytest_robustplus.rollout.episode import play
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from pytest_robustplus.benchmarks.bimanual import benchmark as bimanual
 from pytest_robustplus.benchmarks.contract import Benchmark
+from pytest_robustplus.benchmarks.demo_replay import key
 from pytest_robustplus.benchmarks.maniskill import benchmark as maniskill
 from pytest_robustplus.benchmarks.maniskill.expert import SOLUTIONS
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.policies.demo_replay import key
 from pytest_robustplus.rollout.episode import play
 
 

@@ -23,29 +23,23 @@ FLOORS = (
     {"interchange", "rollout", "session"},
     {"evaluation", "reporting"},
     {"items"},
-    {"plugin"},
-    # A link to suites/ at the root, for a wheel to carry them; test_public_names.py says what they may import.
-    {"suites"},
+    {"plugin", "__init__"},
 )
+# A link to suites/ at the root, for a wheel to carry them; test_public_names.py says what they may import.
+LINKED = {"suites"}
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def imports(source: str) -> Iterator[str]:
-    """Rooms that a module needs when it runs; what stands under ``if TYPE_CHECKING`` is for readers only."""
-    pending: list[ast.AST] = [ast.parse(source)]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            pending.extend(node.orelse)
-        elif isinstance(node, ast.ImportFrom):
+    """Rooms that a module names, if only for its types; a public name stands in ``__init__``."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
             package, _, rest = (node.module or "").partition(".")
-            if package == PACKAGE.name:
-                yield from [rest.partition(".")[0]] if rest else [alias.name for alias in node.names]
+            names = [rest.partition(".")[0]] if rest else [alias.name for alias in node.names]
+            yield from (name if name in FLOOR else "__init__" for name in names if package == PACKAGE.name)
         elif isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-            yield from (parts[1] for parts in names if parts[0] == PACKAGE.name and len(parts) > 1)
-        else:
-            pending.extend(ast.iter_child_nodes(node))
+            parts = [[*alias.name.split("."), "__init__"] for alias in node.names]
+            yield from (place[1] for place in parts if place[0] == PACKAGE.name)
 
 
 def arrows() -> Iterator[tuple[str, str, str]]:
@@ -100,7 +94,9 @@ def test_a_circle_is_seen() -> None:
 
 def test_every_room_has_a_floor() -> None:
     rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
-    assert rooms - {"__init__"} == FLOOR.keys()
+    assert rooms - LINKED == FLOOR.keys()
+    assert {path.name for path in PACKAGE.iterdir() if path.is_symlink()} == LINKED
+    assert len(FLOORS) <= 8
 
 
 def test_the_page_shows_these_floors() -> None:
@@ -198,8 +194,10 @@ def test_the_walk_of_the_page_exists() -> None:
         ("from pytest_robustplus.evaluation.audit import Audit", ["evaluation"]),
         ("from pytest_robustplus import options", ["options"]),
         ("import pytest_robustplus.ledger.store", ["ledger"]),
+        ("import pytest_robustplus", ["__init__"]),
+        ("from pytest_robustplus import Cell", ["__init__"]),
         ("def f():\n    from pytest_robustplus.results.cell import CellReport", ["results"]),
-        ("if TYPE_CHECKING:\n    from pytest_robustplus.items.cell import CellTest", []),
+        ("if TYPE_CHECKING:\n    from pytest_robustplus.items.cell import CellTest", ["items"]),
         ("import pytest\nfrom pytest import Item", []),
     ],
 )

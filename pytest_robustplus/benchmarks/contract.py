@@ -13,6 +13,7 @@ from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension, Perturbation
 from pytest_robustplus.policies.contract import Actions, Observation, Policy
 from pytest_robustplus.policies.profile import Profile, PromptSource
+from pytest_robustplus.policies.request import PolicyBenchmark
 from pytest_robustplus.results.events import EpisodeEvents
 from pytest_robustplus.results.totals import TotalRule
 
@@ -123,20 +124,11 @@ class Check(NamedTuple):
     run: Callable[[CheckContext], str]
 
 
-class Benchmark(Protocol):
+class Benchmark(PolicyBenchmark, Protocol):
     """A frozen list of tasks and the simulator that plays them."""
 
-    name: str
-    title: str
-    suites: tuple[str, ...]
     dimensions: tuple[Dimension, ...]
     total_rule: TotalRule
-    profile: Profile
-    """How a policy is played that comes without a card."""
-    control_hz: float
-    """Actions that a robot plays a second."""
-    sensors: Mapping[str, int]
-    """What an observation's state holds, with the width of each vector."""
 
     def tasks(self) -> Sequence[Task]:
         """Every task in the benchmark's own order, blocked ones included; needs no simulator."""
@@ -152,10 +144,6 @@ class Benchmark(Protocol):
 
     def simulator(self, profile: Profile, protocol: Mapping[str, str]) -> Simulator:
         """Build a simulator for a model's profile under a protocol, such as ``protocol`` returns."""
-        ...
-
-    def script(self, name: str) -> Policy:
-        """Build one of the policies that need no checkpoint: ``expert``, ``replay`` or ``zero``."""
         ...
 
     def checks(self) -> Sequence[Check]:

@@ -71,7 +71,7 @@ class Packaged(ABC):
 
     def _replay(self, **conventions: Any) -> Policy:
         """The demonstrations; ``conventions`` are those of ``Replay``."""
-        from pytest_robustplus.policies.demo_replay import Replay, load
+        from pytest_robustplus.benchmarks.demo_replay import Replay, load
 
         return Replay(load(self.demonstrations), *self._hold(), **conventions)
 

@@ -16,11 +16,10 @@ from urllib.parse import parse_qsl
 from pytest_robustplus.errors import BadInputError, PolicyError, blaming, unknown
 from pytest_robustplus.policies import places
 from pytest_robustplus.policies.contract import Policy
-from pytest_robustplus.policies.request import PolicyFactory, PolicyRequest
+from pytest_robustplus.policies.request import PolicyBenchmark, PolicyFactory, PolicyRequest
 from pytest_robustplus.policies.suites import BySuite
 
 if TYPE_CHECKING:
-    from pytest_robustplus.benchmarks.contract import Benchmark
     from pytest_robustplus.policies.cards import Card
 
 
@@ -91,7 +90,11 @@ def _examples(spec: str) -> list[str]:
 
 
 def build(
-    spec: str, factories: Mapping[str, PolicyFactory], card: Card, benchmark: Benchmark, suites: Sequence[str] = ()
+    spec: str,
+    factories: Mapping[str, PolicyFactory],
+    card: Card,
+    benchmark: PolicyBenchmark,
+    suites: Sequence[str] = (),
 ) -> Policy:
     """Build the policy that ``spec`` names; where it names one per suite, only those of ``suites`` (empty: all).
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-import pytest_robustplus
 from pytest_robustplus.baselines import AcceptedLatency, Baseline, Baselines, load_timed
 from pytest_robustplus.baselines.timed import latency_path
 from pytest_robustplus.benchmarks.contract import Benchmark, Contained, Task
@@ -94,7 +94,7 @@ class Session:
         ledger.begin_run(
             self.run,
             command=self.command,
-            versions={"pytest_robustplus": pytest_robustplus.__version__, "python": sys.version.split()[0]},
+            versions={"pytest_robustplus": metadata.version("pytest-robustplus"), "python": sys.version.split()[0]},
         )
         return ledger
 

@@ -6,10 +6,10 @@ import pytest
 
 from pytest_robustplus import BadInputError, Benchmark
 from pytest_robustplus.benchmarks.bimanual.benchmark import Bimanual
+from pytest_robustplus.benchmarks.demo_replay import Replay
 from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
 from pytest_robustplus.benchmarks.maniskill.benchmark import ManiSkill
 from pytest_robustplus.benchmarks.robotwin_plus.benchmark import RoboTwinPlus
-from pytest_robustplus.policies.demo_replay import Replay
 from pytest_robustplus.policies.zero import Zero
 
 WITH_DEMONSTRATIONS = [LiberoPlus({}), Bimanual({}), ManiSkill({})]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_robustplus.benchmarks import plausible
+from pytest_robustplus.benchmarks import demo_replay, plausible
 from pytest_robustplus.benchmarks.bimanual.benchmark import DEMONSTRATIONS
 from pytest_robustplus.benchmarks.bimanual.draws import FIRST_SEED
 from pytest_robustplus.benchmarks.bimanual.goals import GOALS
@@ -26,7 +26,6 @@ from pytest_robustplus.benchmarks.rendering import BROKEN
 from pytest_robustplus.benchmarks.two_arms import CLOSED, GRIPPERS
 from pytest_robustplus.errors import CheckFailedError
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.policies import demo_replay
 from pytest_robustplus.policies.contract import Actions, Observation
 
 _GRIPPER_STEPS = 12

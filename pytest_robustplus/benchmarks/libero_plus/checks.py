@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pytest_robustplus.benchmarks import plausible
+from pytest_robustplus.benchmarks import demo_replay, plausible
 from pytest_robustplus.benchmarks.checks import (
     Demonstration,
     answer,
@@ -25,7 +25,6 @@ from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, instruction, tasks
 from pytest_robustplus.errors import CheckFailedError, CheckSkipped
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.policies import demo_replay
 from pytest_robustplus.policies.contract import Actions, Image, Observation
 from pytest_robustplus.policies.profiles.rotations import REPRESENTATIONS
 from pytest_robustplus.policies.profiles.state import assembler

@@ -12,9 +12,9 @@ import pytest
 from pytest_robustplus.benchmarks.bimanual.benchmark import DEMONSTRATIONS, Bimanual
 from pytest_robustplus.benchmarks.bimanual.checks import CHECKS
 from pytest_robustplus.benchmarks.contract import CheckContext
+from pytest_robustplus.benchmarks.demo_replay import load
 from pytest_robustplus.errors import CheckFailedError
 from pytest_robustplus.policies.contract import Actions, Observation
-from pytest_robustplus.policies.demo_replay import load
 from pytest_robustplus.policies.profiled import Profiled
 
 pytest.importorskip("sapien")

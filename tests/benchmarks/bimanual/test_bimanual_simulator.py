@@ -18,10 +18,10 @@ from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.bimanual.scene import TABLE
 from pytest_robustplus.benchmarks.bimanual.simulator import BimanualSimulator
 from pytest_robustplus.benchmarks.bimanual.tasks import find_task, listed, skipped
+from pytest_robustplus.benchmarks.demo_replay import load
 from pytest_robustplus.errors import BadInputError, SimulatorError
 from pytest_robustplus.perturbations import DIMENSIONS, Dimension
 from pytest_robustplus.policies.cards import default_profile
-from pytest_robustplus.policies.demo_replay import load
 from pytest_robustplus.rollout.episode import play
 
 PROFILE = dataclasses.replace(default_profile("bimanual"), cameras=())

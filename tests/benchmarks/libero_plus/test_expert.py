@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_robustplus.benchmarks.demo_replay import Replay, key, load
 from pytest_robustplus.benchmarks.libero_plus.benchmark import DEMONSTRATIONS
 from pytest_robustplus.benchmarks.libero_plus.expert import Expert
 from pytest_robustplus.benchmarks.libero_plus.expert.arm import Pose, downward
@@ -20,7 +21,6 @@ from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.cards import default_profile
 from pytest_robustplus.policies.contract import Actions, Observation, Privileged
-from pytest_robustplus.policies.demo_replay import Replay, key, load
 from pytest_robustplus.rollout.episode import Episode, play
 
 PROFILE = default_profile("libero_plus")

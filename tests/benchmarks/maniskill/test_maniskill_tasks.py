@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pytest_robustplus.benchmarks.demo_replay import load
 from pytest_robustplus.benchmarks.maniskill.benchmark import DEMONSTRATIONS, ManiSkill, ManiSkillTwoArms
 from pytest_robustplus.benchmarks.maniskill.catalogue import ONE_ARM, TWO_ARMS, wording
 from pytest_robustplus.benchmarks.maniskill.draws import draw
@@ -19,7 +20,6 @@ from pytest_robustplus.benchmarks.maniskill.tasks import DIMENSIONS, EPISODES, l
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.contract import Observation, Privileged
-from pytest_robustplus.policies.demo_replay import load
 
 BENCHMARKS = (ManiSkill({}), ManiSkillTwoArms({}))
 

@@ -13,12 +13,12 @@ import pytest
 from libero_tapes import Tape
 from policy_servers import NamedBenchmark
 
-from pytest_robustplus.benchmarks import libero_plus
+from pytest_robustplus.benchmarks import demo_replay, libero_plus
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task
-from pytest_robustplus.policies import demo_replay, specs
+from pytest_robustplus.policies import specs
 from pytest_robustplus.policies.cards import Card, card_from_mapping, load_cards
 from pytest_robustplus.policies.contract import Observation
 from pytest_robustplus.policies.profiled import Profiled

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from pytest_robustplus.benchmarks.contract import Task
+from pytest_robustplus.benchmarks.demo_replay import Replay, load
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.contract import Observation, Privileged
-from pytest_robustplus.policies.demo_replay import Replay, load
 from pytest_robustplus.policies.zero import Zero
 
 TAPE = np.arange(21, dtype=np.float32).reshape(3, 7)

@@ -6,16 +6,14 @@ import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.policies.contract import Actions, Observation
-
-if TYPE_CHECKING:
-    from pytest_robustplus.benchmarks.contract import Task
 
 Demonstrations = Mapping[str, NDArray[np.float32]]
 
