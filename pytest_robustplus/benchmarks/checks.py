@@ -21,12 +21,16 @@ def need_cameras(context: CheckContext) -> None:
 
 
 def check_renderer(context: CheckContext, task: Task, advice: str) -> str:
-    """Hold that every camera draws more than one plain colour; ``advice`` ends the complaint. Returns what draws."""
+    """Hold that no camera draws one plain colour, or one depth; ``advice`` ends the complaint. Returns what draws."""
     need_cameras(context)
     context.simulator.reset(task)
-    for name, image in context.simulator.observe().images.items():
+    seen = context.simulator.observe()
+    for name, image in seen.images.items():
         if image.std() < 1:
             raise CheckFailedError(f"The camera {name!r} draws one plain colour. {advice}")
+    for name, metres in seen.depth.items():
+        if metres.std() < 1e-3:
+            raise CheckFailedError(f"The camera {name!r} measures the same depth everywhere. {advice}")
     return context.simulator.provenance()["renderer"]
 
 

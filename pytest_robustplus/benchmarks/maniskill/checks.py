@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pytest_robustplus.benchmarks.checks import begun, check_renderer, check_shape
+import numpy as np
+
+from pytest_robustplus.benchmarks import plausible
+from pytest_robustplus.benchmarks.checks import answer, begun, check_renderer, check_shape, need_cameras
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.benchmarks.maniskill.catalogue import ONE_ARM
 from pytest_robustplus.benchmarks.maniskill.tasks import listed
 from pytest_robustplus.benchmarks.rendering import BROKEN
-from pytest_robustplus.errors import CheckFailedError
+from pytest_robustplus.errors import CheckFailedError, CheckSkipped
 from pytest_robustplus.perturbations import Dimension
 
 
@@ -32,7 +35,34 @@ def _shapes(context: CheckContext) -> str:
     return check_shape(context, begun(context, _first(context)), " (arm after arm, gripper last).")
 
 
-CHECKS = (Check("placements", _placements), Check("renderer", _renderer), Check("shapes", _shapes))
+def _motion(context: CheckContext) -> str:
+    need_cameras(context)
+    _need_deltas(context)
+    chunk = answer(context, begun(context, _first(context)))[: context.profile.replan]
+    return plausible.deltas(np.delete(chunk, list(context.profile.gripper_columns), axis=1))
+
+
+def _unsolved(context: CheckContext) -> str:
+    _need_deltas(context)
+    task = _first(context)
+    begun(context, task)
+    still = np.zeros(context.simulator.action_width)
+    still[list(context.profile.gripper_columns)] = 1.0
+    return plausible.unsolved(context.simulator.step(still, render=False), task.name)
+
+
+def _need_deltas(context: CheckContext) -> None:
+    if context.profile.control != "delta":
+        raise CheckSkipped("the policy's actions are no deltas, of which it is known what stands still")
+
+
+CHECKS = (
+    Check("placements", _placements),
+    Check("renderer", _renderer),
+    Check("shapes", _shapes),
+    Check("motion", _motion),
+    Check("unsolved", _unsolved),
+)
 
 
 def _base(context: CheckContext) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pytest_robustplus.benchmarks import plausible
 from pytest_robustplus.benchmarks.checks import (
     Demonstration,
@@ -93,6 +95,16 @@ def _grasp(context: CheckContext) -> str:
     return check_grasp(context, [Demonstration(task, path, path[:, GRIPPERS] < CLOSED)], _two_arms)
 
 
+def _unsolved(context: CheckContext) -> str:
+    task = _first(context)
+    state = begun(context, task).state
+    still = joints = np.asarray(state["joint_pos"])
+    if context.profile.action_space == "eef":
+        left, right = joints[GRIPPERS]
+        still = np.concatenate([state["left_endpose"], [left], state["right_endpose"], [right]])
+    return plausible.unsolved(context.simulator.step(still, render=False), task.name)
+
+
 CHECKS = (
     Check("checkout", _checkout),
     Check("limits", _limits),
@@ -101,6 +113,7 @@ CHECKS = (
     Check("shapes", _shapes),
     Check("motion", _motion),
     Check("grasp", _grasp),
+    Check("unsolved", _unsolved),
 )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fake_robotwin import Make
+from fake_robotwin import Make, faults
 
 from pytest_robustplus.benchmarks.contract import CheckContext
 from pytest_robustplus.benchmarks.robotwin_plus.benchmark import RoboTwinPlus
@@ -53,3 +55,28 @@ def test_deltas_are_seen_where_the_arms_no_longer_stand_at_zero(make: Make, benc
     assert run(make, benchmark, "motion", Stays(share=2.0)).startswith("joints up to 0.00 rad")
     with pytest.raises(CheckFailedError, match=r"joint to jump by 0\.\d\d rad: its actions are deltas"):
         run(make, benchmark, "grasp", Stays(share=2.0))
+
+
+@pytest.mark.parametrize("space", ["joint", "eef"])
+def test_a_goal_that_holds_though_nobody_acted_is_found(
+    make: Make, benchmark: RoboTwinPlus, checkout: Path, space: Any
+) -> None:
+    profile = replace(benchmark.profile, action_space=space, action_width={"joint": 14, "eef": 16}[space])
+    simulator = benchmark.simulator(profile, benchmark.protocol(profile))
+    context = CheckContext(simulator, Stays(), profile, [benchmark.task("adjust_bottle/demo_clean#0")])
+    try:
+        assert BY_NAME["unsolved"](context) == "a robot that stands still solves nothing"
+        faults(checkout, step="solved")
+        with pytest.raises(CheckFailedError, match="counts as solved though the robot has only stood still"):
+            BY_NAME["unsolved"](context)
+    finally:
+        simulator.close()
+
+
+def test_a_camera_that_measures_nothing_is_found(make: Make, benchmark: RoboTwinPlus) -> None:
+    profile = replace(benchmark.profile, depth=("head_camera",))
+    simulator = make(cameras=profile.cameras, depth=profile.depth)
+    context = CheckContext(simulator, Stays(), profile, [benchmark.task("adjust_bottle/demo_clean#0")])
+    # A fake's depth is the same everywhere.
+    with pytest.raises(CheckFailedError, match="camera 'head_camera' measures the same depth everywhere"):
+        BY_NAME["renderer"](context)
