@@ -75,7 +75,7 @@ def test_the_papers_row_is_what_a_model_is_held_against(pytester: pytest.Pyteste
         pytester, checkout, "--robust-model=pi05", "--robust-policy=python:still:policy", "--robust-suite=click_bell",
         "--robust-protocol=seeds=apart,shader=default", "--robust-budget=20", "-k", "not grasp",
     )  # fmt: skip
-    result.assert_outcomes(passed=6, skipped=1)
+    result.assert_outcomes(passed=7, skipped=1)
     # The paper's number is of all suites: one of them alone is measured.
     result.stdout.fnmatch_lines(["*measured 0.0 % of 20; as 45.6 % is of all suites together (arXiv 2603.22078v2, *"])
 
@@ -131,7 +131,7 @@ def test_options_that_cannot_be_end_a_run_with_one_paragraph(
 def test_the_wrong_sapien_is_said_once(pytester: pytest.Pytester, checkout: Path) -> None:
     fake_robotwin.sapien(checkout, "2.2.2")
     result = run(pytester, checkout, "--robust-model=expert")
-    result.assert_outcomes(errors=1, skipped=7)
+    result.assert_outcomes(errors=1, skipped=8)
     paragraphs = [line for line in result.outlines if line.startswith("RoboTwin needs SAPIEN 3")]
     assert len(paragraphs) == 1
     result.stdout.fnmatch_lines(["*pre-flight check checkout has failed, and this one cannot be run: RoboTwin needs*"])

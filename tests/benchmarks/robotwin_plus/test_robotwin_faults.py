@@ -218,7 +218,7 @@ def test_a_configuration_without_a_camera(make: Make, benchmark: RoboTwinPlus, c
     path.write_text(path.read_text().replace('"collect_wrist_camera": true', '"collect_wrist_camera": false'))
     simulator = make()
     simulator.reset(benchmark.task(FIRST))
-    with pytest.raises(BadInputError, match="collects the cameras head_camera only"):
+    with pytest.raises(BadInputError, match="collects the cameras head_camera, front_camera only"):
         simulator.observe()
 
 
