@@ -33,13 +33,13 @@ class Texture(NamedTuple):
 class CompiledScene:
     """One scene's model, the simulation that runs it, and what it takes to put both back as they were compiled."""
 
-    def __init__(self, xml: str, digest: str) -> None:
+    def __init__(self, xml: str, digest: str, *, shared: bool = True) -> None:
         from robosuite.utils.binding_utils import MjSim
 
         self.digest = digest
         root = ElementTree.fromstring(xml)
         declared = _without_files(root)
-        model = _model(ElementTree.tostring(root, encoding="unicode"))
+        model = _model(ElementTree.tostring(root, encoding="unicode"), shared=shared)
         self.casts_shadows = bool(model.light_castshadow.any())
         self.sim: Any = MjSim(model)
         self.model: Any = model
@@ -65,7 +65,7 @@ class CompiledScene:
         return int(mujoco.mj_sizeModel(self.model))
 
 
-def _model(xml: str) -> Any:
+def _model(xml: str, *, shared: bool = True) -> Any:
     """Compile a model (1.2 s), or read the one that some process of this user has compiled (0.1 s)."""
     files = [element.get("file", "") for element in ElementTree.fromstring(xml).iter() if "file" in element.attrib]
     try:
@@ -75,7 +75,7 @@ def _model(xml: str) -> Any:
     if known := kept.model(name):
         return known
     model = mujoco.MjModel.from_xml_string(xml)
-    kept.keep_model(name, model)
+    kept.keep_model(name, model, shared=shared)
     return model
 
 

@@ -58,11 +58,16 @@ def find(kind: str, name: str) -> Path | None:
     return None
 
 
-def keep(kind: str, name: str, content: Bytes) -> None:
-    """Write a file for the next start, if the disk lets us; drop what has not been used for longest."""
+def keep(kind: str, name: str, content: Bytes, *, shared: bool = True) -> None:
+    """Write a file for the next start, if the disk lets us; drop what has not been used for longest.
+
+    What only one task needs (not ``shared``) is written while there is room: a list of a thousand such would drive out
+    everything else, and each of them before it is needed again.
+    """
     with contextlib.suppress(OSError, BadInputError):
         folder = _folder()
-        if content.nbytes > MOST_BYTES:
+        room = MOST_BYTES if shared else MOST_BYTES - sum(size for _, size, _ in _found(folder))
+        if content.nbytes > room:
             return
         handle, made = tempfile.mkstemp(dir=folder, suffix=".tmp")
         try:
@@ -82,11 +87,11 @@ def model(name: str) -> Any:
     return None
 
 
-def keep_model(name: str, compiled: Any) -> None:
-    """Write a compiled model for the next start."""
+def keep_model(name: str, compiled: Any, *, shared: bool = True) -> None:
+    """Write a compiled model for the next start, as ``keep`` does."""
     content = np.empty(mujoco.mj_sizeModel(compiled), np.uint8)
     mujoco.mj_saveModel(compiled, None, content)
-    keep(_MODEL, name, content)
+    keep(_MODEL, name, content, shared=shared)
 
 
 def _checksum(content: Bytes) -> str:
@@ -99,13 +104,18 @@ def _folder() -> Path:
     return folder
 
 
-def _make_room(folder: Path) -> None:
+def _found(folder: Path) -> list[tuple[float, int, Path]]:
+    """When each file was used last, its bytes, and the file."""
     found: list[tuple[float, int, Path]] = []
     for path in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):
             about = path.stat()
             found.append((about.st_mtime, about.st_size, path))
-    found.sort(reverse=True)
+    return found
+
+
+def _make_room(folder: Path) -> None:
+    found = sorted(_found(folder), reverse=True)
     newest = found[0][0] if found else 0.0
     total = 0
     for changed, size, path in found:

@@ -39,6 +39,11 @@ def scene_name(task: Task) -> str:
     return task.base if task.dimension in _SHARE_BASE else variant_name(task)
 
 
+def in_base_scene(task: Task) -> bool:
+    """Whether a task's model is its base task's; else it is a variant of light, background or layout with its own."""
+    return task.dimension in (*_SHARE_BASE, Dimension.LANGUAGE)
+
+
 class Scene:
     """One task's environment and goal on a compiled model that other scenes may share."""
 

@@ -11,6 +11,7 @@ import gc
 import hashlib
 import re
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 
 from pytest_robustplus.benchmarks.contract import Task
@@ -18,7 +19,7 @@ from pytest_robustplus.benchmarks.libero_plus import packages
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
 from pytest_robustplus.benchmarks.libero_plus.drawing import Canvas, Painter
 from pytest_robustplus.benchmarks.libero_plus.memory import bound_mesh_cache, forget_last_compile, return_freed_memory
-from pytest_robustplus.benchmarks.libero_plus.scene import Scene, build, scene_name
+from pytest_robustplus.benchmarks.libero_plus.scene import Scene, build, in_base_scene, scene_name
 from pytest_robustplus.errors import BadInputError, SimulatorError
 from pytest_robustplus.perturbations import Layout, part
 
@@ -56,7 +57,8 @@ class SceneCache:
         spares = bool(part(task.perturbation, Layout).distractors)
         described += "with spares" if spares else ""
         if described not in self._scenes:
-            self._scenes[described] = build(path, self._problems, self._compile, spares=spares)
+            compile_scene = partial(self._compile, shared=in_base_scene(task))
+            self._scenes[described] = build(path, self._problems, compile_scene, spares=spares)
         scene = self._scenes[described]
         self._scenes.move_to_end(described)
         self._compiled.move_to_end(scene.compiled.digest)
@@ -80,11 +82,11 @@ class SceneCache:
         while self._compiled:
             self._drop()
 
-    def _compile(self, xml: str) -> CompiledScene:
+    def _compile(self, xml: str, *, shared: bool) -> CompiledScene:
         digest = hashlib.sha256(xml.encode()).hexdigest()
         if digest not in self._compiled:
             self._make_room(coming=_COMPILING_BYTES)
-            self._compiled[digest] = CompiledScene(xml, digest)
+            self._compiled[digest] = CompiledScene(xml, digest, shared=shared)
             forget_last_compile()
             return_freed_memory()
         self._compiled.move_to_end(digest)

@@ -6,7 +6,7 @@ import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from pytest_robustplus.benchmarks.cache import CACHE_VARIABLE
-from pytest_robustplus.benchmarks.libero_plus import compiled, kept, textures
+from pytest_robustplus.benchmarks.libero_plus import compiled, kept, scenes, textures
+from pytest_robustplus.benchmarks.libero_plus.tasks import tasks
 
 CORNERS = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 {height}\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 3 1 4\n"
 
@@ -117,6 +118,44 @@ def test_what_was_not_used_for_longest_goes(folder: Path, monkeypatch: pytest.Mo
     assert kept.find("rgb", "b") is None
     assert kept.find("rgb", "a") is not None
     assert kept.find("rgb", "c") is not None
+
+
+def test_scenes_of_single_tasks_take_only_the_room_that_is_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "MOST_BYTES", 2500)
+    kept.keep("rgb", "base", np.full(1000, 0, np.uint8))
+    for number in range(1, 9):
+        kept.keep("rgb", f"variant {number}", np.full(1000, number, np.uint8), shared=False)
+    assert kept.find("rgb", "base") is not None, "not driven out by a list of variants"
+    assert kept.find("rgb", "variant 1") is not None, "nor the first by the last"
+    assert len(list(folder.iterdir())) == 2
+    os.utime(kept.find("rgb", "variant 1") or "", (1e9, 1e9))
+    kept.keep("rgb", "another base", np.full(1000, 9, np.uint8))
+    assert kept.find("rgb", "variant 1") is None, "gives way to what several tasks need"
+
+
+@pytest.mark.parametrize("dimension", ["original", "camera", "language", "light", "background", "layout"])
+def test_variants_with_a_scene_of_their_own_are_kept_as_single_ones(
+    dimension: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Compiled(NamedTuple):
+        digest: str
+
+    class Built(NamedTuple):
+        compiled: Compiled
+
+    kept_as = []
+
+    def compile_scene(_xml: str, digest: str, *, shared: bool) -> Compiled:
+        kept_as.append(shared)
+        return Compiled(digest)
+
+    monkeypatch.setattr(scenes, "CompiledScene", compile_scene)
+    monkeypatch.setattr(scenes, "build", lambda _path, _problems, compiled, *, spares: Built(compiled("<mujoco/>")))
+    cache = scenes.SceneCache(None, None)
+    monkeypatch.setattr(cache, "_nbytes", lambda: 0)
+    task = next(task for task in tasks() if task.dimension.value == dimension)
+    cache.scene(task)
+    assert kept_as == [dimension in ("original", "camera", "language")]
 
 
 def test_many_writers_at_once_leave_whole_files(folder: Path) -> None:
