@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pytest_robustplus.errors import RobustnessError
 from pytest_robustplus.evaluation.ablation import ablation_audit
@@ -14,14 +14,15 @@ from pytest_robustplus.evaluation.checkpoints import again
 from pytest_robustplus.evaluation.comparison import Contest
 from pytest_robustplus.evaluation.rerun import repeat
 from pytest_robustplus.evaluation.resources import Resources
-from pytest_robustplus.ledger import StoredAudit
+from pytest_robustplus.evaluation.searching import Search
+from pytest_robustplus.ledger import GENERATED, StoredAudit
 from pytest_robustplus.policies.ablation import ablation_name
-from pytest_robustplus.session.cells import TableCell
+from pytest_robustplus.session.cells import Subject, TableCell
 
 Key = tuple[str, str]
 Names = tuple[str, str, str]
-Name = TypeVar("Name", Names, tuple[Names, ...])
-Kind = TypeVar("Kind", Audit, Contest)
+Name = TypeVar("Name")
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Asked:
 
     cells: Mapping[str, TableCell]
     comparisons: Mapping[str, tuple[TableCell, ...]] = field(default_factory=dict)
+    searches: Mapping[str, Callable[[], Search[Any]]] = field(default_factory=dict)
     checks: Mapping[Key, frozenset[str]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -49,6 +51,7 @@ class Helping:
         self._asked, self._over = asked, over
         self._joined: dict[Names, Audit | None] = {}
         self._contests: dict[tuple[Names, ...], Contest | None] = {}
+        self._searches: dict[str, Search[Any] | None] = {}
         self._unreachable: set[Key] = set()
         self._clear: set[Names] = set()
         self._last: Audit | None = None
@@ -62,10 +65,12 @@ class Helping:
 
         ``fits`` says which cells can be played now.
         """
-        own = () if besides is None else tuple(_names(one) for one in besides.subjects if isinstance(one, TableCell))
+        own = () if besides is None or isinstance(besides, Search) else tuple(map(_names, besides.subjects))
         cells = [cell for cell in self._open(fits) if own != (_names(cell),)]
         contests = [sides for sides in self._compared(fits) if own != tuple(map(_names, _live(sides)))]
+        searches = list(self._searched(besides, fits))
         if not cells and not contests:
+            yield from searches
             return
         begun: dict[Names, StoredAudit] = {}
         compared: set[Names] = set()
@@ -90,6 +95,22 @@ class Helping:
         for sides in contests if not self._session.spread else ():
             if compared.isdisjoint(map(_names, sides)) and (contest := self._contest(sides)) is not None:
                 yield contest
+
+        yield from searches
+
+    def _searched(self, besides: Question | None, fits: Fits) -> Iterator[Search[Any]]:
+        """Searches that have still to run, where simulators of this process would idle for want of other questions."""
+        if not self._campaign.players.several or self._session.spread:
+            return
+        over = self._over()
+        for node, begin in self._asked.searches.items():
+            if node in over:
+                continue
+            search = self._built(self._searches, node, (), begin)
+            if search is None or search is besides:
+                continue
+            if fits(search.subjects) and all(map(self._cleared, search.subjects)) and search.decided() is None:
+                yield search
 
     def _compared(self, fits: Fits) -> Iterator[tuple[TableCell, ...]]:
         """The sides of comparisons that have still to run, or run, and of cells that are played a second time."""
@@ -128,8 +149,8 @@ class Helping:
             if cell.key not in self._unreachable and fits([cell]) and self._cleared(cell)
         ]
 
-    def _cleared(self, cell: TableCell) -> bool:
-        """Whether the checks in front of a cell have passed, and something can be played at all."""
+    def _cleared(self, cell: Subject) -> bool:
+        """Whether the checks in front of a cell or a search have passed, and something can be played at all."""
         if _names(cell) in self._clear:
             return True
         if cell.recorded or (cell.card.unavailable and not cell.card.policy):
@@ -195,5 +216,5 @@ def _again(cell: TableCell) -> TableCell:
     return replace(cell, card=replace(cell.card, name=again(cell.card.name)))
 
 
-def _names(cell: TableCell) -> Names:
-    return cell.card.name, cell.benchmark.name, str(cell.dimension)
+def _names(cell: Subject) -> Names:
+    return *cell.key, str(cell.dimension) if isinstance(cell, TableCell) else GENERATED

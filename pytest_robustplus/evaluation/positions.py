@@ -32,6 +32,10 @@ class Positions:
         """How many are at play, by whomever of this run."""
         return self._ledger.claimed(self.audit) if self._spread else len(self._mine)
 
+    def has(self, position: int) -> bool:
+        """Whether this process plays it."""
+        return position in self._mine
+
     def claim(self, places: range, *, block: int = 1) -> int | None:
         """Take the next free one of ``places``; claims are made in blocks, which cost as much as one."""
         if not self._reserve:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from pytest_robustplus.errors import BadInputError, SimulatorError, blaming
 from pytest_robustplus.evaluation.checkpoints import Checkpoint, Checkpoints, close_quietly
 from pytest_robustplus.evaluation.players import ClusterPlayers, LocalPlayers, Players
 from pytest_robustplus.evaluation.recorded import Recall
+from pytest_robustplus.evaluation.stack import Stack
 from pytest_robustplus.policies.contract import Privileged
 from pytest_robustplus.rollout.batch import Batch
 from pytest_robustplus.rollout.executor import Executor, InProcess, Stage
@@ -33,6 +35,8 @@ class Resources:
         self._pool: Pool | None = None
         self._setups: dict[tuple[str, str], Setup] = {}
         self._cluster = ClusterPlayers(self.checkpoints) if session.settings.cluster else None
+        # Searches that stand still.
+        self.stacks: set[Stack[Any]] = set()
         # What ends before somebody else uses the simulators: a campaign leaves nothing at play in them.
         self.before_use: Callable[[], None] = lambda: None
 
@@ -175,7 +179,10 @@ class Resources:
         return self._processes(self._setup(subject), checkpoint, wanted)
 
     def close(self) -> None:
-        """Free the pool, simulators and policies."""
+        """Free the pool, simulators and policies, and give up what searches still wait for."""
+        for stack in list(self.stacks):
+            stack.close()
+        self.stacks.clear()
         if self._cluster is not None:
             self._cluster.close()
         if self._pool is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatch
@@ -10,16 +9,17 @@ from functools import partial
 from typing import NamedTuple
 
 from pytest_robustplus.benchmarks.contract import Generative, Staging, Task, settle
-from pytest_robustplus.errors import BadInputError, RobustnessError
+from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.evaluation.population import digest
 from pytest_robustplus.evaluation.positions import Positions
-from pytest_robustplus.evaluation.recorder import Player
+from pytest_robustplus.evaluation.recorder import Recorder
 from pytest_robustplus.evaluation.resources import Resources
+from pytest_robustplus.evaluation.searching import Episodes, Search, Wanted
+from pytest_robustplus.evaluation.stack import current
 from pytest_robustplus.fuzz.points import Point
 from pytest_robustplus.ledger import GENERATED, AuditKey
 from pytest_robustplus.perturbations import Dimension, Perturbation
 from pytest_robustplus.session.cells import Subject
-from pytest_robustplus.session.session import POLL_S
 from pytest_robustplus.statistics.order import order, order_seed
 
 # The order of base tasks is one for all checkpoints, so that their frontiers are measured on the same episodes.
@@ -44,18 +44,15 @@ class LedgerTrials:
 
     def __init__(self, resources: Resources, subject: Subject) -> None:
         self.subject = subject
-        self.played = 0
         self._resources, self._session = resources, resources.session
-        self._player = Player(resources, subject)
+        self._recorder = Recorder(self._session, subject)
         self.tasks = base_tasks(subject, self._session.settings.tasks)
-        self._positions: dict[str, Positions] = {}
-        self._known: dict[str, dict[int, bool]] = {}
-        self._broken: dict[tuple[str, int], RobustnessError] = {}
+        self._episodes: dict[str, Episodes] = {}
 
     @property
     def protocol(self) -> dict[str, str]:
         """How episodes are played."""
-        return dict(self._player.protocol)
+        return dict(self._recorder.protocol)
 
     def task(self, point: Point, number: int) -> Task:
         """What is played as episode ``number`` of a point."""
@@ -65,45 +62,27 @@ class LedgerTrials:
 
     def outcome(self, point: Point, number: int) -> bool:
         """Whether episode ``number`` succeeds under ``point``; raises what makes it unplayable."""
-        key = point.name, number
-        if key in self._broken:
-            raise self._broken[key]
-        known = self._outcomes(point)
-        if number not in known:
-            positions = self._positions[point.name]
-            try:
-                while number not in known:
-                    played = self._played(positions, number)
-                    known.update(self._session.ledger.outcomes(positions.audit))
-                    if not played and number not in known:
-                        positions.refuse_unplayable(number)
-                        time.sleep(POLL_S)
-            except RobustnessError as error:
-                self._broken[key] = error
-                raise
-        return known[number]
-
-    def _played(self, positions: Positions, number: int) -> bool:
-        """Play an episode unless another worker does so, or has, on behalf of another item."""
-        with self._session.lease.shared():
-            positions.count_losses()
-            if not positions.claim_one(number):
-                return False
-            try:
-                self._player.play(positions.audit, number, positions.task(number))
-            finally:
-                positions.leave()
-        self.played += 1
-        return True
+        known = self._of(point).known
+        if number in known:
+            return known[number]
+        if (stack := current()) is not None:
+            return bool(stack.ask(Wanted(self._of(point), number)))
+        return Search(self._resources, (self.subject,), lambda: self.outcome(point, number)).decide()
 
     def episodes(self, point: Point) -> dict[int, int]:
         """The ledger's episode by number, for those of a point that were played."""
-        self._outcomes(point)
-        stored = self._session.ledger.episodes(self._positions[point.name].audit)
+        stored = self._session.ledger.episodes(self._of(point).positions.audit)
         return {episode.position: episode.id for episode in stored if episode.record.success is not None}
 
     def staged(self, point: Point, numbers: Iterable[int]) -> list[Staged]:
         """How some episodes of a point begin once they have settled; none where the simulator cannot say."""
+        if (stack := current()) is not None:
+            # Drawing belongs to the thread that has begun to draw.
+            found: list[Staged] = stack.ask(lambda: self._staged(point, numbers))
+            return found
+        return self._staged(point, numbers)
+
+    def _staged(self, point: Point, numbers: Iterable[int]) -> list[Staged]:
         simulator, profile = self._resources.simulator(self.subject), self.subject.profile
         if not isinstance(simulator, Staging):
             return []
@@ -114,8 +93,8 @@ class LedgerTrials:
             found.append(Staged(simulator.standing(), tuple(simulator.unseen())))
         return found
 
-    def _outcomes(self, point: Point) -> dict[int, bool]:
-        if point.name not in self._positions:
+    def _of(self, point: Point) -> Episodes:
+        if point.name not in self._episodes:
             subject = self.subject
             # Never concluded, so that every later run takes it up again.
             key = AuditKey(
@@ -127,12 +106,10 @@ class LedgerTrials:
                 population=digest([point.name, [task.name for task in self.tasks]]),
             )
             seed = order_seed(benchmark=subject.benchmark.name, **_ORDER)
-            state = self._session.ledger.open_audit(key, run=self._session.run, total=_TOTAL, order_seed=seed)
-            self._positions[point.name] = Positions(
-                self._session, self._player.recorder, state.id, _TOTAL, partial(self.task, point)
-            )
-            self._known[point.name] = self._session.ledger.outcomes(state.id)
-        return self._known[point.name]
+            audit = self._session.ledger.open_audit(key, run=self._session.run, total=_TOTAL, order_seed=seed).id
+            positions = Positions(self._session, self._recorder, audit, _TOTAL, partial(self.task, point))
+            self._episodes[point.name] = Episodes(subject, positions, self._session.ledger.outcomes(audit))
+        return self._episodes[point.name]
 
 
 def base_tasks(subject: Subject, patterns: tuple[str, ...]) -> list[Task]:

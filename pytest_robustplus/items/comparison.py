@@ -126,6 +126,7 @@ class Contrast(_Compared):
         --robust-corpus, whose cases are tried first.
         """
         from pytest_robustplus.evaluation.resources import resources_of
+        from pytest_robustplus.evaluation.searching import Search
         from pytest_robustplus.evaluation.trials import generated
         from pytest_robustplus.fuzz.contrast import contrasts
         from pytest_robustplus.fuzz.falsify import BUDGET
@@ -139,8 +140,10 @@ class Contrast(_Compared):
         first, second = (fuzzing.trials_of(resources, cell.subject) for cell in self._cells)
         known = read_corpus(session.settings.corpus, self.benchmark.name, (self.dimension,))
         budget = session.settings.budget or BUDGET
-        best = next(iter(contrasts(first, second, Spaces((SPACES[self.dimension],)), budget, known)), None)
-        session.progress.end()
+        helping.prepare(self._item.session)
+        spaces = Spaces((SPACES[self.dimension],))
+        search = Search(resources, self._cells, lambda: contrasts(first, second, spaces, budget, known))
+        best = next(iter(search.decide()), None)
         text, words = ("", "") if best is None else (json.dumps(best.perturbation.to_json()), repr(best.perturbation))
         figures = (0, 0, 0, 0, 0, 1.0) if best is None else best[1:]
         models = (self.models[0], self.models[1])

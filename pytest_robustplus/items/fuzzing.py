@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import RobustnessError
 from pytest_robustplus.evaluation.resources import Resources, resources_of
+from pytest_robustplus.evaluation.searching import Search
 from pytest_robustplus.evaluation.trials import LedgerTrials, generated
 from pytest_robustplus.fuzz.axes import Axis, axes
 from pytest_robustplus.fuzz.counterexample import CONFIDENCE, Counterexample
@@ -22,6 +23,7 @@ from pytest_robustplus.fuzz.frontier import StaircaseResult, frontier, unperturb
 from pytest_robustplus.fuzz.judging import Judgement, Shown, judge, threshold
 from pytest_robustplus.fuzz.points import Point
 from pytest_robustplus.fuzz.space import SPACES, Spaces
+from pytest_robustplus.items import helping
 from pytest_robustplus.items.reports import STORY
 from pytest_robustplus.perturbations import Camera, Dimension, Layout, Perturbation, part
 from pytest_robustplus.reporting import skips
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from pytest_robustplus.policies.contract import Image
 
 COMBINED = "combined"
+Result = TypeVar("Result")
 # Episodes whose scenes are looked at, to tell whether a perturbation shows what the task is about.
 _LOOKED_AT = 3
 _TRIALS: pytest.StashKey[dict[tuple[str, str], LedgerTrials]] = pytest.StashKey()
@@ -68,13 +71,21 @@ class Frontier:
     axis: Axis
     _item: pytest.Item
 
+    def search(self, resources: Resources) -> Search[StaircaseResult]:
+        """The measurement, before or while it is played."""
+        settings, trials = resources.session.settings, trials_of(resources, self._subject)
+
+        def work() -> StaircaseResult:
+            _refuse_hopeless(trials, settings.share)
+            return frontier(trials, self.axis, share=settings.share, budget=settings.budget or BUDGET)
+
+        return Search(resources, (self._subject,), work)
+
     def not_nearer_than_accepted(self) -> bool:
         """Measure the frontier and hold it against the accepted one; without one the item is measured, not passed."""
         resources, subject, axis = resources_of(self._item.config), self._subject, self.axis
         session, trials = resources.session, trials_of(resources, subject)
-        _refuse_hopeless(trials, session.settings.share)
-        measured = frontier(trials, axis, share=session.settings.share, budget=session.settings.budget or BUDGET)
-        session.progress.end()
+        measured = helping.search(self._item, self).decide()
         accepted = read_frontiers(frontiers_path(session, subject.card.name), *subject.key)
         report = _frontier_report(resources, subject, axis, measured, accepted.get(axis.name), trials)
         self._item.user_properties.extend(report.properties())
@@ -97,21 +108,29 @@ class Fuzz:
     dimensions: tuple[Dimension, ...]
     _item: pytest.Item
 
+    def search(self, resources: Resources) -> Search[FalsificationResult]:
+        """The search, before or while it is played."""
+        settings, trials = resources.session.settings, trials_of(resources, self._subject)
+        known = read_corpus(settings.corpus, self._subject.benchmark.name, self.dimensions)
+
+        def work() -> FalsificationResult:
+            _refuse_hopeless(trials, settings.share)
+            return falsify(
+                trials,
+                Spaces(tuple(SPACES[dimension] for dimension in self.dimensions)),
+                share=settings.share,
+                budget=settings.budget or BUDGET,
+                known=known,
+                excuses=lambda drawn: _hides(trials, drawn),
+            )
+
+        return Search(resources, (self._subject,), work)
+
     def holds(self) -> bool:
         """Look for a perturbation under which the model is shown to fall short; True when the budget found none."""
         resources, subject = resources_of(self._item.config), self._subject
-        session, trials = resources.session, trials_of(resources, subject)
-        _refuse_hopeless(trials, session.settings.share)
-        known = read_corpus(session.settings.corpus, subject.benchmark.name, self.dimensions)
-        result = falsify(
-            trials,
-            Spaces(tuple(SPACES[dimension] for dimension in self.dimensions)),
-            share=session.settings.share,
-            budget=session.settings.budget or BUDGET,
-            known=known,
-            excuses=lambda drawn: _hides(trials, drawn),
-        )
-        session.progress.end()
+        trials = trials_of(resources, subject)
+        result = helping.search(self._item, self).decide()
         report = _fuzz_report(resources, subject, self._identity, result, trials)
         self._item.user_properties.extend(report.properties())
         if result.shown:
@@ -154,17 +173,20 @@ class Play:
     def _trials(self) -> LedgerTrials:
         return trials_of(resources_of(self._item.config), self._subject)
 
+    def _play(self, work: Callable[[], Result]) -> Result:
+        helping.prepare(self._item.session)
+        return Search(resources_of(self._item.config), (self._subject,), work).decide()
+
     @cached_property
     def threshold(self) -> float:
         """The success rate that counts as holding; skips the test of a model that solves nothing unperturbed."""
         share = session_of(self._item.config).settings.share
-        return threshold(_refuse_hopeless(self._trials, share), share)
+        return self._play(lambda: threshold(_refuse_hopeless(self._trials, share), share))
 
     def __call__(self, perturbation: Perturbation) -> PlayResult:
         """Play episodes under a perturbation until it is decided whether the model holds."""
         limit = self.threshold
-        judgement = judge(self._trials, Point.of(perturbation), limit)
-        session_of(self._item.config).progress.end()
+        judgement = self._play(lambda: judge(self._trials, Point.of(perturbation), limit))
         return PlayResult(perturbation, judgement, limit)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -16,10 +17,23 @@ from pytest_robustplus.session.session import session_of
 
 if TYPE_CHECKING:
     from pytest_robustplus.evaluation.helping import Asked, Helping
+    from pytest_robustplus.evaluation.resources import Resources
+    from pytest_robustplus.evaluation.searching import Search
+
+
+class Searching(Protocol):
+    """What asks a search of a model."""
+
+    def search(self, resources: Resources) -> Search[Any]:
+        """Begin it anew."""
+        ...
+
 
 _HELPING: pytest.StashKey[Helping] = pytest.StashKey()
-# Kinds of items that a campaign plays for.
-PLAYED = "cell", "comparison"
+_SEARCHES: pytest.StashKey[dict[str, Search[Any]]] = pytest.StashKey()
+# Kinds of items that a campaign plays for; those of them that it plays for before they run.
+PLAYED = "cell", "comparison", "contrast", "frontier", "fuzz", "play"
+AHEAD = "frontier", "fuzz"
 
 
 def prepare(session: pytest.Session) -> Helping:
@@ -35,6 +49,17 @@ def prepare(session: pytest.Session) -> Helping:
         campaign.others = helping.questions
         config.stash[_HELPING] = helping
     return config.stash[_HELPING]
+
+
+def search(item: pytest.Item, asked: Searching) -> Search[Any]:
+    """The search of an item, which may have been begun before the item ran."""
+    from pytest_robustplus.evaluation.resources import resources_of
+
+    prepare(item.session)
+    held = item.config.stash.setdefault(_SEARCHES, {})
+    if item.nodeid not in held:
+        held[item.nodeid] = asked.search(resources_of(item.config))
+    return held[item.nodeid]
 
 
 def meanwhile(session: pytest.Session, until: Callable[[], bool]) -> None:
@@ -72,20 +97,24 @@ def afterwards(session: pytest.Session) -> None:
 
 
 def _helpable(session: pytest.Session) -> bool:
-    return any(identity.kind in PLAYED for _, identity in _identified(session))
+    return any(identity.kind in ("cell", "comparison") for _, identity in _identified(session))
 
 
 def _asked(session: pytest.Session) -> Asked:
     from pytest_robustplus.evaluation.helping import Asked
 
     held: dict[str, dict[str, Any]] = {"cell": {}, "comparison": {}}
+    searches: dict[str, Callable[[], Search[Any]]] = {}
     checks: dict[tuple[str, str], set[str]] = defaultdict(set)
     for item, identity in _identified(session):
         if identity.kind == "check":
             checks[identity.model, identity.benchmark].add(identity.subject)
         elif identity.kind in held:
             held[identity.kind][item.nodeid] = item.callspec.params[identity.kind].of
-    return Asked(held["cell"], held["comparison"], {key: frozenset(names) for key, names in checks.items()})
+        elif identity.kind in AHEAD:
+            searches[item.nodeid] = partial(search, item, item.callspec.params[identity.kind])
+    named = {key: frozenset(names) for key, names in checks.items()}
+    return Asked(held["cell"], held["comparison"], searches, named)
 
 
 def _identified(session: pytest.Session) -> Iterator[tuple[Any, Identity]]:

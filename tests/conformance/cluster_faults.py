@@ -221,6 +221,8 @@ def main() -> None:
     if not chosen or "compare" in chosen:
         side_by_side()
         without_language()
+    if not chosen or "search" in chosen:
+        searches()
     if not chosen or "actor" in chosen:
         scenario("an actor is killed", lambda *_: kill(1, "ray::_Actor"), faults=1)
     if not chosen or "raylet" in chosen:
@@ -502,12 +504,42 @@ def side_by_side() -> None:
     for where in ([f"--robust-cluster={HEAD}", "--robust-simulators=2", "--robust-policy-at=machine"], []):
         with project() as folder:
             (folder / "test_suite.py").write_text(suite)
-            compared = ["--robust-compare=steady:weak", "--robust-perturbation=camera", "--robust-ledger=l.sqlite"]
+            compared = ["--robust-compare=steady:weak", "--robust-perturbation=camera,noise"]
+            compared += ["--robust-ledger=l.sqlite"]
             command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *compared, *where]
             said = subprocess.run(inside(0, *command), cwd=folder, capture_output=True, text=True, timeout=240).stdout
-            found.append([line for line in said.splitlines() if line.startswith("camera ")])
-    assert found[0] == found[1] != [], found
-    print(f"a comparison, with a policy a machine: {found[0][0]}", flush=True)
+            found.append([line for line in said.splitlines() if line.startswith(("camera ", "noise "))])
+    assert found[0] == found[1], found
+    assert len(found[0]) == 2, found
+    print(f"comparisons, with a policy a machine: {', '.join(found[0])}", flush=True)
+
+
+def searches() -> None:
+    """A search and frontiers, several at once: what they find is what they find in one process."""
+    found, lines = [], []
+    chosen = ["--robust-model=steady", "--robust-budget=40", "-k", "azimuth or (test_fuzz and camera)"]
+    for where in ([f"--robust-cluster={HEAD}", "--robust-simulators=2"], []):
+        with project() as folder:
+            (folder / "test_suite.py").write_text(SEARCHES)
+            command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--robust-ledger=l.sqlite"]
+            said = subprocess.run(
+                inside(0, *command, *chosen, *where, TOY_SECONDS="0.02"),
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=400,
+            ).stdout
+            lines.append([line for line in said.splitlines() if "azimuth" in line and "::" not in line])
+            with Ledger.open(folder / "l.sqlite", create=False) as ledger:
+                episodes = [
+                    (audit.key.population, e.position, e.record.success, e.record.state_hash)
+                    for audit in ledger.audits()
+                    for e in ledger.episodes(audit.id)
+                ]
+            found.append(sorted(map(str, episodes)))
+    assert lines[0] == lines[1] != [], lines
+    assert found[0] == found[1], found
+    print(f"searches: {len(found[0])} episodes as in one process", flush=True)
 
 
 def without_language() -> None:
@@ -580,6 +612,17 @@ def disk_is_full() -> None:
             subprocess.run(["umount", str(small)], check=False)
 
 
+SEARCHES = """
+import pytest
+
+@pytest.mark.robustness("toy")
+def test_fuzz(fuzz):
+    assert fuzz.holds()
+
+@pytest.mark.robustness("toy")
+def test_frontier(frontier):
+    assert frontier.not_nearer_than_accepted()
+"""
 LISTENER = """
 import numpy as np
 

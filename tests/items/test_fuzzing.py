@@ -7,13 +7,18 @@ import os
 import re
 import sqlite3
 import tomllib
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_robustplus.errors import SimulatorError
+from pytest_robustplus.evaluation.campaign import Move
+from pytest_robustplus.evaluation.searching import Search
 from pytest_robustplus.rollout import replay
+from pytest_robustplus.session.cells import Subject
 
 FUZZ = """
 import pytest
@@ -172,6 +177,43 @@ def test_frontiers_that_cannot_be_read_are_an_error(fuzzed: pytest.Pytester) -> 
 
 
 @pytest.mark.own_spread
+def test_a_pool_plays_several_searches_at_once_and_finds_the_same(
+    fuzzed: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = ["--robust-model=steady", "--robust-budget=40", "-k", "azimuth or (test_fuzz and camera)", "-n0"]
+    alone = fuzzed.runpytest(*chosen, "--robust-ledger=one.sqlite")
+    monkeypatch.setenv("TOY_SECONDS", "0.002")
+    asked: list[Search[Any]] = []
+    offer = Search.offer
+
+    def noted(search: Search[Any], room: Callable[[Subject], bool]) -> Move | None:
+        found = offer(search, room)
+        asked.extend([search] if found else [])
+        return found
+
+    monkeypatch.setattr(Search, "offer", noted)
+    together = fuzzed.runpytest(*chosen, "--robust-ledger=pool.sqlite", "--robust-simulators=3")
+    assert findings(together) == findings(alone) != []
+    assert played(fuzzed.path / "pool.sqlite") == played(fuzzed.path / "one.sqlite")
+    first, _, third = dict.fromkeys(asked)
+    last = len(asked) - 1 - asked[::-1].index(first)
+    assert asked.index(third) < last, "the last search is begun while the first one plays"
+
+
+def findings(result: pytest.RunResult) -> list[str]:
+    """What searches found, without what took how long."""
+    return [line for line in result.outlines if re.search(r"azimuth|succeed|holds|episodes", line)]
+
+
+def played(path: Path) -> list[tuple[str, int, int, str]]:
+    """What came of each episode of each point."""
+    with sqlite3.connect(path) as database:
+        return database.execute(
+            """SELECT population, position, success, state_hash FROM episode JOIN audit ON audit.id = audit
+            ORDER BY population, position"""
+        ).fetchall()
+
+
 def test_workers_find_the_same_and_play_nothing_twice(fuzzed: pytest.Pytester) -> None:
     """Items of one model share its unperturbed episodes, whichever workers have them."""
     log = fuzzed.path / "log"
