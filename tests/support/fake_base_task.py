@@ -156,7 +156,7 @@ class Base_Task:  # noqa: N801
                 image = np.full(size, 10 * number, np.uint8)
                 image[: 1 + int(self.pushed), :, number % 3] = 255
                 seen[name] = {"rgb": image, "intrinsic_cv": np.eye(3) * (number + 1)}
-                if self.settings["data_type"].get("depth"):
+                if self.settings.get("data_type", {}).get("depth"):
                     seen[name]["depth"] = np.full(size[:2], 1000.0 * (number + 0.1 + self.pushed))
         return {"observation": seen}
 
