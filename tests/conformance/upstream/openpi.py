@@ -1,13 +1,15 @@
 """π0, π0-FAST and π0.5 on LIBERO: openpi's ``serve_policy.py``, asked by its example's own loop.
 
 Its configurations, transforms, normalisation and tokenizers are its own, from a checkpoint without weights; what stands
-in are the network and the two vocabularies that it would fetch, by bytes.
+in are the network and the two vocabularies that it would fetch, by bytes. With ``--random-weights`` the network of π0
+and π0.5 is its own, too, but small.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,16 +53,25 @@ def serve(port: int, network: stub.Network) -> None:
     os.environ["JAX_PLATFORMS"] = "cpu"
     stub.without("lerobot", "wandb")
     sys.path[:0] = [str(stub.checkout / part) for part in ("src", "packages/openpi-client/src", "scripts")]
+    import jax
     import tyro
-    from openpi.models import model, tokenizer
+    from openpi.models import model, siglip, tokenizer
     from openpi.shared import download, nnx_utils, normalize
 
     config = CONFIGS[os.environ["MODEL"]]
+
+    def sampling(settings: Any) -> Any:
+        """openpi's network, small and with random weights; its noise is that of one generator, whoever asks."""
+        smallest = siglip.decode_variant("mu/14")
+        siglip.decode_variant = lambda _: smallest
+        small = replace(settings, paligemma_variant="dummy", action_expert_variant="dummy")
+        return compiled(small.create(jax.random.key(0)).sample_actions)
 
     class Stubbed:
         def __init__(self, settings: Any) -> None:
             self.shape = (1, settings.action_horizon, settings.action_dim)
             self.tokens = settings.model_type is model.ModelType.PI0_FAST
+            self.sampled = sampling(settings) if os.environ.get("WEIGHTS") == "random" else None
 
         def sample_actions(self, _rng: Any, seen: Any, **_: Any) -> Any:
             arrays = {f"image.{name}": image for name, image in seen.images.items()}
@@ -70,6 +81,8 @@ def serve(port: int, network: stub.Network) -> None:
             if config == "pi0_libero":
                 arrays["state"] = seen.state
             answer = network(self.shape, **arrays)
+            if self.sampled is not None:
+                return self.sampled(jax.random.key(0), seen)
             if not self.tokens:
                 return answer
             text = "Action: " + " ".join(f"{number:.4f}" for number in answer.ravel()) + "|"
@@ -77,7 +90,7 @@ def serve(port: int, network: stub.Network) -> None:
 
     model.BaseModelConfig.load = lambda self, _params, **__: Stubbed(self)
     model.restore_params = lambda *_, **__: {}
-    nnx_utils.module_jit = lambda function: function
+    compiled, nnx_utils.module_jit = nnx_utils.module_jit, lambda function: function
     tokenizer.sentencepiece = SimpleNamespace(SentencePieceProcessor=Bytes)
     tokenizer.AutoProcessor = Written
     checkpoint = network.folder / "checkpoint"

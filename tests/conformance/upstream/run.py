@@ -221,8 +221,13 @@ if __name__ == "__main__":
     parser.add_argument("--horizon", type=int, help="shorten episodes, for a quick look")
     parser.add_argument("--tasks", type=int, help="play only the first of the tasks")
     parser.add_argument("--revision", help="where the checkout is no clone")
+    parser.add_argument("--random-weights", action="store_true", help="of pi0 and pi05: upstream's network, made small")
     parser.add_argument("--note", action="store_true", help="write what was found to found.json")
     options = parser.parse_args()
+    if options.random_weights:
+        if options.model not in ("pi0", "pi05"):
+            parser.error("--random-weights is for pi0 and pi05")
+        os.environ["WEIGHTS"] = "random"
     if options.note and options.horizon:
         parser.error("what is kept is found on whole episodes: no --horizon with --note")
     name, _, benchmark = options.model.partition("/")
