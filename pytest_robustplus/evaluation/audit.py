@@ -121,7 +121,7 @@ class Audit:
 
     @property
     def subjects(self) -> Sequence[Subject]:
-        """The cell, or its control arm."""
+        """The cell, whole or ablated."""
         return (self._cell,)
 
     @property

@@ -1,7 +1,7 @@
 """From a perturbation under which a policy falls short to the mildest of its kind that still does.
 
-First the simplest: every parameter that is not needed goes back to no change. Then the way from no change to what is
-left is walked by a staircase, in the steps of its most severe parameter. The place that the walk finds is an estimate;
+First the simplest: every parameter that the failure does not need is reset. Then the way from no change to what is left
+is walked by a staircase, in the steps of its most severe parameter. The place that the walk finds is an estimate;
 what is named is the first step from there on of which fresh episodes, none of which chose it, show that success falls
 short. No clock is looked at, only the budget.
 """

@@ -28,7 +28,7 @@ COMPARED: Final[dict[Kind, type[Comparison] | type[Contrast]]] = {"comparison": 
 CLAIM: Final = "claim"
 MARKS = (
     "robustness(benchmark): this test is about cells of a benchmark. It gets one item for each cell, check, latency,"
-    " frontier, fuzz, comparison, contrast or claim that it asks for by that name.",
+    " frontier, fuzz, play, comparison, contrast or claim that it asks for by that name.",
 )
 
 

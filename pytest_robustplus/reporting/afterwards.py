@@ -54,9 +54,9 @@ def _present(found: Findings) -> Findings:
 
     searches = [
         replace(search, before=there(search.before), after=there(search.after), video=there(search.video))
-        for search in found.hunts
+        for search in found.searches
     ]
-    return replace(found, hunts=tuple(searches))
+    return replace(found, searches=tuple(searches))
 
 
 def _concluded(ledger: Ledger, audits: list[StoredAudit]) -> Findings:

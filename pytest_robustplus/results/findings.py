@@ -20,12 +20,12 @@ class Findings:
     latencies: tuple[LatencyResult, ...] = ()
     comparisons: tuple[ComparisonReport, ...] = ()
     frontiers: tuple[FrontierReport, ...] = ()
-    hunts: tuple[FuzzReport, ...] = ()
+    searches: tuple[FuzzReport, ...] = ()
 
     @property
     def probes(self) -> tuple[Probe, ...]:
         """What fuzzing found, frontiers first."""
-        return (*self.frontiers, *self.hunts)
+        return (*self.frontiers, *self.searches)
 
     def to_json(self) -> dict[str, Any]:
         """Everything; ``read`` takes it back."""
@@ -34,4 +34,5 @@ class Findings:
     @classmethod
     def read(cls, document: Any) -> Self:
         """Read back what ``to_json`` wrote, by this release or one that knew fewer fields."""
-        return restored(cls, document)
+        earlier = {"searches": document["hunts"]} if "hunts" in document else {}
+        return restored(cls, {**document, **earlier})

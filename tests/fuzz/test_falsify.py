@@ -104,7 +104,7 @@ def test_what_hides_the_task_is_passed_over_and_counted() -> None:
     assert (known.excused, known.replayed, known.found) == (1, 1, None)
 
 
-def test_equal_hunts_ask_for_equal_episodes_within_the_budget() -> None:
+def test_equal_searches_ask_for_equal_episodes_within_the_budget() -> None:
     one, other = (Policy(lambda p: p.severity > 0.4) for _ in range(2))
     for policy in (one, other):
         falsify(policy, dims(*PERTURBATIONS), share=0.5, budget=120)

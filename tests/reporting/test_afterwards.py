@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from contextlib import closing
@@ -11,6 +12,8 @@ import pytest
 
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.ledger.schema import CHECKSUM, checksum
+from pytest_robustplus.results.findings import Findings
+from pytest_robustplus.results.fuzzing import FuzzReport
 
 # What differs between the page of a run and the same page made later: how to replay, the numbers of the run's end.
 _COMMAND = re.compile(r"<code>pytest [^<]*--robust-replay[^<]*</code>")
@@ -54,6 +57,13 @@ def test_a_run_that_left_no_findings_shows_its_conclusions(toy: pytest.Pytester)
     assert "steady on Toy Table: holds on 1 of 1" in page
     assert "weak on Toy Table: holds on 0 of 1; lost camera" in page
     assert "of several questions only the strictest is known" in page
+
+
+def test_the_searches_of_an_earlier_release_are_read_under_their_name_then() -> None:
+    found = Findings(searches=(FuzzReport("m", "b", "camera", "fail", 1.0, 0.5, 2, 0, 9, mildest="Camera(yaw=3)"),))
+    document = json.loads(json.dumps(found.to_json()))
+    document["hunts"] = document.pop("searches")
+    assert Findings.read(document) == found
 
 
 def test_what_cannot_be_shown_is_told_in_one_sentence(toy: pytest.Pytester) -> None:

@@ -1,4 +1,4 @@
-"""Every choice in how LIBERO-Plus is played that a published number silently depends on."""
+"""Every undocumented choice in how LIBERO-Plus is played that published numbers depend on."""
 
 from __future__ import annotations
 
