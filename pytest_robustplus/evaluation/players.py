@@ -21,7 +21,7 @@ from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.cluster.engine import RayEngine, Wanted
 from pytest_robustplus.rollout.cluster.fleet import Fleet
 from pytest_robustplus.rollout.cluster.nodes import facts, refuse_unfit
-from pytest_robustplus.rollout.executor import EpisodeResult, Executor, Stage
+from pytest_robustplus.rollout.executor import EpisodeResult, Executor, Stage, wait_until_free
 from pytest_robustplus.rollout.simulating import Script, Setup
 from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.session import POLL_S
@@ -170,9 +170,7 @@ class LocalPlayers:
 
     def start(self, ticket: int, subject: Subject, task: Task) -> None:
         stage = self._stages[subject.key]
-        while not stage.executor.free:
-            # What was given up holds its simulator until that looks again.
-            stage.executor.wait(POLL_S)
+        wait_until_free(stage.executor, POLL_S)
         self._playing[ticket], self._subjects[ticket] = stage.executor, subject
         stage.begin(ticket, task)
 

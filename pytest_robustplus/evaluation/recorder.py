@@ -12,7 +12,7 @@ from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import PolicyError, SimulatorError, printable
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.ledger import EpisodeRecord
-from pytest_robustplus.rollout.executor import EpisodeResult
+from pytest_robustplus.rollout.executor import EpisodeResult, wait_until_free
 from pytest_robustplus.rollout.replay import GENERATED, provenance
 from pytest_robustplus.session.cells import Subject
 from pytest_robustplus.session.session import POLL_S, Session
@@ -97,6 +97,7 @@ class Player:
 
     def _play(self, ticket: int, task: Task) -> EpisodeResult:
         executor = self._resources.executor(self._subject)
+        wait_until_free(executor, POLL_S)
         try:
             executor.start(ticket, task)
             while True:

@@ -60,6 +60,12 @@ class Executor(Protocol):
         ...
 
 
+def wait_until_free(executor: Executor, pause: float) -> None:
+    """Wait until a task can begin: what was given up holds its simulator until that asks for its next actions."""
+    while not executor.free:
+        executor.wait(pause)
+
+
 class Stage(NamedTuple):
     """Where tasks of one model are played: an executor, which may play for others, too, and how to begin there."""
 

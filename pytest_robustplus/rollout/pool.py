@@ -126,7 +126,12 @@ class Pool:
                 return False, task.base not in process.bases, len(process.bases)
             return True, True, -sum(one is not None and one.setup.like(process.setup) for one in processes)
 
-        return min((slot for slot in range(len(processes)) if slot not in self._playing), key=cost)
+        idle = [slot for slot in range(len(processes)) if slot not in self._playing]
+        if not idle:
+            raise RuntimeError(
+                f"{task.name} was begun while all {len(processes)} simulators play: ask whether one is free."
+            )
+        return min(idle, key=cost)
 
     def wait(self, timeout: float) -> Sequence[EpisodeResult]:
         until, free = perf_counter() + timeout, self.free

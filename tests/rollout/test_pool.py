@@ -14,15 +14,17 @@ from dataclasses import replace
 from itertools import pairwise
 from multiprocessing import connection
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
 from toy import PROFILE, Steady, Toy
 
 from pytest_robustplus.errors import BadInputError, PolicyError, SimulatorError
+from pytest_robustplus.evaluation.recorder import Player
 from pytest_robustplus.ledger.lease import Lease
 from pytest_robustplus.policies.contract import Actions, Observation
+from pytest_robustplus.results.progress import Silent
 from pytest_robustplus.rollout.episode import Episode, play
 from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.rollout.pool import Pool
@@ -247,6 +249,21 @@ def test_nothing_comes_of_what_was_abandoned(pools: Pools) -> None:
     pids = pool.pids
     assert finish(pool, [2, 3]).keys() == {2, 3}
     assert pool.pids == pids, "its simulators stay"
+
+
+def test_who_plays_next_waits_for_a_simulator_that_plays_what_was_abandoned(pools: Pools) -> None:
+    """As a search does whose worker has just left the cells of others."""
+    pool = pools(Steady(0.5), 1)
+    pool.start(0, TASKS[0])
+    pool.abandon()
+    with pytest.raises(RuntimeError, match=f"{TASKS[1].name} was begun while all 1 simulators play"):
+        pool.start(1, TASKS[1])
+    resources = SimpleNamespace(
+        session=SimpleNamespace(progress=Silent()),
+        executor=lambda subject: pool,  # as of a run
+    )
+    subject = SimpleNamespace(benchmark=BENCHMARK, profile=PROFILE)
+    assert Player(resources, subject)._play(1, TASKS[1]).ticket == 1  # type: ignore[arg-type]
 
 
 def test_what_was_abandoned_has_the_machine_until_it_looks_up(
