@@ -11,7 +11,7 @@ from rich.text import Text
 from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.reporting.text import footnotes, heading
 from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport, Difference, Discordant, Side
-from pytest_robustplus.results.text import count, evalue, percent
+from pytest_robustplus.results.text import count, evalue, percent, quantity
 
 SHOWN_TASKS = 8
 
@@ -166,7 +166,7 @@ def remarks(reports: Sequence[ComparisonReport]) -> Iterator[str]:
         f"Differences in points on the pairs played, with the interval for the whole list; α {alpha:.2g} a side"
         + (f", the share of each of {family} comparisons." if family > 1 else ".")
     )
-    yield f"{count(played)} of {count(total)} episodes were needed, {count(reused)} of them known before."
+    yield f"{count(played)} of {quantity(total, 'episode')} were needed, {count(reused)} of them known before."
     if len(reports[0].models) == 2:
         for report in reports:
             found = report.differences[0]

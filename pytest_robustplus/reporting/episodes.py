@@ -15,7 +15,7 @@ from pytest_robustplus.reporting.reading import row
 from pytest_robustplus.reporting.selection import Found
 from pytest_robustplus.results.cell import Conclusion
 from pytest_robustplus.results.rows import EpisodeRow, Rows
-from pytest_robustplus.results.text import count, percent
+from pytest_robustplus.results.text import count, percent, quantity
 
 _RUN = 8
 # A command of a hundred options is no help in a list.
@@ -68,7 +68,7 @@ def episodes(found: Sequence[Found]) -> Iterator[str]:
     told = (
         ", ".join(f"{count(times)} {outcome}" for outcome, times in outcomes.most_common()) or "none is meant by that"
     )
-    yield f"{count(len(found))} episodes: {told}"
+    yield f"{quantity(len(found), 'episode')}: {told}"
 
 
 def table(found: Iterable[Found]) -> Rows[EpisodeRow]:

@@ -11,7 +11,7 @@ from pytest_robustplus.fuzz.judging import Judgement
 from pytest_robustplus.perturbations import Perturbation
 from pytest_robustplus.reporting.notes import text
 from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Interval, Probe, in_order, probes
-from pytest_robustplus.results.text import percent
+from pytest_robustplus.results.text import percent, quantity
 
 
 def summarize(terminal: pytest.TerminalReporter) -> None:
@@ -63,7 +63,8 @@ def _frontier(report: FrontierReport) -> str:
     found = f"no frontier, {text(report.rises)}" if report.rises else place(report, report.found)
     return (
         f"{report.axis} of {report.model}: {found}, unperturbed {percent(report.rate)},"
-        f" {report.episodes} episodes{held}: {report.outcome.upper()}{f' ({text(report.note)})' if report.note else ''}"
+        f" {quantity(report.episodes, 'episode')}{held}: {report.outcome.upper()}"
+        + (f" ({text(report.note)})" if report.note else "")
     )
 
 
@@ -81,7 +82,7 @@ def _nearer(report: FrontierReport, title: str) -> str:
         [
             f"{place(report, report.found)}, accepted {place(report, report.accepted)}: the frontier of {report.axis}"
             f" of {report.model} on {title} has come nearer.",
-            f"  now       {place(report, report.found)}, {report.episodes} episodes",
+            f"  now       {place(report, report.found)}, {quantity(report.episodes, 'episode')}",
             f"  accepted  {place(report, report.accepted)}",
             f"  question  where success has fallen to {percent(report.share)} of its unperturbed"
             f" {percent(report.rate)}; 95 % intervals that do not overlap fail",
@@ -91,7 +92,7 @@ def _nearer(report: FrontierReport, title: str) -> str:
 
 
 def _search(report: FuzzReport) -> str:
-    tried = f"{report.candidates} perturbations, {report.episodes} episodes"
+    tried = f"{quantity(report.candidates, 'perturbation')}, {quantity(report.episodes, 'episode')}"
     if report.hidden:
         tried += f"; {report.hidden} that fail hide what the task is about, no fault of the policy"
     if not report.mildest and report.first:
@@ -114,7 +115,7 @@ def _found(report: FuzzReport, title: str) -> str:
         f" {100 * report.confidence:.0f} % confidence that it falls short",
         *_around(report),
         f"  unperturbed  {report.unperturbed}",
-        f"  {how} as {report.first}; {report.episodes} episodes in all",
+        f"  {how} as {report.first}; {quantity(report.episodes, 'episode')} in all",
         f"  as a test    @example(p={report.mildest})",
     ]
     if report.stands:

@@ -135,7 +135,8 @@ def _totals(told: Sequence[CellStory], benchmarks: Mapping[str, Benchmark]) -> I
             said = f"not measured: {found.measured} of the rule's {found.columns} dimensions were"
         else:
             value = text.summed(found.low, found.rate, found.high, early=found.early)
-            said = f"{value} over {figures.count(found.played)} episodes of {figures.count(found.listed)} listed tasks"
+            listed = figures.quantity(found.listed, "listed task")
+            said = f"{value} over {figures.quantity(found.played, 'episode')} of {listed}"
         yield found.model, what, said
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_robustplus.interchange import Imported
-from pytest_robustplus.results.text import count, percent
+from pytest_robustplus.results.text import count, percent, quantity
 
 SHOWN = 5
 
@@ -18,7 +18,7 @@ def account(imported: Imported) -> str:
 
 def exported(episodes: int, paths: Iterable[Path]) -> str:
     """Say in a line what an export has written, and where."""
-    return f"{count(episodes)} episodes written to {', '.join(map(str, paths))}"
+    return f"{quantity(episodes, 'episode')} written to {', '.join(map(str, paths))}"
 
 
 def _lines(imported: Imported) -> Iterator[str]:
@@ -36,18 +36,18 @@ def _lines(imported: Imported) -> Iterator[str]:
         share = "" if known == listed else f" ({count(listed)} listed)"
         yield f"  {dimension!s:10s} {percent(successes / known):>7s} of {count(known)} tasks{share}"
     for reason, labels in placed.strangers.items():
-        yield f"  NOT mapped, {count(len(labels))} trials: {reason}"
+        yield f"  NOT mapped, {quantity(len(labels), 'trial')}: {reason}"
         yield from (f"    {label}" for label in labels[:SHOWN])
         if len(labels) > SHOWN:
             yield f"    and {count(len(labels) - SHOWN)} more"
     if placed.errors:
-        yield f"  {count(placed.errors)} trials ended in errors, which are no outcomes"
+        yield f"  {quantity(placed.errors, 'trial')} ended in errors, which are no outcomes"
     if placed.repeats:
-        yield f"  {count(placed.repeats)} further trials of tasks that {imported.title} plays once"
+        yield f"  {quantity(placed.repeats, 'further trial')} of tasks that {imported.title} plays once"
     held = len(placed.outcomes) - imported.new
     if placed.outcomes:
         yield (
-            f"{count(imported.new)} episodes of {imported.model} on {imported.title} added to"
+            f"{quantity(imported.new, 'episode')} of {imported.model} on {imported.title} added to"
             f" {imported.ledger}" + (f", {count(held)} were there before" if held else "")
         )
         yield (

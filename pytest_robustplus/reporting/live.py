@@ -18,7 +18,7 @@ from pytest_robustplus.reporting.notes import text
 from pytest_robustplus.reporting.outlook import PLAYED, SEARCHES, Bound, bounds, forecast, idle, noun, nouns
 from pytest_robustplus.reporting.screen import Screen
 from pytest_robustplus.results.identity import Identity
-from pytest_robustplus.results.text import count, percent
+from pytest_robustplus.results.text import count, percent, quantity
 from pytest_robustplus.statistics.evalues import Plan
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Overview:
         lines += [self._contest(ledger, sides, items.values(), now) for sides in contests.values()]
         running = {f"{i.model}-{i.benchmark}" for node, i in items.items() if i.kind in SEARCHES and node not in over}
         lines += [
-            f"{name}: {count(sum(fresh))} episodes under {count(len(fresh))} generated perturbations"
+            f"{name}: {quantity(sum(fresh), 'episode')} under {quantity(len(fresh), 'generated perturbation')}"
             for name, fresh in searched.items()
             if name in running or not items
         ]
@@ -108,7 +108,7 @@ class Overview:
             f"{model} {percent(sum(found[task][0] for task in common) / len(common))}"
             for model, found in zip(models, outcomes, strict=True)
         )
-        return f"{name}: {rates} of {count(len(common))} tasks, ≤{count(left)} episodes left{pace}"
+        return f"{name}: {rates} of {quantity(len(common), 'task')}, ≤{quantity(left, 'episode')} left{pace}"
 
     def _whole(
         self,
@@ -132,7 +132,7 @@ class Overview:
         if None in rests:
             return [text]
         left = sum(rest for rest in rests if rest is not None) - self._of_those_ahead(asked, over, known)
-        return [f"{text}, ≤{count(left)} episodes left{self._pace.rest('', fresh, left, now)}"]
+        return [f"{text}, ≤{quantity(left, 'episode')} left{self._pace.rest('', fresh, left, now)}"]
 
     def _of_those_ahead(
         self, asked: Mapping[str, Identity], over: Collection[str], known: Mapping[tuple[str, str, str], int]

@@ -27,7 +27,7 @@ from pytest_robustplus.results.comparison import ComparisonReport
 from pytest_robustplus.results.fuzzing import Probe
 from pytest_robustplus.results.latency import LatencyResult
 from pytest_robustplus.results.run import CellResult
-from pytest_robustplus.results.text import count, interval, percent
+from pytest_robustplus.results.text import count, interval, percent, quantity
 
 SHOWN_LOSSES = 3
 _SIGN = {
@@ -182,7 +182,7 @@ def _total(found: RowTotal) -> str:
     if found.rate is None:
         return f"{row} not measured, {found.measured} of {found.columns} dimensions were"
     value = summed(found.low, found.rate, found.high, early=found.early)
-    return f"{row} {value}, over {count(found.played)} episodes of {count(found.listed)} listed tasks"
+    return f"{row} {value}, over {quantity(found.played, 'episode')} of {quantity(found.listed, 'listed task')}"
 
 
 def _row(cells: Sequence[str]) -> str:

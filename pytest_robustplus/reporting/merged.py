@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_robustplus.results.merging import JoinedCell, Merged
-from pytest_robustplus.results.text import count, percent
+from pytest_robustplus.results.text import count, percent, quantity
 
 
 def account(merged: Merged) -> str:
@@ -15,8 +15,7 @@ def account(merged: Merged) -> str:
 
 def _lines(merged: Merged) -> Iterator[str]:
     new = sum(cell.new for cell in merged.cells)
-    ledgers = "1 ledger" if merged.ledgers == 1 else f"{count(merged.ledgers)} ledgers"
-    yield f"{count(new)} episodes of {ledgers} joined into {merged.path}"
+    yield f"{quantity(new, 'episode')} of {quantity(merged.ledgers, 'ledger')} joined into {merged.path}"
     for cell in merged.cells:
         yield f"  {cell.model}-{cell.benchmark}-{cell.dimension}: {_cell(cell)}"
         if len(cell.renderers) > 1:

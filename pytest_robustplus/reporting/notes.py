@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pytest_robustplus.results.notes import Note
-from pytest_robustplus.results.text import evalue, percent
+from pytest_robustplus.results.text import evalue, percent, quantity
 
 # Notes of these kinds begin so: they say why a cell that was played has no verdict.
 _MEASURED = "measured, "
@@ -138,7 +138,7 @@ def _claim_slower(models: Sequence[str], least: float, most: float, than: str) -
 def _cluster(
     address: str, machines: int, simulators: int, by: str, useful: int, places: int, episodes: int, each: int
 ) -> str:
-    said = f"cluster {address}: {machines:,} {'machine' if machines == 1 else 'machines'}, {simulators:,} simulators"
+    said = f"cluster {address}: {quantity(machines, 'machine')}, {quantity(simulators, 'simulator')}"
     if by == "use":
         need = f"one for {each} of some {episodes:,} episodes that are needed"
         return f"{said} (auto: {need}, though {places:,} find a place)"
@@ -154,7 +154,7 @@ def _compared(comparison: str) -> str:
 
 
 def _could_not_help(workers: int, reason: str) -> str:
-    return f"{workers} {'worker' if workers == 1 else 'workers'} could not help: {reason}"
+    return f"{quantity(workers, 'worker')} could not help: {reason}"
 
 
 def _disputed(rates: Sequence[float], source: str) -> str:
@@ -177,7 +177,7 @@ def _fleet(
     hedged: int,
 ) -> str:
     parts = [
-        f"{machines:,} {'machine' if machines == 1 else 'machines'}",
+        f"{quantity(machines, 'machine')}",
         f"{simulators:,} of {wanted:,} simulators, {playing:,} at play",
         f"{episodes_s:.2g} episodes/s",
         f"busy {100 * busy:.0f} % of the time",
@@ -189,10 +189,7 @@ def _fleet(
 
 
 def _helpers_died(workers: int) -> str:
-    return (
-        f"{workers} {'worker' if workers == 1 else 'workers'} died while playing for cells of others, which cost the"
-        " episodes at hand."
-    )
+    return f"{quantity(workers, 'worker')} died while playing for cells of others, which cost the episodes at hand."
 
 
 def _machine_unfit(machine: str, why: str) -> str:
@@ -200,7 +197,7 @@ def _machine_unfit(machine: str, why: str) -> str:
 
 
 def _machines_differ(episodes: int, first: str) -> str:
-    return f"cluster: {episodes:,} episodes ended otherwise on another machine, {first} among them"
+    return f"cluster: {quantity(episodes, 'episode')} ended otherwise on another machine, {first} among them"
 
 
 def _no_accepted_latency(name: str, model: str, transport: str, device: str) -> str:
@@ -321,7 +318,7 @@ def _scenes_without_room(fewer: int, scenes: int) -> str:
 
 
 def _several_renderers(renderers: Sequence[tuple[str, int]]) -> str:
-    told = ", ".join(f"{name} ({times:,} episodes)" for name, times in renderers)
+    told = ", ".join(f"{name} ({quantity(times, 'episode')})" for name, times in renderers)
     return f"its pictures come from several renderers: {told}"
 
 

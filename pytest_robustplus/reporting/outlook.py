@@ -13,7 +13,7 @@ from pytest_robustplus.fuzz.contrast import most_of
 from pytest_robustplus.fuzz.falsify import BUDGET, KNOWN_BY
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.results.identity import Identity
-from pytest_robustplus.results.text import count, duration
+from pytest_robustplus.results.text import duration, quantity
 
 if TYPE_CHECKING:
     from pytest_robustplus.session.cells import TableCell
@@ -66,10 +66,9 @@ def idle(players: int, room: int) -> str:
     """What to add to a run that leaves half of a machine idle that has room for so many simulators; else nothing."""
     if room < _WORTH_IT or 2 * players > room:
         return ""
-    noted = f"{count(players)} {'simulator' if players == 1 else 'simulators'}"
     return (
-        f"{noted} where this machine has room for {room}: -n auto starts more workers, --robust-simulators=auto more"
-        " simulators that share a worker's policy"
+        f"{quantity(players, 'simulator')} where this machine has room for {room}: -n auto starts more workers,"
+        " --robust-simulators=auto more simulators that share a worker's policy"
     )
 
 
@@ -85,7 +84,7 @@ def forecast(session: Session, items: Iterable[Identity], bound: Bound, players:
     known = [episodes for episodes in most.values() if episodes is not None]
     if len(known) < len(asked):
         return f"{nouns(asked)}: how many episodes they take is up to them"
-    text = f"{nouns(asked)}: {count(sum(known))} episodes at most"
+    text = f"{nouns(asked)}: {quantity(sum(known), 'episode')} at most"
     models: dict[tuple[str, str], float] = defaultdict(float)
     for item, episodes in most.items():
         for model in (names := item.model.split("-vs-")):
@@ -109,7 +108,7 @@ def nouns(items: Iterable[Identity]) -> str:
     """Count items by what they are, such as ``6 cells and 2 searches``."""
     found = Counter(map(noun, items))
     plural = {"search": "searches"}
-    words = [f"{count(n)} {word if n == 1 else plural.get(word, f'{word}s')}" for word, n in found.items()]
+    words = [quantity(n, word, plural.get(word, "")) for word, n in found.items()]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 

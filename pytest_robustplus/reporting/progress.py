@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_robustplus.results.text import count, duration, interval, percent
+from pytest_robustplus.results.text import count, duration, interval, percent, quantity
 
 # A log should show that a cell is alive without drowning what it says.
 PLAIN_EVERY_S = 30.0
@@ -22,7 +22,7 @@ class Pace:
         if not played:
             return f"{cell}: its first episode is being played, ≤{count(total)} left"
         text = f"{cell}: {percent(successes / played)} {interval(*bounds)} after {count(played)},"
-        return f"{text} ≤{count(total - played)} episodes left{left}"
+        return f"{text} ≤{quantity(total - played, 'episode')} left{left}"
 
     def rest(self, what: str, played: int, left: int, now: float) -> str:
         """Say how long what is left takes at this pace, as the end of a sentence; empty while that is unknown."""

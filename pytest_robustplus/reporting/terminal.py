@@ -37,7 +37,7 @@ from pytest_robustplus.results.comparison import ComparisonReport, ContrastRepor
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.latency import LatencyReport
 from pytest_robustplus.results.run import cell_name, reason
-from pytest_robustplus.results.text import count, percent
+from pytest_robustplus.results.text import count, percent, quantity
 from pytest_robustplus.results.totals import columns, summed
 
 _HEADING = {Dimension.BACKGROUND: "backgr."}
@@ -183,9 +183,11 @@ def _total(row: Mapping[str, CellReport], benchmark: Benchmark) -> Text:
 
 def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[str]:
     played, total = sum(r.played for r in reports), sum(r.total for r in reports)
-    yield f"{count(played)} episodes decided what {count(total)} would have said: {percent(1 - played / total)} saved."
+    saved = percent(1 - played / total)
+    yield f"{quantity(played, 'episode')} decided what {count(total)} would have said: {saved} saved."
     if resumed := sum(report.resumed for report in reports):
-        yield f"{count(resumed)} of them were resumed from an earlier run that did not finish."
+        were = "was" if resumed == 1 else "were"
+        yield f"{count(resumed)} of them {were} resumed from an earlier run that did not finish."
     playable, listed = sum(r.playable for r in _per_dimension(reports)), sum(r.listed for r in _per_dimension(reports))
     yield f"Of these dimensions' {count(listed)} tasks, {count(playable)} can be played here."
     if any(report.margin_raised for report in reports):

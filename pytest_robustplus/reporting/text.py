@@ -11,7 +11,7 @@ from pytest_robustplus.results.cell import AblationResult, CellReport, GateRepor
 from pytest_robustplus.results.events import EpisodeEvents, Failure
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.results.run import CellResult
-from pytest_robustplus.results.text import count, evalue, interval, percent
+from pytest_robustplus.results.text import count, evalue, interval, percent, quantity
 
 SHOWN_CHANGES = 8
 # Descriptive: the number of tasks was set by the cell's own verdict.
@@ -281,8 +281,9 @@ def failures(cell: CellReport) -> str:
         (found.episodes, _FAILED[Failure(found.failure)] if found.failure in {*Failure} else found.failure)
         for found in cell.failures
     ]
-    noun = "failure" if total == 1 else "failures"
-    return ", ".join([f"{first[0]} of {total} {noun} {first[1]}", *(f"{number} {how}" for number, how in rest)])
+    return ", ".join(
+        [f"{first[0]} of {quantity(total, 'failure')} {first[1]}", *(f"{number} {how}" for number, how in rest)]
+    )
 
 
 def subgoals(cell: CellReport) -> str:

@@ -20,6 +20,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def quantity(number: int, noun: str, plural: str = "") -> str:
+    """Write how many there are of what is counted, such as ``1 episode`` or ``10,030 episodes``."""
+    return f"{count(number)} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def duration(seconds: float) -> str:
     """Write a stretch of time, such as ``1 h 12 min``."""
     minutes, rest = divmod(round(seconds), 60)

@@ -4,12 +4,18 @@ import pytest
 
 from pytest_robustplus.reporting.text import footnotes, heading, summed
 from pytest_robustplus.results.notes import Note
+from pytest_robustplus.results.text import quantity
 
 
 def test_a_total_is_bare_only_where_every_cell_was_played_to_its_end() -> None:
     assert summed(0.7, 0.8, 0.9, early=False) == "80.0 %"
     assert summed(0.7, 0.8, 0.9, early=True) == "~80.0 % [70.0, 90.0]"
     assert summed(None, None, None, early=True) == "–"
+
+
+def test_one_is_one() -> None:
+    assert [quantity(number, "episode") for number in (0, 1, 10_030)] == ["0 episodes", "1 episode", "10,030 episodes"]
+    assert quantity(2, "search", "searches") == "2 searches"
 
 
 def test_what_holds_for_several_cells_of_a_model_is_said_once() -> None:
