@@ -125,8 +125,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     from pytest_robustplus.items.helping import make_way
 
     make_way(item)
+    board = board_of(item.config)
+    board.begin(item.nodeid)
     ended = yield
-    board_of(item.config).end(item.nodeid)
+    board.end(item.nodeid)
     return ended
 
 

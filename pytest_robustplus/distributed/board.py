@@ -44,6 +44,15 @@ class Board:
                 return {node: Identity(*item) for node, item in json.loads(text).items()}
         return self._own
 
+    def begin(self, node: str) -> None:
+        """Note that an item is being run."""
+        self._append("begun", node)
+
+    def under_way(self) -> set[str]:
+        """The items that are being run now, by workers alone."""
+        begun = set() if self._folder is None else {*_lines(self._folder / "begun", 0)[0]}
+        return begun - self.over()
+
     def end(self, node: str) -> None:
         """Note that an item has run, whatever became of it: nobody needs to play for it any more."""
         self._append("over", node)

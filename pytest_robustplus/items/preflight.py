@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_robustplus.benchmarks.contract import Check, CheckContext
+from pytest_robustplus.distributed.board import board_of
 from pytest_robustplus.errors import BadInputError, CheckSkipped, RobustnessError, SimulatorError, blaming
 from pytest_robustplus.items import helping
 from pytest_robustplus.reporting import skips
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Other workers run the checks in front of a cell in seconds; a model may take minutes to load.
 CHECKS_S = 120.0
+# How long a worker may take from one check to the next.
+UNBEGUN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +71,35 @@ def _run(resources: Resources, subject: Subject, check: Check) -> str:
 
 
 def run_missing(resources: Resources, subject: Subject, item: pytest.Item) -> None:
-    """Wait for the checks of a subject that other workers run, and run here what nobody has run in time.
+    """Wait for the checks of a subject that other workers run, and run here what none of them runs.
 
-    Nobody does when a worker dies with a check in its queue, or when another plugin has shuffled the items.
+    Nobody runs a check that waits in the queue of this worker, or of one that waits for this one: pytest-xdist lets no
+    worker run its last item before it knows of no more. So it is after a death, and when another plugin has shuffled
+    the items.
     """
     skip_unavailable(subject)
-    session = resources.session
-    collected = (getattr(other, "callspec", None) for other in item.session.items)
-    asked = (callspec.params.get("check") for callspec in collected if callspec is not None)
-    tests = {p.check.name: p.check for p in asked if isinstance(p, Preflight) and p.subject.key == subject.key}
-    deadline = time.monotonic() + (CHECKS_S if session.spread else 0)
+    session, board = resources.session, board_of(item.config)
+    asked = {other.nodeid: getattr(other, "callspec", None) for other in item.session.items}
+    given = {node: callspec.params.get("check") for node, callspec in asked.items() if callspec is not None}
+    tests = {node: p for node, p in given.items() if isinstance(p, Preflight) and p.subject.key == subject.key}
+    checks = {p.check.name: p.check for p in tests.values()}
+    begun = last = time.monotonic()
 
     def missing() -> set[str]:
-        return tests.keys() - {check.check for check in session.ledger.checks(session.run, *subject.key)}
+        return checks.keys() - {check.check for check in session.ledger.checks(session.run, *subject.key)}
 
-    if missing() and time.monotonic() < deadline:
-        helping.meanwhile(item.session, lambda: not missing() or time.monotonic() >= deadline)
+    def over() -> bool:
+        nonlocal last
+        now = time.monotonic()
+        if board.under_way() & tests.keys():
+            last = now
+        return not missing() or now >= min(begun + CHECKS_S, last + UNBEGUN_S)
+
+    if session.spread and missing():
+        helping.meanwhile(item.session, over)
     for name in sorted(missing()):
         with suppress(RobustnessError):
-            _run(resources, subject, tests[name])
+            _run(resources, subject, checks[name])
 
 
 def skip_unavailable(subject: Subject) -> None:

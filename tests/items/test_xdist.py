@@ -193,6 +193,26 @@ def test_a_check_that_kills_its_worker_stops_its_own_model_alone(toy: pytest.Pyt
     result.stdout.fnmatch_lines(["*not played: pre-flight check deadly failed: The worker that ran it died.*"])
 
 
+def test_a_cell_does_not_wait_for_a_check_that_waits_for_it(toy: pytest.Pytester) -> None:
+    """One in the queue of its own worker, or the last one that pytest-xdist has given to another."""
+    toy.makeconftest(
+        """
+        import pytest
+        from pytest_robustplus.items import preflight
+        from toy import pytest_robustplus_benchmarks, pytest_robustplus_models
+
+        preflight.CHECKS_S, preflight.UNBEGUN_S = 3600.0, 0.5
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_modifyitems(items):
+            items.reverse()
+        """
+    )
+    toy.makepyfile(test_suite=PREFLIGHT + SUITE)
+    result = toy.runpytest_subprocess("--robust-model=steady", "--robust-perturbation=camera", "-n1", timeout=120)
+    result.assert_outcomes(passed=2, skipped=1)
+
+
 def test_a_cell_is_red_when_its_workers_die_whatever_its_folder_is_called(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
