@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
 from pytest_robustplus.benchmarks.libero_plus.textures import Source, TextureLibrary
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.policies.contract import Image
+from pytest_robustplus.policies.contract import Depth, Image
 
 _MOST_GEOMS = 1000  # as robosuite's renderer
 _BUFFER = (640, 480)
@@ -139,6 +139,15 @@ class Painter:
         image = np.empty((size, size, 3), np.uint8)
         mujoco.mjr_readPixels(image, None, viewport, self._context)
         return image
+
+    def depth(self) -> Depth:
+        """How far all is that the last picture shows: (size, size) metres along the camera's axis, bottom row first."""
+        model, size = self._scene.model, self._canvas.image_size
+        stored = np.empty((size, size), np.float32)
+        mujoco.mjr_readPixels(None, stored, mujoco.MjrRect(0, 0, size, size), self._context)
+        near, far = (limit * model.stat.extent for limit in (model.vis.map.znear, model.vis.map.zfar))
+        metres = near / (1 - stored.astype(np.float64) * (1 - near / far))
+        return np.where(stored < 1, metres, 0).astype(np.float32)
 
     def _in_view(self, data: Any) -> tuple[NDArray[np.bool_], bool]:
         """Which geoms may be left out without changing a bit, and whether any mirror is in view at all.

@@ -50,11 +50,12 @@ _NO_SENSORS = int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
 class LiberoSimulator(OneScene):
     """Plays LIBERO-Plus tasks one after another; scenes stay compiled between episodes.
 
-    Images are robosuite's raw frames, (size, size, 3) uint8 with the bottom row first, keyed ``agentview`` and
-    ``wrist``. State: ``eef_pos`` (3, metres), ``eef_quat`` (4, xyzw), ``gripper_qpos`` (2, metres), ``joint_pos``
-    (7, radians), ``controller_pos`` and ``controller_mat`` as the arm's controller last knew them. Actions: OSC_POSE
-    deltas in [-1, 1] and the gripper (-1 opens); under ``absolute`` control, from ``settle_steps`` steps on, poses of
-    the grip site (metres, axis-angle) and the gripper. The settling steps of the protocol are the caller's to take.
+    Images are robosuite's raw frames, (size, size, 3) uint8 with the bottom row first, as is their depth, keyed
+    ``agentview`` and ``wrist``. State: ``eef_pos`` (3, metres), ``eef_quat`` (4, xyzw), ``gripper_qpos`` (2, metres),
+    ``joint_pos`` (7, radians), ``controller_pos`` and ``controller_mat`` as the arm's controller last knew them.
+    Actions: OSC_POSE deltas in [-1, 1] and the gripper (-1 opens); under ``absolute`` control, from ``settle_steps``
+    steps on, poses of the grip site (metres, axis-angle) and the gripper. The settling steps of the protocol are the
+    caller's to take.
     Not safe to share between threads.
     """
 
@@ -65,6 +66,7 @@ class LiberoSimulator(OneScene):
         protocol: LiberoProtocol,
         *,
         cameras: tuple[str, ...] = ("agentview", "wrist"),
+        depth: tuple[str, ...] = (),
         image_size: int = 256,
         control: Control = "delta",
         settle_steps: int = 10,
@@ -79,7 +81,7 @@ class LiberoSimulator(OneScene):
         packages.import_environment(assets)
         super().__init__()
         self.protocol = protocol
-        self._cameras = cameras if render else ()
+        self._cameras, self._depth = (cameras, depth) if render else ((), ())
         self._poses_from = settle_steps if control == "absolute" else None
         self._canvas = Canvas(image_size) if self._cameras else None
         self._scenes = SceneCache(assets, self._canvas)
@@ -193,13 +195,16 @@ class LiberoSimulator(OneScene):
 
     def _observed(self) -> Observation:
         scene = self.scene
-        images = {}
+        images, depth = {}, {}
         for camera in self._cameras:
-            image = self._scenes.painter(scene).draw(_CAMERAS[camera])
+            painter = self._scenes.painter(scene)
+            image = painter.draw(_CAMERAS[camera])
+            if camera in self._depth:
+                depth[camera] = painter.depth()
             for seeded in self._noises if camera == cameras.MAIN else ():
                 image = noise.disturb(
                     image, seeded, env_seed=self.protocol.env_seed, step=self._step, version=self.protocol.noise
                 )
             images[camera] = image
         state = {name: np.array(scene.sensors[sensor]({})) for name, sensor in STATE.items()}
-        return Observation(images, state, self._instruction)
+        return Observation(images, state, self._instruction, depth=depth)

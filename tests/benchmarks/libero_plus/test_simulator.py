@@ -113,6 +113,33 @@ def left_out(simulator: LiberoSimulator, camera: str) -> tuple[int, bool]:
     return int(outside.sum()), reflecting
 
 
+@pytest.mark.parametrize("name", cameras.NAMES)
+def test_depth_is_how_far_rays_go(simulator: LiberoSimulator, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pixel's is that of a place in it: between those at which rays through its corners end."""
+    monkeypatch.setattr(simulator, "_depth", (name,))
+    simulator.reset(find_task(f"{SPATIAL}#0"))
+    simulator.step(STILL, render=False)
+    depth = simulator._observed().depth[name]
+    model, data = simulator.scene.compiled.model, simulator.scene.compiled.sim.data._data
+    camera = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, cameras.NAMES[name])
+    size, edge = len(depth), np.tan(np.radians(model.cam_fovy[camera]) / 2)
+    shown = np.array([0, 1, 0, 0, 0, 0], np.uint8)
+
+    def ahead(row: float, column: float) -> float:
+        ray = data.cam_xmat[camera].reshape(3, 3) @ ((2 * column / size - 1) * edge, (2 * row / size - 1) * edge, -1.0)
+        # The ray goes one metre ahead, so its distance in its own lengths is the depth.
+        return float(mujoco.mj_ray(model, data, data.cam_xpos[camera], ray, shown, 1, -1, np.zeros(1, np.int32)))
+
+    pixels = np.random.default_rng(0).integers(0, size, (200, 2))
+    corners = [[ahead(row + y, column + x) for y in (0, 1) for x in (0, 1)] for row, column in pixels]
+    low, high = np.min(corners, axis=1), np.max(corners, axis=1)
+    seen = depth[tuple(pixels.T)]
+    assert depth.dtype == np.float32
+    assert ((seen > low - 1e-4) & (seen < high + 1e-4)).mean() > 0.95
+    # Most pixels show one surface, whose depth is known that well.
+    assert np.median(high - low) < 0.03
+
+
 def test_nothing_is_seen_without_looking(simulator: LiberoSimulator) -> None:
     simulator.reset(find_task(f"{SPATIAL}#0"))
     simulator.observe()
