@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         Robot,
     )
     from pytest_robustplus.perturbations import from_json as perturbation_from_json
+    from pytest_robustplus.perturbations import part as perturbation_part
     from pytest_robustplus.policies.cards import Card
     from pytest_robustplus.policies.contract import Actions, Observation, Policy, Privileged
     from pytest_robustplus.policies.profile import Profile
@@ -122,6 +123,7 @@ _HOMES = {
         "Perturbation",
         "Robot",
         "perturbation_from_json",
+        "perturbation_part",
     ),
     "policies.cards": ("Card",),
     "policies.contract": (
@@ -150,8 +152,8 @@ _HOMES = {
     ),
 }
 
-# A name that says more than the one it has at home.
-_THERE = {"perturbation_from_json": "from_json"}
+# Names that say more than those they have at home.
+_THERE = {"perturbation_from_json": "from_json", "perturbation_part": "part"}
 
 __all__ = [
     "Actions",
@@ -214,6 +216,7 @@ __all__ = [
     "TaskList",
     "load_run",
     "perturbation_from_json",
+    "perturbation_part",
     "strategies",
     "unknown",
 ]

@@ -76,6 +76,7 @@ NAMES = [
     "Monitoring",
     "load_run",
     "perturbation_from_json",
+    "perturbation_part",
     "strategies",
     "unknown",
 ]

@@ -30,7 +30,10 @@ def from_json(plain: Mapping[str, Any]) -> Perturbation:
 
 
 def part(perturbation: Perturbation | None, kind: type[One]) -> One:
-    """What a perturbation changes in one dimension; the identity where it changes nothing there."""
+    """What a perturbation changes in one dimension; the identity where it changes nothing there.
+
+    ``kind`` is a class such as ``Camera``.
+    """
     parts = () if perturbation is None else perturbation.parts
     return next((single for single in parts if isinstance(single, kind)), kind())
 
