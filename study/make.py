@@ -125,6 +125,7 @@ def draw(work: Path, options: argparse.Namespace) -> int:
     cards: list[devices.Device | None] = [*devices.find()] or [None]
     shared = ["training.draw", str(options.recorded), str(drawn), "--episodes", str(options.episodes)]
     shared += ["--workers", str(max(options.workers // len(cards), 1)), "--seconds", str(options.seconds - 60)]
+    shared += ["--plain"] if options.plain else []
     commands = [[*shared, "--share", str(place), str(len(cards))] for place in range(len(cards))]
     code = pieces(commands, options.seconds, environments=[card.environment() if card else {} for card in cards])
     if code == 0 and list(drawn.glob("index-*.npy")):
@@ -246,6 +247,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=540)
     parser.add_argument("--workers", type=int, default=max(len(os.sched_getaffinity(0)) - 2, 1))
     parser.add_argument("--episodes", type=int, default=60, help="demonstrations of each task at least, for draw")
+    parser.add_argument("--plain", action="store_true", help="for draw: no random views, and so no robust twins")
     parser.add_argument("--least", type=int, default=LEAST, help="steps, for train")
     parser.add_argument("--most", type=int, default=MOST, help="steps, for train")
     parser.add_argument("--batch", type=int, default=128, help="for train")
