@@ -15,5 +15,5 @@ CLOSED = 0.5
 MATRICES: Mapping[str, int] = MappingProxyType({"intrinsic_cv": 9, "extrinsic_cv": 12, "cam2world_gl": 16})
 SENSORS: Mapping[str, int] = MappingProxyType(
     {"joint_pos": 14, "left_endpose": 7, "right_endpose": 7}
-    | {f"{camera}.{matrix}": width for camera in CAMERAS for matrix, width in MATRICES.items()}
+    | {f"{camera}.{matrix}": width for camera in DRAWN for matrix, width in MATRICES.items()}
 )

@@ -35,6 +35,7 @@ from pytest_robustplus.statistics.slowdown import LatencyPlan, percentiles
 
 # Another worker may still be loading the model that this one is held against.
 PARTNER_S = 300.0
+_MATRICES = {9: (3, 3), 12: (3, 4), 16: (4, 4)}
 
 
 def time_model(
@@ -124,7 +125,9 @@ def _still(name: str, width: int) -> Vector:
         return np.array([0.0, 0.0, 0.0, 1.0])
     if name.endswith("_endpose"):
         return np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
-    return np.eye(3).ravel() if name.endswith("_mat") else np.zeros(width)
+    if name.endswith(("_mat", "_cv", "_gl")):
+        return np.eye(*_MATRICES[width]).ravel()
+    return np.zeros(width)
 
 
 def _report(subject: Subject, found: TimingResult, transport: str, checkpoint: str, source: Note) -> LatencyReport:

@@ -124,7 +124,8 @@ def test_each_dimension_of_looks_changes_the_pictures_and_leaves_the_state(
 ) -> None:
     drawing.reset(find_task(FIRST))
     usual, state = drawing.observe().images, drawing.state_hash()
-    assert {name: value.size for name, value in drawing.observe().state.items()} == Bimanual.sensors
+    sensed = {name: value.size for name, value in drawing.observe().state.items()}
+    assert sensed == {name: width for name, width in Bimanual.sensors.items() if not name.startswith("front_camera")}
     seen = {Dimension.CAMERA: ("head_camera",)}
     for dimension in (Dimension.CAMERA, Dimension.LIGHT, Dimension.BACKGROUND, Dimension.NOISE):
         drawing.reset(listed("stack_blocks_two", dimension, FIRST_SEED, drawing.protocol))
