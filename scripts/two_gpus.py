@@ -49,7 +49,7 @@ SCENE = """
 """
 GREW_MIB = 400
 PHYSICS_STEPS = 20_000
-PATIENCE_S = 300.0
+TIMEOUT_S = 300.0
 
 
 def cards() -> dict[str, str]:
@@ -124,7 +124,7 @@ class DrawnSimulator(ToySimulator):
             found |= {"draws": drawing_card(), "grown by drawing": grown(before), "cuda": cuda_cards()}
             found |= computing() | {"ready": time.time()}
             (facts / f"{os.environ['PYTEST_XDIST_WORKER']}.json").write_text(json.dumps(found))
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while len(list(facts.glob("*.json"))) < int(os.environ["PYTEST_XDIST_WORKER_COUNT"]):
             if time.monotonic() > deadline:
                 raise RuntimeError("The other workers have not begun.")

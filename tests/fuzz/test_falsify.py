@@ -125,7 +125,7 @@ def test_a_policy_that_solves_nothing_is_not_searched() -> None:
     assert (result.rate, result.candidates, result.found) == (0.0, 0, None)
 
 
-def test_a_purse_counts_distinct_episodes() -> None:
+def test_a_budget_counts_distinct_episodes() -> None:
     episodes = EpisodeBudget(Policy(lambda _: False), 2)
     for _ in range(3):
         assert episodes.outcome(UNPERTURBED, 0)

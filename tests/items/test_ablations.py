@@ -78,8 +78,11 @@ def test_says_of_each_cell_what_it_tests(toy: pytest.Pytester) -> None:
     meaning = said.partition(": ")[2]
     assert f'<b>12 of 60</b><br><span class="dim">{meaning}</span>' in page.read_text()
     (cell,) = json.loads((toy.path / "run.json").read_text())["cells"]
-    deaf = cell["ablations"][1]
-    assert (deaf["modality"], deaf["pairs"]) == ("language", {"both": 12, "model": 42, "ablated": 0, "neither": 6})
+    unheard = cell["ablations"][1]
+    assert (unheard["modality"], unheard["pairs"]) == (
+        "language",
+        {"both": 12, "model": 42, "ablated": 0, "neither": 6},
+    )
     assert (cell["successes"], cell["played"]) == (54, 60)
     with Ledger.open(toy.path / "l.sqlite") as ledger:
         keys = [audit.key for audit in ledger.audits(ledger.runs()[-1].run)]

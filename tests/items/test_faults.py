@@ -19,7 +19,7 @@ from pytest_robustplus.ledger import Ledger, StoredEpisode
 pytestmark = pytest.mark.own_spread
 
 ARGUMENTS = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-ledger=l.sqlite"]
-PATIENCE_S = 240.0
+TIMEOUT_S = 240.0
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def start(toy: pytest.Pytester, *arguments: str) -> subprocess.Popen[str]:
 
 
 def end(process: subprocess.Popen[str]) -> str:
-    said, _ = process.communicate(timeout=PATIENCE_S)
+    said, _ = process.communicate(timeout=TIMEOUT_S)
     return said
 
 
@@ -63,7 +63,7 @@ def episodes(toy: pytest.Pytester) -> list[StoredEpisode]:
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         if condition():
             return

@@ -176,7 +176,7 @@ def test_who_asks_is_not_dead_however_long_it_was_silent(ledger: Ledger, audit: 
 
 def test_workers_that_are_gone_are_forgotten_at_the_next_run(ledger: Ledger, audit: int) -> None:
     claim(ledger, audit, "living")
-    with ledger._connection.writing("burying") as database:
+    with ledger._connection.writing("reaping") as database:
         for name, machine in (("dead", None), ("elsewhere", "moon"), ("claiming", None)):
             database.execute(
                 "INSERT INTO worker SELECT ?, ?, coalesce(?, machine), 2147483646, '1', awake FROM worker LIMIT 1",

@@ -32,7 +32,7 @@ from pytest_robustplus.rollout.simulating import Setup
 
 BENCHMARK = Toy({})
 TASKS = BENCHMARK.tasks()
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 FATAL = 3
 
 
@@ -92,7 +92,7 @@ def finish(pool: Pool, tickets: Sequence[int]) -> dict[int, EpisodeResult]:
         while pending and pool.free:
             ticket = pending.pop()
             pool.start(ticket, TASKS[ticket % len(TASKS)])
-        for outcome in pool.wait(PATIENCE_S):
+        for outcome in pool.wait(TIMEOUT_S):
             found[outcome.ticket] = outcome
     return found
 
@@ -184,10 +184,10 @@ def test_a_slow_simulator_holds_up_nobody(
     pool.start(FATAL, TASKS[FATAL])
     for ticket in range(10, 20):
         pool.start(ticket, TASKS[ticket])
-        (outcome,) = pool.wait(PATIENCE_S)
+        (outcome,) = pool.wait(TIMEOUT_S)
         assert outcome.ticket == ticket
     (tmp_path / "gate").touch()
-    (slow,) = pool.wait(PATIENCE_S)
+    (slow,) = pool.wait(TIMEOUT_S)
     assert slow.ticket == FATAL
     assert slow.episode is not None
 
@@ -197,7 +197,7 @@ def test_whatever_waits_is_answered_together(pools: Pools) -> None:
     slots, last_look = set(range(4)), 28
     calls: list[set[int]] = []
 
-    class Patient(Steady):
+    class Waiting(Steady):
         over = False
 
         def act(self, observations: Sequence[Observation]) -> Sequence[Actions]:
@@ -205,13 +205,13 @@ def test_whatever_waits_is_answered_together(pools: Pools) -> None:
             if not self.over:
                 calls.append({seen.slot for seen in observations})
                 others = [pool._process(slot).link for slot in slots - calls[-1]]
-                deadline = time.monotonic() + PATIENCE_S
+                deadline = time.monotonic() + TIMEOUT_S
                 while len(connection.wait(others, 0)) < len(others):
                     assert time.monotonic() < deadline
                     time.sleep(0.001)
             return super().act(observations)
 
-    pool = pools(Patient(0.0), len(slots), horizon=last_look + PROFILE.replan)
+    pool = pools(Waiting(0.0), len(slots), horizon=last_look + PROFILE.replan)
     finish(pool, range(len(slots)))
     # Before its first look a simulator has other things to say.
     started = next(number for number in range(len(calls)) if set().union(*calls[:number]) == slots)
@@ -232,7 +232,7 @@ def test_a_policy_that_raises_is_to_blame_and_the_pool_goes_on(pools: Pools) -> 
         assert isinstance(outcome.error, PolicyError)
         assert "CUDA error: out of memory" in str(outcome.error)
     policy.before = lambda: None
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while pool.free < 2 and time.monotonic() < deadline:
         assert not pool.wait(1.0)
     assert all(outcome.error is None for outcome in finish(pool, range(2)).values())
@@ -243,7 +243,7 @@ def test_nothing_comes_of_what_was_abandoned(pools: Pools) -> None:
     pool.start(0, TASKS[0])
     pool.start(1, TASKS[1])
     pool.abandon()
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while pool.free < 2 and time.monotonic() < deadline:
         assert not pool.wait(1.0)
     pids = pool.pids
@@ -277,7 +277,7 @@ def test_what_was_abandoned_has_the_machine_until_it_looks_up(
     grief("gate")
     with lease.shared():
         pool.start(FATAL, TASKS[FATAL])
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while not (tmp_path / "deaths").read_text().startswith("0 "):
             assert time.monotonic() < deadline
             time.sleep(0.001)
@@ -313,7 +313,7 @@ pool.wait(60)
     worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
     assert worker.stdout is not None
     pid = int(worker.stdout.readline())
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not deaths.read_text().startswith("0 "):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -351,13 +351,13 @@ def test_a_process_that_cannot_be_started_costs_the_episode(pools: Pools, monkey
         patched.setattr(subprocess, "Popen", exhausted)
         pool.start(0, TASKS[0])
         assert pool.free == 1
-        (outcome,) = pool.wait(PATIENCE_S)
+        (outcome,) = pool.wait(TIMEOUT_S)
     assert isinstance(outcome.error, SimulatorError)
     assert "No simulator process can be started" in str(outcome.error)
     assert "Too many open files" in str(outcome.error)
     assert pool.free == 2
     pool.start(0, TASKS[0])
-    (again,) = pool.wait(PATIENCE_S)
+    (again,) = pool.wait(TIMEOUT_S)
     assert again.episode is not None
 
 
@@ -368,7 +368,7 @@ def test_a_policy_that_leaves_the_process_costs_its_episodes(pools: Pools) -> No
 
     pool = pools(Leaving(0.5), 1)
     pool.start(0, TASKS[0])
-    (outcome,) = pool.wait(PATIENCE_S)
+    (outcome,) = pool.wait(TIMEOUT_S)
     assert isinstance(outcome.error, PolicyError)
     assert "SystemExit: 1 (test_pool.py" in str(outcome.error)
     assert "sys.exit(1)" in outcome.error.trace
@@ -383,7 +383,7 @@ def test_policies_of_one_setup_share_processes_and_are_asked_apart(pools: Pools)
     pool.start(3, TASKS[3])
     found: dict[int, EpisodeResult] = {}
     while len(found) < 2:
-        found |= {outcome.ticket: outcome for outcome in pool.wait(PATIENCE_S)}
+        found |= {outcome.ticket: outcome for outcome in pool.wait(TIMEOUT_S)}
     assert pool.pids == before
     assert other.batches
     assert set(other.batches) == {1}
@@ -400,10 +400,10 @@ def test_another_setup_takes_a_place_within_its_share(pools: Pools) -> None:
     pool.start(1, TASKS[1])
     assert not pool.room(setup, 1), "nothing is idle"
     while pool.free < 2:
-        pool.wait(PATIENCE_S)
+        pool.wait(TIMEOUT_S)
     kept = set(pool.pids)
     pool.start(2, TASKS[2], (setup, Steady(0.0)))
-    (outcome,) = pool.wait(PATIENCE_S)
+    (outcome,) = pool.wait(TIMEOUT_S)
     assert outcome.episode is not None
     assert outcome.episode.looks == 3, "it looks at every step"
     assert len(kept & set(pool.pids)) == 1

@@ -15,7 +15,7 @@ from pytest_robustplus.rollout.simulating import Setup
 
 BENCHMARK = PreparingToy({})
 TASK = replace(BENCHMARK.tasks()[0], init_state=3)
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_in_process_a_caller_gets_control_back_after_every_piece(gate: Path) -> 
     gate.touch()
     simulator = PreparingSimulator({})
     executor = InProcess(
-        lambda: simulator, lambda: None, Steady(1.0), PROFILE, limit=PATIENCE_S, expendable=False  # type: ignore[arg-type]
+        lambda: simulator, lambda: None, Steady(1.0), PROFILE, limit=TIMEOUT_S, expendable=False  # type: ignore[arg-type]
     )  # fmt: skip
     executor.start(7, TASK)
     for pieces in (1, 2, 3):
@@ -48,16 +48,16 @@ def test_in_process_a_caller_gets_control_back_after_every_piece(gate: Path) -> 
 
 
 def test_in_a_pool_no_limit_runs_while_a_task_is_prepared(gate: Path) -> None:
-    pool = Pool(Setup(BENCHMARK, PROFILE, BENCHMARK.protocol(PROFILE), None), Steady(1.0), 1, limit=PATIENCE_S)  # type: ignore[arg-type]
+    pool = Pool(Setup(BENCHMARK, PROFILE, BENCHMARK.protocol(PROFILE), None), Steady(1.0), 1, limit=TIMEOUT_S)  # type: ignore[arg-type]
     try:
         pool.start(7, TASK)
         while pool.pieces < 3:  # one as it begins, two before the gate
             assert not pool.wait(0.01)
         assert pool._playing[0].deadline == float("inf")
         gate.touch()
-        outcomes = pool.wait(PATIENCE_S)
+        outcomes = pool.wait(TIMEOUT_S)
         while not outcomes:
-            outcomes = pool.wait(PATIENCE_S)
+            outcomes = pool.wait(TIMEOUT_S)
         assert outcomes[0].episode is not None
         assert pool.pieces == 4
     finally:

@@ -1,4 +1,4 @@
-"""Where a policy server is and how patient to be with it: ``ws://host:port?dialect=ge&answer_s=60``."""
+"""Where a policy server is and how long to wait for it: ``ws://host:port?dialect=ge&answer_s=60``."""
 
 from __future__ import annotations
 

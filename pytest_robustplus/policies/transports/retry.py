@@ -29,7 +29,7 @@ def connect(address: Address, once: Callable[[float], T]) -> T:
     """Call ``once`` with the seconds left until it raises no ``NotYetError``, for at most ``loading_s``.
 
     A process waits for a server that never comes up only once; later it looks whether it is there now, and no longer.
-    Raises ``PolicyUnreachableError`` when patience ends.
+    Raises ``PolicyUnreachableError`` when it has not answered in time.
     """
     allowed = min(address.loading_s, LONGEST_PAUSE_S) if address.url in _VAIN else address.loading_s
     end = time.monotonic() + allowed
@@ -117,7 +117,7 @@ def silent(address: Address, asked: str) -> PolicyUnreachableError:
     """The server took the request and said nothing."""
     return PolicyUnreachableError(
         f"The policy server at {address.url} has not answered {asked} for {address.answer_s:g} s, or not to the end. It"
-        " may still be compiling or it hangs: look at its log, or be more patient with ?answer_s=SECONDS in the spec."
+        " may still be compiling or it hangs: look at its log, or raise its limit with ?answer_s=SECONDS in the spec."
     )
 
 

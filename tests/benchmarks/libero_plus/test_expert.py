@@ -117,7 +117,7 @@ def test_noise_in_the_execution_is_corrected(simulator: LiberoSimulator) -> None
     assert play(simulator, Shaken(), find_task(SAUCE), PROFILE).success
 
 
-def test_without_a_scene_and_after_the_goal_the_oracle_holds_still() -> None:
+def test_without_a_scene_and_after_the_goal_the_expert_holds_still() -> None:
     expert = Expert()
     expert.reset(0, "pick it up")
     (action,) = expert.act([Observation({}, {}, "pick it up")])
