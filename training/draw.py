@@ -35,10 +35,10 @@ def draw(
     """The four views of each look, (n, 4, 128, 128, 3) uint8; ``plain`` only the two that are not randomised."""
     placed(simulator, task, seed, np.random.default_rng([*seed, 1]))
     random = np.random.default_rng([*seed, 2])
-    views = [
-        [*seen(simulator.render_from(positions)), *seen(simulator.render_randomly(random))]
-        for positions in recording.positions
-    ]
+    views = []
+    for positions in recording.positions:
+        plainly = seen(simulator.render_from(positions))
+        views.append([*plainly, *([] if plain else seen(simulator.render_randomly(random)))])
     return np.array(views, np.uint8)
 
 
