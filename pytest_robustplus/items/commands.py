@@ -44,11 +44,10 @@ def run(config: pytest.Config) -> int | None:
 
 def _init(config: pytest.Config, name: str) -> int:
     from pytest_robustplus.items.starting import start
-    from pytest_robustplus.reporting.starting import account
+    from pytest_robustplus.reporting.commands import started
 
     folder = config.invocation_params.dir / name
-    for line in account(folder, *start(folder)):
-        print(line)
+    print(*started(folder, *start(folder)), sep="\n")
     return 0
 
 
@@ -62,13 +61,13 @@ def _list_models(config: pytest.Config, asked: bool) -> int:
 
 def _import(config: pytest.Config, files: list[str]) -> int:
     from pytest_robustplus.evaluation.importing import import_results
-    from pytest_robustplus.reporting.imported import account
+    from pytest_robustplus.reporting.commands import imported
     from pytest_robustplus.session.session import session_of
 
     session = session_of(config)
-    imported = import_results(session, [config.invocation_params.dir / file for file in files])
+    found = import_results(session, [config.invocation_params.dir / file for file in files])
     session.close(0)
-    print(account(imported))
+    print(*imported(found), sep="\n")
     return 0
 
 
@@ -88,17 +87,18 @@ def merge_first(config: pytest.Config) -> None:
 
 def _merge(config: pytest.Config) -> str:
     from pytest_robustplus.evaluation.merging import merge
-    from pytest_robustplus.reporting.merged import account
+    from pytest_robustplus.reporting.commands import merged
     from pytest_robustplus.session.session import session_of
 
     session = session_of(config)
     settings = session.settings
-    return account(merge(session.ledger, settings.merge, session.run, one_renderer=settings.one_renderer))
+    found = merge(session.ledger, settings.merge, session.run, one_renderer=settings.one_renderer)
+    return "\n".join(merged(found))
 
 
 def _export(config: pytest.Config, files: list[str]) -> int:
     from pytest_robustplus.evaluation.exporting import export_results
-    from pytest_robustplus.reporting.imported import exported
+    from pytest_robustplus.reporting.commands import exported
     from pytest_robustplus.session.session import session_of
 
     session = session_of(config)
