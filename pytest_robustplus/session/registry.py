@@ -156,8 +156,8 @@ def _check_depth(cell: TableCell) -> None:
     ranging = cell.benchmark.ranging if isinstance(cell.benchmark, Ranging) else ()
     if unmeasured := [camera for camera in cell.profile.depth if camera not in ranging]:
         raise BadInputError(
-            f"{cell.card.title} is to see the depth of {', '.join(unmeasured)}, which {cell.benchmark.title} does not"
-            f" measure; it does that of: {', '.join(ranging) or 'no camera'}. Change depth in"
+            f"{cell.card.title} is to see the depth of {', '.join(unmeasured)}; the cameras of {cell.benchmark.title}"
+            f" that measure it are: {', '.join(ranging) or 'none'}. Change depth in"
             f" [profile.{cell.benchmark.name}] of the model's card, or leave the model out."
         )
 
