@@ -27,6 +27,7 @@ from pytest_robustplus.policies import places
 from pytest_robustplus.policies.contract import Observation, Policy, Vector
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.policies.specs import weights
+from pytest_robustplus.policies.transports.robotwin import MATRICES
 from pytest_robustplus.results.latency import LatencyGate, LatencyReport
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.session.cells import Subject
@@ -35,7 +36,6 @@ from pytest_robustplus.statistics.slowdown import LatencyPlan, percentiles
 
 # Another worker may still be loading the model that this one is held against.
 PARTNER_S = 300.0
-_MATRICES = {9: (3, 3), 12: (3, 4), 16: (4, 4)}
 
 
 def time_model(
@@ -126,7 +126,7 @@ def _still(name: str, width: int) -> Vector:
     if name.endswith("_endpose"):
         return np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
     if name.endswith(("_mat", "_cv", "_gl")):
-        return np.eye(*_MATRICES[width]).ravel()
+        return np.eye(*MATRICES[width]).ravel()
     return np.zeros(width)
 
 

@@ -25,7 +25,8 @@ IDLE_OBSERVATIONS = 4
 # How long a model may go on with an episode that nobody wants any more; a denoising loop takes seconds.
 STOPPING_S = 30.0
 JOINTS = 7
-_MATRICES = {9: (3, 3), 12: (3, 4), 16: (4, 4)}
+MATRICES = {9: (3, 3), 12: (3, 4), 16: (4, 4)}
+"""The shape of a camera's matrix by its numbers, which an observation has row by row."""
 
 
 def is_robotwin(module: ModuleType) -> bool:
@@ -165,7 +166,7 @@ def robotwin_observation(observation: Observation) -> dict[str, Any]:
     for name, value in state.items():
         camera, dot, matrix = name.partition(".")
         if dot and camera in cameras:
-            cameras[camera][matrix] = np.asarray(value).reshape(_MATRICES.get(len(value), (-1,)))
+            cameras[camera][matrix] = np.asarray(value).reshape(MATRICES.get(len(value), (-1,)))
     vector = np.asarray(state.get("joint_pos", np.empty(0)))
     if len(vector) != 2 * JOINTS:
         # On a robot with other arms a module reads what its profile puts together.
