@@ -106,11 +106,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class) -> Generator[None, object, object]:
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class) -> Generator[None, Any, object]:
     from pytest_robustplus.items.collection import asked
 
     made = yield
-    return asked(collector.config, made) if isinstance(made, list) else made
+    return made if made is None or isinstance(made, pytest.Item | pytest.Collector) else asked(collector.config, made)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -178,7 +178,9 @@ def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
         process.refuse(config, items, str(error))
 
 
-def asked(config: pytest.Config, made: list[pytest.Item | pytest.Collector]) -> list[pytest.Item | pytest.Collector]:
+def asked(
+    config: pytest.Config, made: Iterable[pytest.Item | pytest.Collector]
+) -> list[pytest.Item | pytest.Collector]:
     """Leave out, before pytest counts it, what asks nothing under these options.
 
     A test that the command line names by its id is not left out without a word: that ends the run.

@@ -35,7 +35,7 @@ def main(run: Path) -> None:
     told = imported(run, record, "vla_eval")
     assert tasks(run, "vla_eval") == {ROBOT, CAMERA}, told
     assert "vla-eval, 0.8.0" in told
-    assert "1 trials ended in errors, which are no outcomes" in told
+    assert "1 trial ended in errors, which are no outcomes" in told
     again = imported(run, document, "vla_eval")
     assert "0 episodes of vla_eval on LIBERO-Plus added" in again, again
     files = [run / "hub.yaml", run / "vla.leaderboard.json"]
