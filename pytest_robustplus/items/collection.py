@@ -206,10 +206,9 @@ def _unasked(item: pytest.Function) -> BadInputError | None:
     Without --robust-compare nothing is compared; with it, and no --robust-model, policies are only compared. A shard
     plays cells, after their checks, and joined ledgers answer them without.
     """
-    fixtures, settings = {*item.fixturenames}, session_of(item.config).settings
     if item.get_closest_marker("robustness") is None:
         return None
-    test = item.originalname
+    fixtures, settings, test = {*item.fixturenames}, session_of(item.config).settings, item.originalname
     if settings.merge and "cell" not in fixtures:
         return BadInputError(f"{test} has nothing to ask: --robust-merge answers cells alone. Leave one of them out.")
     if settings.shard and not {"cell", "check"} & fixtures:
