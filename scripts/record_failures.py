@@ -1,9 +1,10 @@
 """Play episodes that fail in many ways, keep their actions, and draw each as a sheet of frames to be labelled by hand.
 
-python scripts/record_failures.py FOLDER [FIRST]   plays the plan, from number FIRST on, and draws FOLDER/NUMBER.png
+python scripts/record_failures.py FOLDER [ROUND]   plays the plan of a round (1, 2), and draws FOLDER/NUMBER.png
 
 Labels then go by hand into tests/benchmarks/libero_plus/failures.csv, before anyone looks at what is computed;
-perf/failures.py compares. Actions are rounded to 1/127, so that a byte holds each and they replay exactly.
+perf/failures.py compares. Actions are rounded to 1/127, so that a byte holds each and they replay exactly. Beside each
+sheet lie all its frames, FOLDER/NUMBER/STEP_CAMERA.png, for a closer look at a moment.
 """
 
 from __future__ import annotations
@@ -34,7 +35,12 @@ from pytest_robustplus.rollout.episode import play
 
 SCALE = 127
 _ACROSS, _DOWN = 4, 4
-_SEED = 2026
+_PIXELS, _INSET = 384, 150
+# Frames kept of an episode; the sheet shows every third.
+_LOOKS = 3 * (_ACROSS * _DOWN - 1)
+_SEED = 2025
+_MOST = 60
+_LATE = {"wanders late", "sweeps late"}
 
 
 class Planned(NamedTuple):
@@ -51,7 +57,7 @@ class Spoilt:
     def __init__(self, inner: Any, fault: str, seed: int, sentence: str) -> None:
         self._inner, self._fault, self._sentence = inner, fault, sentence
         self._random = np.random.default_rng(seed)
-        self._from = int(self._random.integers(*((150, 300) if fault == "wanders late" else (30, 100))))
+        self._from = int(self._random.integers(*((150, 300) if fault in _LATE else (30, 100))))
         self._offset = self._random.choice([-1, 1], 2) * self._random.uniform(0.3, 0.6, 2)
         self._wander = np.zeros(7)
 
@@ -79,7 +85,9 @@ class Spoilt:
             chunk[:, :2] += self._offset
         elif self._fault == "never closes":
             chunk[:, 6] = -1
-        elif self._fault == "sweeps" and step >= self._from:
+        elif self._fault == "halts" and step >= self._from:
+            chunk[:, :6] = 0
+        elif self._fault.startswith("sweeps") and step >= self._from:
             down = step < self._from + 30
             chunk[:] = (0, 0, -1, 0, 0, 0, 1) if down else (0.1, 1 if self._offset[0] > 0 else -1, 0, 0, 0, 0, 1)
         elif self._fault.startswith("wanders") and step >= self._from:
@@ -89,28 +97,41 @@ class Spoilt:
         return chunk
 
 
-def plan(benchmark: LiberoPlus) -> Iterator[Planned]:
-    """What is played, in an order that does not depend on how it ends."""
-    random = np.random.default_rng(_SEED)
+def plan(benchmark: LiberoPlus, number: int) -> Iterator[Planned]:
+    """What is played in a round, in an order that does not depend on how it ends."""
+    random = np.random.default_rng(_SEED + number)
     tasks = [task for task in benchmark.tasks() if not task.blocked]
 
-    def some(count: int, dimension: Dimension, suites: Sequence[str]) -> list[Task]:
-        fitting = [task for task in tasks if task.dimension is dimension and task.suite in suites]
+    def some(count: int, dimensions: Sequence[Dimension], suites: Sequence[str]) -> list[Task]:
+        fitting = [task for task in tasks if task.dimension in dimensions and task.suite in suites]
         return [fitting[number] for number in random.choice(len(fitting), count, replace=False)]
 
     small, large = ("libero_object", "libero_spatial"), ("libero_goal", "libero_10")
     both = (*small, *large)
-    # Of the reference, few: a policy that looks takes ten times as long.
-    yield from (Planned("reference", "", task) for task in some(7, Dimension.CAMERA, small))
-    yield from (Planned("reference", "misled", task) for task in some(9, Dimension.ROBOT, small))
-    yield from (Planned("demo_replay", "", task) for task in some(14, Dimension.ROBOT, both))
-    yield from (Planned("demo_replay", "", task) for task in some(12, Dimension.LAYOUT, both))
-    yield from (Planned("zero", "", task) for task in some(2, Dimension.ROBOT, both))
-    for fault, count in (("opens", 8), ("aside", 9), ("slow", 6), ("never closes", 4), ("wanders", 8)):
-        yield from (Planned("expert", fault, task) for task in some(count, Dimension.ROBOT, both))
-
-    yield from (Planned("expert", "wanders late", task) for task in some(8, Dimension.ROBOT, large[1:]))
-    yield from (Planned("expert", "sweeps", task) for task in some(8, Dimension.ROBOT, both))
+    camera, robot, layout = (Dimension.CAMERA,), (Dimension.ROBOT,), (Dimension.LAYOUT,)
+    if number == 1:
+        # Of the reference, few: a policy that looks takes ten times as long.
+        yield from (Planned("reference", "", task) for task in some(7, camera, small))
+        yield from (Planned("reference", "misled", task) for task in some(9, robot, small))
+        yield from (Planned("demo_replay", "", task) for task in some(14, robot, both))
+        yield from (Planned("demo_replay", "", task) for task in some(12, layout, both))
+        yield from (Planned("zero", "", task) for task in some(2, robot, both))
+        for fault, count in (("opens", 8), ("aside", 9), ("slow", 6), ("never closes", 4), ("wanders", 8)):
+            yield from (Planned("expert", fault, task) for task in some(count, robot, both))
+        yield from (Planned("expert", "wanders late", task) for task in some(8, robot, large[1:]))
+        yield from (Planned("expert", "sweeps", task) for task in some(8, robot, both))
+        return
+    seen = (Dimension.CAMERA, Dimension.NOISE, Dimension.LIGHT, Dimension.BACKGROUND)
+    yield from (Planned("reference", "", task) for task in some(12, seen, small))
+    yield from (Planned("reference", "misled", task) for task in some(4, layout, small))
+    yield from (Planned("demo_replay", "", task) for task in some(10, robot, both))
+    yield from (Planned("demo_replay", "", task) for task in some(14, layout, both))
+    yield from (Planned("zero", fault, task) for fault in ("", "wanders") for task in some(2, layout, both))
+    faults = {"opens": 7, "aside": 8, "slow": 5, "never closes": 3, "wanders": 6, "sweeps": 6, "halts": 8}
+    for fault, count in faults.items():
+        yield from (Planned("expert", fault, task) for task in some(count, (*seen, *layout), both))
+    for fault in ("wanders late", "sweeps late"):
+        yield from (Planned("expert", fault, task) for task in some(8, (*seen, *layout), large[1:]))
 
 
 def sentence(benchmark: LiberoPlus, planned: Planned) -> str:
@@ -134,28 +155,31 @@ def sheet(simulator: LiberoSimulator, task: Task, profile: Profile, actions: Act
     assert scene is not None
     cameras.place(scene.environment, scene.compiled.model, cameras.view(replace(task, dimension=Dimension.ORIGINAL)))
     settle(simulator, profile)
-    looks = set(np.linspace(1, len(actions), _ACROSS * _DOWN - 1).astype(int))
-    frames = []
-
-    def look(step: int) -> None:
+    steps = sorted({0, *np.linspace(1, len(actions), _LOOKS).astype(int).tolist()})
+    shown = {steps[number] for number in np.linspace(0, len(steps) - 1, _ACROSS * _DOWN).astype(int)}
+    folder = path.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    page = Image.new("RGB", (_ACROSS * _PIXELS, _DOWN * _PIXELS + 24))
+    place = 0
+    for step in range(len(actions) + 1):
+        if step:
+            simulator.step(actions[step - 1], render=False)
+        if step not in steps:
+            continue
         painter = simulator._scenes.painter(scene)
-        main, wrist = (painter.draw(cameras.NAMES[name])[::-1] for name in ("agentview", "wrist"))
-        image = Image.fromarray(main)
-        image.paste(Image.fromarray(np.ascontiguousarray(wrist)).resize((88, 88)), (main.shape[1] - 88, 0))
-        ImageDraw.Draw(image).text((3, 3), f"{step}", fill=(255, 255, 0))
-        frames.append(np.array(image))
-
-    look(0)
-    for step, action in enumerate(actions, 1):
-        simulator.step(action, render=False)
-        if step in looks:
-            look(step)
-    while len(frames) < _ACROSS * _DOWN:
-        frames.append(frames[-1])
-    rows = [np.concatenate(frames[row * _ACROSS : (row + 1) * _ACROSS], axis=1) for row in range(_DOWN)]
-    image = Image.fromarray(np.concatenate([np.zeros((24, rows[0].shape[1], 3), np.uint8), *rows]))
-    ImageDraw.Draw(image).text((4, 6), f"{instruction(task, 'bddl')}   ({task.suite})", fill=(255, 255, 255))
-    image.save(path)
+        main, wrist = (
+            Image.fromarray(np.ascontiguousarray(painter.draw(cameras.NAMES[name])[::-1]))
+            for name in ("agentview", "wrist")
+        )
+        main.save(folder / f"{step:03}_main.png")
+        wrist.save(folder / f"{step:03}_wrist.png")
+        if step in shown:
+            main.paste(wrist.resize((_INSET, _INSET)), (_PIXELS - _INSET, 0))
+            ImageDraw.Draw(main).text((3, 3), f"{step}", fill=(255, 255, 0))
+            page.paste(main, (place % _ACROSS * _PIXELS, place // _ACROSS * _PIXELS + 24))
+            place += 1
+    ImageDraw.Draw(page).text((4, 6), f"{instruction(task, 'bddl')}   ({task.suite})", fill=(255, 255, 255))
+    page.save(path)
 
 
 def main() -> int:
@@ -165,10 +189,10 @@ def main() -> int:
     benchmark = LiberoPlus({})
     cards = load_cards()
     kept: list[tuple[Planned, Actions]] = []
-    planned = list(plan(benchmark))
+    number_of_round = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    planned = list(plan(benchmark, number_of_round))
     simulators: dict[str, Any] = {}
-    first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    for number, one in enumerate(planned[first:], first):
+    for number, one in enumerate(planned):
         profile = cards["reference"].profiles["libero_plus"] if one.policy == "reference" else benchmark.profile
         if one.policy != "reference":
             profile = replace(profile, replan=1)
@@ -194,8 +218,8 @@ def main() -> int:
     for simulator in simulators.values():
         simulator.close()
     simulators.clear()
-    order = np.random.default_rng(_SEED).permutation(len(kept))
-    drawing = LiberoSimulator(benchmark_protocol(benchmark, benchmark.profile))
+    order = np.random.default_rng(_SEED + number_of_round).permutation(len(kept))[:_MOST]
+    drawing = LiberoSimulator(benchmark_protocol(benchmark, benchmark.profile), image_size=_PIXELS)
     arrays, rows = {}, []
     for number, index in enumerate(order):
         one, actions = kept[index]
