@@ -23,8 +23,10 @@ Floats = NDArray[np.float64]
 
 # The arm that holds still drifts by 1.3 cm, towards where its controller was told to be (measured, robot tasks).
 _MOVED_M = 0.03
-# A gripper that near to an object was at it, though it may not have touched it; looked for where it was nearest.
-_NEAR_M, _INSIDE_M, _LOOKS = 0.015, 0.005, 4
+# What stands between the fingers was reached, though they may not have touched it; looked for where they were nearest.
+_INSIDE_M, _LOOKS, _ALONG = 0.005, 8, np.linspace(0, 1, 9)[:, None]
+# Further away no box of LIBERO's objects, the largest of which measures 25 cm, can be between the fingers.
+_OPEN_M = 0.25
 # Contacts come and go while a grip holds; a touch in passing is no grip.
 _GAP_STEPS, _GRIP_STEPS, _LIFT_STEPS = 4, 4, 8
 # A knocked support went that far or leans that much; plates and baskets are nudged by 3 cm in successes.
@@ -90,6 +92,11 @@ class EventMonitor:
         self._joints = np.array(environment.robots[0]._ref_joint_pos_indexes, int)
         self._low, self._high = model.jnt_range[joints].T
         self._site = environment.robots[0].eef_site_id
+        pads = environment.robots[0].gripper.important_geoms
+        self._pads = [
+            mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, pads[side][0])
+            for side in ("left_fingerpad", "right_fingerpad")
+        ]
         self._roots = np.array(roots)
         self._goals = tuple(self._goal(stated) for stated in self._goals_stated)
         self._moments: list[_Moment] = []
@@ -127,26 +134,20 @@ class EventMonitor:
         """
         return _Story(self, self._moments[-steps - 1 :], limit).told()
 
-    def gap(self, qpos: Floats, number: int) -> float:
-        """How near the gripper is to an object in a state, metres, at most 3 cm; 0 between its fingers; 0.5 ms."""
+    def between(self, qpos: Floats, number: int) -> bool:
+        """Whether an object's box crosses the line from finger to finger in a state; 0.1 ms.
+
+        MuJoCo's own ``mj_geomDistance`` says 0 of boxes that are 8 cm apart (3.3.7), so it is not asked.
+        """
         model = self._model
         if self._scratch is None:
             self._scratch = mujoco.MjData(model)
         self._scratch.qpos[:] = qpos
         mujoco.mj_kinematics(model, self._scratch)
-        tips = self._scratch.site_xpos[self._site]
+        left, right = self._scratch.geom_xpos[self._pads]
+        line = left + _ALONG * (right - left)
         box = outlines(model, self._scratch, [int(self._roots[number])])
-        if ((tips > box.low[0] - _INSIDE_M) & (tips < box.high[0] + _INSIDE_M)).all():
-            return 0.0
-        solid = (model.geom_contype > 0) | (model.geom_conaffinity > 0)
-        gripper = np.flatnonzero(((self._part & (_LEFT | _RIGHT | _HAND)) > 0) & solid)
-        own = np.flatnonzero((self._owner == number) & solid)
-        gaps = [
-            mujoco.mj_geomDistance(model, self._scratch, int(part), int(geom), 0.03, None)
-            for part in gripper
-            for geom in own
-        ]
-        return min(gaps, default=0.03)
+        return bool(((line > box.low[0] - _INSIDE_M) & (line < box.high[0] + _INSIDE_M)).all(axis=1).any())
 
     def _goal(self, stated: Sequence[str]) -> _Goal:
         environment = self._environment
@@ -360,14 +361,14 @@ class _Story:
         return float(np.linalg.norm(after[:2] - before[:2])) > _KNOCKED_M or leaning < _KNOCKED_COSINE
 
     def _reached(self, number: int) -> Flags:
-        """When the gripper touched an object, or was at it."""
+        """When the gripper touched an object, or had it between its fingers."""
         touched: Flags = self.touched[2, :, number].copy()
         if not touched.any():
             away = np.linalg.norm(self.grip - self.places[:, number], axis=1)
             away[0] = np.inf
             for _ in range(_LOOKS):
                 step = int(away.argmin())
-                if np.isfinite(away[step]) and self._monitor.gap(self.qpos[step], number) < _NEAR_M:
+                if away[step] < _OPEN_M and self._monitor.between(self.qpos[step], number):
                     touched[step] = True
                 away[max(step - 5, 0) : step + 6] = np.inf
         return touched
