@@ -2,14 +2,15 @@
 
 python scripts/record_failures.py FOLDER [ROUND]   plays the plan of a round (1, 2), and draws FOLDER/NUMBER.png
 
-Labels then go by hand into tests/benchmarks/libero_plus/failures.csv, before anyone looks at what is computed;
-perf/failures.py compares. Actions are rounded to 1/127, so that a byte holds each and they replay exactly. Beside each
-sheet lie all its frames, FOLDER/NUMBER/STEP_CAMERA.png, for a closer look at a moment.
+Labels then go by hand into FOLDER/failures.csv, before anyone looks at what is computed; it and failures.npz belong to
+tests/benchmarks/libero_plus (failures_2.* for the second round), where perf/failures.py compares. Actions are rounded
+to 1/127, so that a byte holds each and they replay exactly. Beside each sheet lie all its frames,
+FOLDER/NUMBER/STEP_CAMERA.png, for a closer look at a moment.
 """
 
 from __future__ import annotations
 
-import json
+import csv
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -41,6 +42,7 @@ _LOOKS = 3 * (_ACROSS * _DOWN - 1)
 _SEED = 2025
 _MOST = 60
 _LATE = {"wanders late", "sweeps late"}
+_COLUMNS = ("number", "policy", "fault", "task", "label", "sure", "why")
 
 
 class Planned(NamedTuple):
@@ -224,11 +226,11 @@ def main() -> int:
     for number, index in enumerate(order):
         one, actions = kept[index]
         arrays[str(number)] = np.round(actions * SCALE).astype(np.int8)
-        extra = json.dumps(one.task.perturbation.to_json()) if one.task.perturbation else ""
-        rows.append((number, one.policy, one.fault, one.task.name, extra))
+        rows.append((number, one.policy, one.fault, one.task.name, "", "", ""))
         sheet(drawing, one.task, benchmark.profile, arrays[str(number)] / SCALE, folder / f"{number:02}.png")
     np.savez_compressed(folder / "failures.npz", **arrays)
-    (folder / "plan.json").write_text(json.dumps(rows))
+    with (folder / "failures.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([_COLUMNS, *rows])
     drawing.close()
     return 0
 
