@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from pytest_robustplus.policies.contract import Actions, Observation
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.policies.zero import Zero
 from pytest_robustplus.results.events import EpisodeEvents, Failure
-from pytest_robustplus.rollout.episode import play
+from pytest_robustplus.rollout.episode import play, settle
 
 MILK = "libero_object/pick_up_the_milk_and_place_it_in_the_basket#0"
 STAGES = ["reach milk_1", "grasp milk_1", "lift milk_1", "in milk_1 basket_1_contain_region"]
@@ -73,6 +74,32 @@ def test_who_does_nothing_never_moved(simulator: LiberoSimulator) -> None:
 def test_fingers_that_never_close_reach_and_do_not_grasp(simulator: LiberoSimulator) -> None:
     events = played(simulator, Spoilt(opens=0))
     assert (events.failure, events.progress) == (Failure.NOT_GRASPED, 0.25)
+
+
+def test_an_object_beside_the_hand_was_not_reached(simulator: LiberoSimulator) -> None:
+    """Of boxes 8 cm apart, MuJoCo 3.3.7's ``mj_geomDistance`` may say 0: episode 31 of perf/failures.py passes beside."""
+    with np.load(Path(__file__).with_name("failures.npz")) as bank:
+        actions = bank["31"] / 127
+    butter = "libero_object/pick_up_the_butter_and_place_it_in_the_basket_view_312_15_100_0_0_initstate_0"
+    simulator.reset(find_task(butter))
+    settle(simulator, Profile())
+    for action in actions:
+        simulator.step(action, render=False)
+    events = simulator.events(len(actions))
+    assert (events.failure, events.progress) == (Failure.NEVER_REACHED, 0.0)
+
+
+def test_what_stands_between_the_fingers_was_reached(simulator: LiberoSimulator) -> None:
+    simulator.reset(find_task(MILK))
+    monitor = simulator.scene.monitor
+    state = monitor._data.qpos.copy()
+    left, right = monitor._data.geom_xpos[monitor._pads]
+    milk = int(monitor._free[0])
+    found = []
+    for share in (0.5, 2.0, -1.0):
+        state[milk : milk + 3] = left + share * (right - left)
+        found.append(monitor.between(state, 0))
+    assert found == [True, False, False]
 
 
 def test_fingers_that_open_on_the_way_drop(simulator: LiberoSimulator) -> None:
