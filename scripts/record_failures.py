@@ -1,9 +1,9 @@
 """Play episodes that fail in many ways, keep their actions, and draw each as a sheet of frames to be labelled by hand.
 
-python scripts/record_failures.py FOLDER [ROUND]   plays the plan of a round (1, 2), and draws FOLDER/NUMBER.png
+python scripts/record_failures.py FOLDER [ROUND]   plays the plan of a round (1 to 3), and draws FOLDER/NUMBER.png
 
 Labels then go by hand into FOLDER/failures.csv, before anyone looks at what is computed; it and failures.npz belong to
-tests/benchmarks/libero_plus (failures_2.* for the second round), where perf/failures.py compares. Actions are rounded
+tests/benchmarks/libero_plus (failures_2.*, failures_3.* for the later rounds), where perf/failures.py compares. Actions are rounded
 to 1/127, so that a byte holds each and they replay exactly. Beside each sheet lie all its frames,
 FOLDER/NUMBER/STEP_CAMERA.png, for a closer look at a moment.
 """
@@ -124,8 +124,8 @@ def plan(benchmark: LiberoPlus, number: int) -> Iterator[Planned]:
         yield from (Planned("expert", "sweeps", task) for task in some(8, robot, both))
         return
     seen = (Dimension.CAMERA, Dimension.NOISE, Dimension.LIGHT, Dimension.BACKGROUND)
-    yield from (Planned("reference", "", task) for task in some(12, seen, small))
-    yield from (Planned("reference", "misled", task) for task in some(4, layout, small))
+    yield from (Planned("reference", "", task) for task in some(12 if number == 2 else 5, seen, small))
+    yield from (Planned("reference", "misled", task) for task in some(4 if number == 2 else 3, layout, small))
     yield from (Planned("demo_replay", "", task) for task in some(10, robot, both))
     yield from (Planned("demo_replay", "", task) for task in some(14, layout, both))
     yield from (Planned("zero", fault, task) for fault in ("", "wanders") for task in some(2, layout, both))

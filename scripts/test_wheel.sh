@@ -1,6 +1,7 @@
 #!/bin/sh
 # Build the wheel and the sdist, install the wheel into a bare environment, and use it from a folder without a checkout.
-# test_wheel.sh [EXTRAS]: with `libero` the suite that comes with the package plays two episodes in its simulator.
+# test_wheel.sh [EXTRAS]: with `libero` the suite that comes with the package plays two episodes in its simulator,
+# with `libero,onnx` the folder that --robust-init writes is played, too.
 set -eu
 unset PYTHONPATH  # a source tree on it would stand for the wheel
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -39,4 +40,10 @@ else
         --robust-budget=2 --robust-baseline=none -p no:cacheprovider >out || { cat out; exit 1; }
     cat out
 fi
+case ",${1:-}," in *,onnx,*)
+    say "the folder that --robust-init writes passes at once"
+    mkdir starter
+    (cd starter && "$pytest" --robust-init && "$pytest") >out || { cat out; exit 1; }
+    cat out
+esac
 say "the wheel works"

@@ -77,7 +77,7 @@ def test_fingers_that_never_close_reach_and_do_not_grasp(simulator: LiberoSimula
 
 
 def test_an_object_beside_the_hand_was_not_reached(simulator: LiberoSimulator) -> None:
-    """Of boxes 8 cm apart, MuJoCo 3.3.7's ``mj_geomDistance`` may say 0: episode 31 of perf/failures.py passes beside."""
+    """Episode 31 of perf/failures.py: MuJoCo 3.3.7's ``mj_geomDistance`` says 0 of boxes that are 8 cm apart."""
     with np.load(Path(__file__).with_name("failures.npz")) as bank:
         actions = bank["31"] / 127
     butter = "libero_object/pick_up_the_butter_and_place_it_in_the_basket_view_312_15_100_0_0_initstate_0"
@@ -98,8 +98,44 @@ def test_what_stands_between_the_fingers_was_reached(simulator: LiberoSimulator)
     found = []
     for share in (0.5, 2.0, -1.0):
         state[milk : milk + 3] = left + share * (right - left)
-        found.append(monitor.between(state, 0))
-    assert found == [True, False, False]
+        found.append(monitor.gap(state, 0))
+    assert [gap < 0 for gap in found] == [True, False, False]
+
+
+def told(simulator: LiberoSimulator, places: Sequence[tuple[float, ...]], holder: Sequence[str]) -> EpisodeEvents:
+    """What is told of a milk that is at these places relative to the basket, touched by the gripper or by a table."""
+    simulator.reset(find_task(MILK))
+    monitor = simulator.scene.monitor
+    data = monitor._data
+    milk, basket = (int(start) for start in monitor._free[[monitor._names.index(n) for n in ("milk_1", "basket_1")]])
+    finger, table = int(np.flatnonzero(monitor._part == 1)[0]), int(np.flatnonzero(monitor._fixed)[0])
+    carton = int(np.flatnonzero(monitor._owner == monitor._names.index("milk_1"))[0])
+    monitor.begin()
+    monitor.watch(np.zeros(7), monitor.met())
+    first = monitor._moments[0]
+    for place, by in zip(places, holder, strict=True):
+        qpos = data.qpos.copy()
+        qpos[milk : milk + 3] = qpos[basket : basket + 3] + place
+        geoms = np.array([[finger if by == "gripper" else table, carton]], np.int32)
+        rows = np.array([-1], np.int32)
+        monitor._moments.append(first._replace(qpos=qpos, grip=first.grip + 0.1, geoms=geoms, rows=rows))
+    return simulator.events(len(places))
+
+
+@pytest.mark.parametrize(("rise", "failure"), [(0.004, Failure.NOT_GRASPED), (0.02, Failure.MISPLACED)])
+def test_what_rises_by_millimetres_was_not_lifted(simulator: LiberoSimulator, rise: float, failure: Failure) -> None:
+    """Episode 2.2 of perf/failures.py: a pot whose knob was pressed left its table for 16 steps, by 4 mm."""
+    places = [(0.15, 0.0, height) for height in [*np.linspace(0, rise, 20), *[0.0] * 40]]
+    assert told(simulator, places, ["gripper"] * 20 + ["table"] * 40).failure == failure
+
+
+@pytest.mark.parametrize(("end", "failure"), [(0.2, Failure.MISPLACED), (-0.2, Failure.DROPPED)])
+def test_what_falls_long_after_it_was_set_down_was_dropped(
+    simulator: LiberoSimulator, end: float, failure: Failure
+) -> None:
+    """Episodes 2.35 and 2.40 of perf/failures.py: a mug that was set on the microwave fell to the floor much later."""
+    places = [(0.15, 0.0, height) for height in [*np.linspace(0.1, 0.2, 20), *[0.2] * 80, *[end] * 20]]
+    assert told(simulator, places, ["gripper"] * 20 + ["table"] * 100).failure == failure
 
 
 def test_fingers_that_open_on_the_way_drop(simulator: LiberoSimulator) -> None:
