@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.errors import RobustnessError
 from pytest_robustplus.ledger import Ledger
-from pytest_robustplus.reporting.json import CellStory
+from pytest_robustplus.reporting.json import CellStory, Solved
 from pytest_robustplus.results.comparison import ComparisonReport
 
 
@@ -22,7 +22,7 @@ def films(
     wanted: int,
     say: Callable[[str], None],
 ) -> dict[int, bytes]:
-    """Play ``wanted`` failing episodes again, each with a success of its task; in turn of each cell.
+    """Play ``wanted`` failing episodes again, each with a success of its task; in turn of each cell, pairs first.
 
     Of a comparison, both of a task that one policy solves. What cannot be filmed is told to ``say``.
     """
@@ -30,19 +30,20 @@ def films(
         return {}
     from pytest_robustplus.rollout import replay
 
-    failed = [[e.id for e in story.episodes if not e.record.success] for story in told]
+    solved = Solved(told)
+    beside: dict[int, int] = {}
+    failed: list[list[int]] = []
+    for story in told:
+        own = [episode for episode in story.episodes if not episode.record.success]
+        like = {episode.id: found[1].id for episode in own if (found := solved.like(story, episode))}
+        failed.append([*like, *(episode.id for episode in own if episode.id not in like)])
+        beside |= like
     failed += [[i for one in report.discordant for i in one.episodes if i] for report in compared]
     turns = (identity for turn in zip_longest(*failed) for identity in turn if identity is not None)
     chosen = list(islice(turns, wanted))
-    beside = [
-        like.id
-        for story in told
-        for episode in story.episodes
-        if episode.id in chosen and (like := story.solved_like(episode)) is not None
-    ]
     videos: dict[int, bytes] = {}
     with TemporaryDirectory() as folder:
-        for identity in dict.fromkeys([*chosen, *beside]):
+        for identity in dict.fromkeys([*chosen, *(beside[one] for one in chosen if one in beside)]):
             stored, film = ledger.episode(identity), Path(folder) / f"{identity}.mp4"
             benchmark = benchmarks[ledger.audit(stored.audit).key.benchmark]
             try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Run, StoredEpisode
 from pytest_robustplus.reporting import comparison, fuzzing, latency, notes, text
-from pytest_robustplus.reporting.json import CellStory, totals
+from pytest_robustplus.reporting.json import CellStory, Solved, totals
 from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.results import text as figures
 from pytest_robustplus.results.comparison import ComparisonReport
@@ -79,6 +79,7 @@ def page(
         changed=[(s, gate) for s in told if s.result.figures for gate in s.result.figures.gates if gate.pairs],
         seen_from={name: " and ".join(benchmarks[name].profile.cameras) for name in names},
         filmed=[(s, own) for s in told if (own := [e for e in _failed(s) if e.id in videos])],
+        solved=Solved(told),
         failures=[(story, failed) for story in told if (failed := _failed(story))],
         times=list(_times(told)),
     )  # fmt: skip
@@ -206,18 +207,18 @@ def _plots(told: Sequence[CellStory]) -> dict[str, list[Figure]] | None:
     except ImportError:
         return None
     decided = [story for story in told if story.result.figures is not None]
+    keys = dict.fromkeys(s.result.name[:2] for s in decided)
     return {
-        "profiles": [
-            drawn for key in dict.fromkeys(s.result.name[:2] for s in decided) for drawn in _profile(plots, key, told)
-        ],
+        "levels": [drawn for key in keys for drawn in _levels(plots, key, decided)],
+        "profiles": [_profile(plots, key, told) for key in keys],
         "severities": [drawn for story in decided for drawn in _severities(plots, story)],
         "histories": [_history(plots, story) for story in decided if story.history],
     }
 
 
-def _profile(plots: ModuleType, key: tuple[str, ...], told: Sequence[CellStory]) -> Iterator[Figure]:
-    """A model's curves over the levels where the benchmark's list is graded, then its cells."""
-    own = [story for story in told if story.result.name[:2] == key and story.result.figures is not None]
+def _levels(plots: ModuleType, key: tuple[str, ...], decided: Sequence[CellStory]) -> Iterator[Figure]:
+    """A model's curves over the levels, where the benchmark's list is graded."""
+    own = [story for story in decided if story.result.name[:2] == key]
     curves = {story.result.name.dimension: plots.levels(story.episodes) for story in own}
     graded = {dimension: {key[0]: points} for dimension, points in curves.items() if points}
     if graded and len(graded) == len([dimension for dimension in curves if dimension != "original"]):
@@ -226,15 +227,19 @@ def _profile(plots: ModuleType, key: tuple[str, ...], told: Sequence[CellStory])
             for dimension, points in curves.items()
             if points
         )
-        caption = f"{key[0]} on {key[1]}: success by level"
+        caption = f"{key[0]} on {key[1]}"
         yield Figure(plots.level_plot(graded), caption, said, None, key[0], "wide", plots.level_plot(graded, columns=2))
+
+
+def _profile(plots: ModuleType, key: tuple[str, ...], told: Sequence[CellStory]) -> Figure:
+    """A model's cells over the dimensions."""
     cells = {s.result.name.dimension: s.result.figures for s in told if s.result.name[:2] == key}
     said = "; ".join(
         f"{dimension} {text.rate(r)} {figures.interval(*r.shown[1:])}" if r else f"{dimension} not measured"
         for dimension, r in cells.items()
     )
     caption, upright = f"{key[0]} on {key[1]}", plots.upright_profile_plot(cells)
-    yield Figure(plots.profile_plot(cells), caption, said, model=key[0], kind="wide", upright=upright)
+    return Figure(plots.profile_plot(cells), caption, said, model=key[0], kind="wide", upright=upright)
 
 
 def _severities(plots: ModuleType, story: CellStory) -> Iterator[Figure]:

@@ -39,15 +39,31 @@ class CellStory:
     history: Sequence[StoredAudit] = ()
     checkpoint: str = ""
 
-    def solved_like(self, episode: StoredEpisode) -> StoredEpisode | None:
-        """The cell's first success on the same base task, to be seen beside a failure; None where there is none."""
-        same = (one for one in self.episodes if one.record.success and one.record.suite == episode.record.suite)
-        return next((one for one in same if one.record.base == episode.record.base), None)
-
     @property
     def versions(self) -> dict[str, str]:
         """What the episodes' simulators said of themselves."""
         return versions(episode.record.provenance for episode in self.episodes)
+
+
+class Solved:
+    """The first success on each base task, of a cell or else of its model: what is seen beside a failure."""
+
+    def __init__(self, told: Iterable[CellStory]) -> None:
+        self._found: dict[tuple[str, ...], tuple[CellStory, StoredEpisode]] = {}
+        for story in told:
+            model, benchmark, dimension = story.result.name[:3]
+            for episode in story.episodes:
+                record = episode.record
+                if record.success:
+                    self._found.setdefault((model, benchmark, dimension, record.suite, record.base), (story, episode))
+                    self._found.setdefault((model, benchmark, record.suite, record.base), (story, episode))
+
+    def like(self, story: CellStory, episode: StoredEpisode) -> tuple[CellStory, StoredEpisode] | None:
+        """A success on the episode's base task, with its cell; None where there is none."""
+        model, benchmark, dimension = story.result.name[:3]
+        task = (episode.record.suite, episode.record.base)
+        own = self._found.get((model, benchmark, dimension, *task))
+        return own or self._found.get((model, benchmark, *task))
 
 
 def stories(results: Iterable[CellResult], ledger: Ledger, until: str = "") -> list[CellStory]:

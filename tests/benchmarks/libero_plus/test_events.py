@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_robustplus.benchmarks.contract import Monitoring
+from pytest_robustplus.benchmarks.contract import Monitoring, settle
 from pytest_robustplus.benchmarks.libero_plus.expert import Expert
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
@@ -17,7 +17,7 @@ from pytest_robustplus.policies.contract import Actions, Observation
 from pytest_robustplus.policies.profile import Profile
 from pytest_robustplus.policies.zero import Zero
 from pytest_robustplus.results.events import EpisodeEvents, Failure
-from pytest_robustplus.rollout.episode import play, settle
+from pytest_robustplus.rollout.episode import play
 
 MILK = "libero_object/pick_up_the_milk_and_place_it_in_the_basket#0"
 STAGES = ["reach milk_1", "grasp milk_1", "lift milk_1", "in milk_1 basket_1_contain_region"]
