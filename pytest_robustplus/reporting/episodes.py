@@ -64,10 +64,11 @@ def episodes(found: Sequence[Found]) -> Iterator[str]:
         )
         yield f"  {one.episode.id:>7}  {one.outcome:7}  {record.task}  {told}{how}"
     outcomes = Counter(one.outcome for one in found)
+    if not outcomes:
+        yield "0 episodes match; pytest --robust-episodes without a filter lists the runs and their cells."
+        return
+    told = ", ".join(f"{count(times)} {outcome}" for outcome, times in outcomes.most_common())
     yield ""
-    told = (
-        ", ".join(f"{count(times)} {outcome}" for outcome, times in outcomes.most_common()) or "none is meant by that"
-    )
     yield f"{quantity(len(found), 'episode')}: {told}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -146,12 +147,18 @@ class Rows(Sequence[Row]):
         return pandas.DataFrame(self.dicts(), columns=list(self._columns))
 
     def to_csv(self) -> str:
-        """The rows as CSV with a line of heads; what is None is empty."""
+        """The rows as CSV with a line of heads; what is None is empty, and parameters are JSON."""
         stream = io.StringIO()
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(self._columns)
-        table.writerows(["" if value is None else value for value in row.values()] for row in self.dicts())
+        table.writerows([_written(value) for value in row.values()] for row in self.dicts())
         return stream.getvalue()
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return json.dumps(dict(value), ensure_ascii=False)
+    return "" if value is None else value
 
 
 @dataclass(frozen=True, slots=True)
