@@ -1,7 +1,8 @@
 """Share of a control step that telling what happened in an episode costs; bound: 1 %.
 
 Plays libero_object without cameras, by the expert and by an arm that holds still; with cameras a step takes many times
-as long. Counted are the calls after every step and the one after the episode, against all of the simulator's time.
+as long. Counted are the calls after every step and the one after the episode, against all of the simulator's time;
+both in processor time, because what another process takes between two calls is not this package's cost.
 
 Usage: python perf/events.py [EPISODES]
 """
@@ -9,7 +10,7 @@ Usage: python perf/events.py [EPISODES]
 from __future__ import annotations
 
 import sys
-from time import perf_counter
+from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ BOUND = 0.01
 
 
 class Clock:
-    """Adds up the time inside methods of a class."""
+    """Adds up the processor time inside methods of a class."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -39,11 +40,11 @@ class Clock:
         inner = getattr(kind, name)
 
         def timed(*arguments: Any, **named: Any) -> Any:
-            start = perf_counter()
+            start = thread_time()
             try:
                 return inner(*arguments, **named)
             finally:
-                self.seconds += perf_counter() - start
+                self.seconds += thread_time() - start
 
         setattr(kind, name, timed)
 
@@ -60,7 +61,7 @@ def main() -> int:
         shares.append(watching.seconds / stepping.seconds)
         print(f"{episode.steps} steps of {1e3 * stepping.seconds / episode.steps:.2f} ms: {shares[-1]:.2%} to watch")
         watching.seconds = stepping.seconds = 0.0
-    # The median: another process that takes the processor between two calls is not this package's cost.
+    # The median, for others still empty the caches.
     share = float(np.median(shares[1:]))
     print(f"{share:.2%} of a control step to tell what happened (bound {BOUND:.0%})")
     return int(share > BOUND)

@@ -106,19 +106,18 @@ def told(simulator: LiberoSimulator, places: Sequence[tuple[float, ...]], holder
     """What is told of a milk that is at these places relative to the basket, touched by the gripper or by a table."""
     simulator.reset(find_task(MILK))
     monitor = simulator.scene.monitor
-    data = monitor._data
     milk, basket = (int(start) for start in monitor._free[[monitor._names.index(n) for n in ("milk_1", "basket_1")]])
     finger, table = int(np.flatnonzero(monitor._part == 1)[0]), int(np.flatnonzero(monitor._fixed)[0])
     carton = int(np.flatnonzero(monitor._owner == monitor._names.index("milk_1"))[0])
     monitor.begin()
     monitor.watch(np.zeros(7), monitor.met())
-    first = monitor._moments[0]
+    before, grip, _, _, forces, action, met = monitor._moments[0]
     for place, by in zip(places, holder, strict=True):
-        qpos = data.qpos.copy()
+        qpos = before.copy()
         qpos[milk : milk + 3] = qpos[basket : basket + 3] + place
         geoms = np.array([[finger if by == "gripper" else table, carton]], np.int32)
         rows = np.array([-1], np.int32)
-        monitor._moments.append(first._replace(qpos=qpos, grip=first.grip + 0.1, geoms=geoms, rows=rows))
+        monitor._moments.append((qpos, grip + 0.1, geoms, rows, forces, action, met))
     return simulator.events(len(places))
 
 
