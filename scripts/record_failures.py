@@ -3,8 +3,8 @@
 python scripts/record_failures.py FOLDER [ROUND]   plays the plan of a round (1 to 3), and draws FOLDER/NUMBER.png
 
 Labels then go by hand into FOLDER/failures.csv, before anyone looks at what is computed; it and failures.npz belong to
-tests/benchmarks/libero_plus (failures_2.*, failures_3.* for the later rounds), where perf/failures.py compares. Actions are rounded
-to 1/127, so that a byte holds each and they replay exactly. Beside each sheet lie all its frames,
+tests/benchmarks/libero_plus (failures_2.*, failures_3.* for the later rounds), where perf/failures.py compares.
+Actions are rounded to 1/127, so that a byte holds each and they replay exactly. Beside each sheet lie all its frames,
 FOLDER/NUMBER/STEP_CAMERA.png, for a closer look at a moment.
 """
 
