@@ -62,6 +62,17 @@ def check_shape(context: CheckContext, observation: Observation, advice: str) ->
     return f"chunks of {len(chunk)} actions, {chunk.shape[1]} wide"
 
 
+Motion = Callable[[Actions, Observation], str]
+"""Says of a chunk, after what was seen, how it moves; raises ``CheckFailedError`` for what cannot be meant."""
+
+
+def check_motion(context: CheckContext, task: Task, motion: Motion) -> str:
+    """Hold that what a policy plays of its first chunk can be meant."""
+    need_cameras(context)
+    seen = begun(context, task)
+    return motion(answer(context, seen)[: context.profile.replan], seen)
+
+
 GRIPPER_MOVES = 0.3
 """Of a gripper's range, which is 1 where RoboTwin's arms are and 2 on LIBERO: what a decision to grasp exceeds."""
 
@@ -74,9 +85,7 @@ class Demonstration(NamedTuple):
     closed: NDArray[np.bool_]
 
 
-def check_grasp(
-    context: CheckContext, demonstrations: Iterable[Demonstration], motion: Callable[[Actions, Observation], str]
-) -> str:
+def check_grasp(context: CheckContext, demonstrations: Iterable[Demonstration], motion: Motion) -> str:
     """Hold that the policy's gripper moves somewhere along one of ``demonstrations``; raises ``CheckFailedError``.
 
     A first chunk is all approach. So the policy is shown, until its gripper moves, where an episode begins, where the

@@ -5,12 +5,10 @@ Each function raises ``CheckFailedError``, or says what it saw. The limits are f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from pytest_robustplus.errors import CheckFailedError
-from pytest_robustplus.policies.contract import Actions, Vector
+from pytest_robustplus.policies.contract import Actions, Observation, Vector
 
 LARGEST_DELTA, SMALLEST_DELTA = 3.0, 1e-3
 FAR_M, TURNED_DEG, JOINT_RAD = 0.35, 75.0, 0.8
@@ -52,11 +50,11 @@ def poses(chunk: Actions, here: Vector, who: str) -> str:
     return f"{who} {100 * metres[0]:.0f} cm and {degrees[0]:.0f}° away"
 
 
-def two_arms(chunk: Actions, state: Mapping[str, Vector]) -> str:
+def two_arms(chunk: Actions, seen: Observation) -> str:
     """Hold that RoboTwin's actions, 14 joints and grippers or two poses of 8, go on from where the arms are."""
     if chunk.shape[1] == 2 * ARM:
         arms = [number for number in range(2 * ARM) if number % ARM != ARM - 1]
-        path = np.vstack([np.asarray(state["joint_pos"])[arms], chunk[:, arms]])
+        path = np.vstack([np.asarray(seen.state["joint_pos"])[arms], chunk[:, arms]])
         radians = np.abs(np.diff(path, axis=0)).max(axis=1)
         at = int(radians.argmax())
         if radians[at] > JOINT_RAD:
@@ -68,7 +66,8 @@ def two_arms(chunk: Actions, state: Mapping[str, Vector]) -> str:
     pairs = chunk.reshape(len(chunk), 2, POSE)
     sides = ("left", "right")
     return ", ".join(
-        poses(pairs[:, number, :7], state[f"{side}_endpose"], f"the {side} arm") for number, side in enumerate(sides)
+        poses(pairs[:, number, :7], seen.state[f"{side}_endpose"], f"the {side} arm")
+        for number, side in enumerate(sides)
     )
 
 

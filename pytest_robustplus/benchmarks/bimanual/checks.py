@@ -14,19 +14,17 @@ from pytest_robustplus.benchmarks.bimanual.protocol import BimanualProtocol
 from pytest_robustplus.benchmarks.bimanual.tasks import listed
 from pytest_robustplus.benchmarks.checks import (
     Demonstration,
-    answer,
     begun,
     check_grasp,
+    check_motion,
     check_renderer,
     check_shape,
-    need_cameras,
 )
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.benchmarks.rendering import BROKEN
 from pytest_robustplus.benchmarks.two_arms import CLOSED, GRIPPERS
 from pytest_robustplus.errors import CheckFailedError
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.policies.contract import Actions, Observation
 
 _GRIPPER_STEPS = 12
 _STILL_STEPS = 10
@@ -77,19 +75,13 @@ def _gripper(context: CheckContext) -> str:
 
 
 def _motion(context: CheckContext) -> str:
-    need_cameras(context)
-    observation = begun(context, _first(context))
-    return _two_arms(answer(context, observation)[: context.profile.replan], observation)
-
-
-def _two_arms(chunk: Actions, seen: Observation) -> str:
-    return plausible.two_arms(chunk, seen.state)
+    return check_motion(context, _first(context), plausible.two_arms)
 
 
 def _grasp(context: CheckContext) -> str:
     task = _first(context)
     tape = demo_replay.load(DEMONSTRATIONS)[demo_replay.key(task)].astype(np.float64)
-    return check_grasp(context, [Demonstration(task, tape, tape[:, GRIPPERS] < CLOSED)], _two_arms)
+    return check_grasp(context, [Demonstration(task, tape, tape[:, GRIPPERS] < CLOSED)], plausible.two_arms)
 
 
 def _unsolved(context: CheckContext) -> str:

@@ -15,6 +15,7 @@ from pytest_robustplus.benchmarks.checks import (
     answer,
     begun,
     check_grasp,
+    check_motion,
     check_renderer,
     check_shape,
     need_cameras,
@@ -119,13 +120,16 @@ def _gripper(context: CheckContext) -> str:
 
 
 def _motion(context: CheckContext) -> str:
-    need_cameras(context)
-    observation = begun(context, _first(context))
-    chunk = answer(context, observation)[: context.profile.replan]
-    if context.profile.control == "delta":
-        return plausible.deltas(chunk[:, :-1])
+    return check_motion(context, _first(context), _deltas if context.profile.control == "delta" else _poses)
+
+
+def _deltas(chunk: Actions, seen: Observation) -> str:
+    return plausible.deltas(chunk[:, :-1])
+
+
+def _poses(chunk: Actions, seen: Observation) -> str:
     read = REPRESENTATIONS["axis_angle"].to_quat
-    here = assembler(("controller_pos", "controller_quat"))(observation.state)
+    here = assembler(("controller_pos", "controller_quat"))(seen.state)
     asked = np.stack([np.concatenate([action[:3], read(action[3:6])]) for action in chunk])
     return plausible.poses(asked, here, "the arm")
 
@@ -139,7 +143,7 @@ def _grasp(context: CheckContext) -> str:
     # Another suite's task, too: who never learnt a suite may well leave the gripper open in it.
     suites = sorted(played, key=SUITES.index) + [suite for suite in SUITES if suite in served and suite not in played]
     shown = itertools.chain.from_iterable(_demonstrations(bank, suite) for suite in suites)
-    return check_grasp(context, shown, lambda chunk, _: plausible.deltas(chunk[:, :-1]))
+    return check_grasp(context, shown, _deltas)
 
 
 def _demonstrations(bank: demo_replay.Demonstrations, suite: str) -> Iterator[Demonstration]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pytest_robustplus.benchmarks import plausible
-from pytest_robustplus.benchmarks.checks import answer, begun, check_renderer, check_shape, need_cameras
+from pytest_robustplus.benchmarks.checks import begun, check_motion, check_renderer, check_shape
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.benchmarks.maniskill.catalogue import ONE_ARM
 from pytest_robustplus.benchmarks.maniskill.tasks import listed
@@ -36,10 +36,9 @@ def _shapes(context: CheckContext) -> str:
 
 
 def _motion(context: CheckContext) -> str:
-    need_cameras(context)
     _need_deltas(context)
-    chunk = answer(context, begun(context, _first(context)))[: context.profile.replan]
-    return plausible.deltas(np.delete(chunk, list(context.profile.gripper_columns), axis=1))
+    grippers = list(context.profile.gripper_columns)
+    return check_motion(context, _first(context), lambda chunk, _: plausible.deltas(np.delete(chunk, grippers, axis=1)))
 
 
 def _unsolved(context: CheckContext) -> str:

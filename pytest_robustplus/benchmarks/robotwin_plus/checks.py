@@ -9,18 +9,16 @@ import numpy as np
 from pytest_robustplus.benchmarks import plausible
 from pytest_robustplus.benchmarks.checks import (
     Demonstration,
-    answer,
     begun,
     check_grasp,
+    check_motion,
     check_renderer,
     check_shape,
-    need_cameras,
 )
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
 from pytest_robustplus.benchmarks.two_arms import CLOSED, GRIPPERS
 from pytest_robustplus.errors import CheckFailedError, CheckSkipped
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.policies.contract import Actions, Observation
 
 
 def _checkout(context: CheckContext) -> str:
@@ -74,13 +72,7 @@ def _shapes(context: CheckContext) -> str:
 
 
 def _motion(context: CheckContext) -> str:
-    need_cameras(context)
-    observation = begun(context, _first(context))
-    return _two_arms(answer(context, observation)[: context.profile.replan], observation)
-
-
-def _two_arms(chunk: Actions, seen: Observation) -> str:
-    return plausible.two_arms(chunk, seen.state)
+    return check_motion(context, _first(context), plausible.two_arms)
 
 
 def _grasp(context: CheckContext) -> str:
@@ -92,7 +84,7 @@ def _grasp(context: CheckContext) -> str:
     path = simulator.verified.found.path
     if path is None:
         raise CheckSkipped("the expert left no path on this seed")
-    return check_grasp(context, [Demonstration(task, path, path[:, GRIPPERS] < CLOSED)], _two_arms)
+    return check_grasp(context, [Demonstration(task, path, path[:, GRIPPERS] < CLOSED)], plausible.two_arms)
 
 
 def _unsolved(context: CheckContext) -> str:
