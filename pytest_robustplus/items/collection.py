@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -188,16 +189,19 @@ def asked(
     found = []
     for node in made:
         why = _unasked(node) if isinstance(node, pytest.Function) else None
-        if why is not None and _named(config, node.name):
+        if why is not None and _named(config, node):
             config.stash.setdefault(_REFUSED, why)
         if why is None or _REFUSED in config.stash:
             found.append(node)
     return found
 
 
-def _named(config: pytest.Config, test: str) -> bool:
-    name = test.partition("[")[0]
-    return any(argument.partition("[")[0].endswith(f"::{name}") for argument in config.args)
+def _named(config: pytest.Config, node: pytest.Item | pytest.Collector) -> bool:
+    """Whether an argument ends in the name of a test, and is about a file, or with --pyargs a module, of its name."""
+    plain = (argument.partition("[")[0] for argument in config.args)
+    named = (argument.split("::") for argument in plain if "::" in argument)
+    tests = {(Path(place.removesuffix(".py")).name.rpartition(".")[2], test) for place, *_, test in named}
+    return (node.path.stem, node.name.partition("[")[0]) in tests
 
 
 def _unasked(item: pytest.Function) -> BadInputError | None:
