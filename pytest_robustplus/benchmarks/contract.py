@@ -153,10 +153,10 @@ class Benchmark(PolicyBenchmark, Protocol):
 
 @runtime_checkable
 class Ranging(Protocol):
-    """A benchmark that shows a policy the ``depth`` of its profile's cameras, too."""
+    """A benchmark that shows a policy the ``depth`` that its profile wants."""
 
-    ranging: tuple[str, ...]
-    """The cameras that measure it."""
+    ranging: bool
+    """Whether its cameras measure it."""
 
 
 @runtime_checkable

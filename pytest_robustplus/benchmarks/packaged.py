@@ -31,6 +31,7 @@ class Packaged(ABC):
     """Its protocol."""
     demonstrations: ClassVar[Path]
     """The file that holds them."""
+    ranging: bool = True
     extra: ClassVar[str] = ""
     modules: ClassVar[tuple[str, ...]] = ()
     """What the simulator imports, which installing this package's ``extra`` brings."""

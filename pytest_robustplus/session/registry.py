@@ -152,13 +152,12 @@ class Registry:
 
 
 def _check_depth(cell: TableCell) -> None:
-    """Refuse a profile that wants depth of a camera that measures none."""
-    ranging = cell.benchmark.ranging if isinstance(cell.benchmark, Ranging) else ()
-    if unmeasured := [camera for camera in cell.profile.depth if camera not in ranging]:
+    """Refuse a profile that wants depth of cameras that measure none."""
+    measured = isinstance(cell.benchmark, Ranging) and cell.benchmark.ranging
+    if cell.profile.depth and not measured:
         raise BadInputError(
-            f"{cell.card.title} is to see the depth of {', '.join(unmeasured)}; the cameras of {cell.benchmark.title}"
-            f" that measure it are: {', '.join(ranging) or 'none'}. Change depth in"
-            f" [profile.{cell.benchmark.name}] of the model's card, or leave the model out."
+            f"{cell.card.title} is to see the depth of {', '.join(cell.profile.depth)}, but {cell.benchmark.title}"
+            f" measures none. Leave depth out of [profile.{cell.benchmark.name}] of its card, or leave the model out."
         )
 
 

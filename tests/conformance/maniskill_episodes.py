@@ -12,6 +12,7 @@ from pytest_robustplus.benchmarks.maniskill.catalogue import wording
 from pytest_robustplus.benchmarks.maniskill.expert import SOLUTIONS
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
 from pytest_robustplus.benchmarks.maniskill.scenes import ManiSkillScenes
+from pytest_robustplus.benchmarks.maniskill.simulator import ManiSkillSimulator
 from pytest_robustplus.benchmarks.maniskill.tasks import DIMENSIONS, listed
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Dimension
@@ -37,6 +38,7 @@ def main() -> None:
     for benchmark, base in ((ManiSkill({}), "PickCube-v1"), (ManiSkillTwoArms({}), "TwoRobotPickCube-v1")):
         dimensions(benchmark, base)
     experts(ManiSkill({}))
+    depth()
     together()
     refusals()
     print("ManiSkill plays as it should")
@@ -95,6 +97,39 @@ def experts(benchmark: ManiSkill) -> None:
         )
         assert sum(solved) >= 7
     simulator.close()
+
+
+def depth() -> None:
+    """One scene alone and one of many measure the same, and the cube's pixels lie where the cube is."""
+    benchmark = ManiSkill({})
+    profile = replace(benchmark.profile, depth=benchmark.profile.cameras)
+    task = listed("PickCube-v1", Dimension.ORIGINAL, SEED)
+    simulator = benchmark.simulator(profile, benchmark.protocol(profile))
+    assert isinstance(simulator, ManiSkillSimulator)
+    simulator.reset(task)
+    seen = simulator.observe()
+    scenes = ManiSkillScenes(ManiSkillProtocol(), 1, profile.cameras, profile.frame_size, 7, profile.depth)
+    scenes.reset({0: task})
+    (other,) = scenes.observe([0])
+    for name, metres in seen.depth.items():
+        assert metres.shape == profile.frame_size
+        assert metres.dtype == np.float32
+        assert np.abs(metres - other.depth[name]).max() < 2e-3
+    image, metres = seen.images["base_camera"], seen.depth["base_camera"]
+    world = simulator.world
+    sensor = world.env._sensors["base_camera"].get_params()
+    inverse = np.linalg.inv(sensor["intrinsic_cv"][0].cpu().numpy())
+    extrinsic = sensor["extrinsic_cv"][0].cpu().numpy()
+    row, column = np.mgrid[: metres.shape[0], : metres.shape[1]] + 0.5
+    rays = np.stack([column, row, np.ones(metres.shape)], -1) @ inverse.T
+    places = (rays * metres[..., None] - extrinsic[:3, 3]) @ extrinsic[:3, :3]
+    red = (image[..., 0] > 120) & (image[..., 1] < 60) & (image[..., 2] < 60)
+    cube = world.env.cube.pose.p[0].cpu().numpy()
+    assert red.any()
+    assert np.linalg.norm(places[red] - cube, axis=1).max() < 0.05, (places[red].mean(axis=0), cube)
+    scenes.close()
+    simulator.close()
+    print(f"depth puts {red.sum()} pixels of the cube where it is", flush=True)
 
 
 def together() -> None:

@@ -72,7 +72,7 @@ def test_depth_of_a_benchmark_that_measures_none_is_refused(toy: pytest.Pytester
     result = toy.runpytest("--robust-model=mine")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["*mine is to see the depth of front; the cameras of Toy Table that measure it are: none. Change*"]
+        ["*mine is to see the depth of front, but Toy Table measures none. Leave depth out of*"]
     )
 
 

@@ -12,7 +12,7 @@ from pytest_robustplus.benchmarks.bimanual.tasks import tasks
 from pytest_robustplus.benchmarks.contract import Simulator
 from pytest_robustplus.benchmarks.listing import TaskList
 from pytest_robustplus.benchmarks.packaged import Packaged
-from pytest_robustplus.benchmarks.two_arms import DRAWN, SENSORS
+from pytest_robustplus.benchmarks.two_arms import SENSORS
 from pytest_robustplus.perturbations import DIMENSIONS, PERTURBATIONS, Dimension
 from pytest_robustplus.policies.contract import Policy
 from pytest_robustplus.policies.profile import Profile
@@ -33,7 +33,6 @@ class Bimanual(Packaged):
     total_rule: TotalRule = "mean_of_eight"
     control_hz = float(CONTROL_HZ)
     sensors: Mapping[str, int] = SENSORS
-    ranging: tuple[str, ...] = DRAWN
     folder = "pytest_robustplus.benchmarks.bimanual"
     choices = BimanualProtocol
     demonstrations = DEMONSTRATIONS

@@ -34,7 +34,6 @@ class LiberoPlus(Packaged):
     sensors: Mapping[str, int] = MappingProxyType(
         {"eef_pos": 3, "eef_quat": 4, "gripper_qpos": 2, "joint_pos": 7, "controller_pos": 3, "controller_mat": 9}
     )
-    ranging: tuple[str, ...] = ("agentview", "wrist")
     folder = "pytest_robustplus.benchmarks.libero_plus"
     choices = LiberoProtocol
     demonstrations = DEMONSTRATIONS

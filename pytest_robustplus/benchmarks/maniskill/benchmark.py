@@ -47,7 +47,11 @@ class ManiSkill(Packaged):
 
         parsed = ManiSkillProtocol.parse(protocol)
         return ManiSkillSimulator(
-            parsed, cameras=profile.cameras, size=profile.frame_size, action_width=profile.action_width
+            parsed,
+            cameras=profile.cameras,
+            depth=profile.depth,
+            size=profile.frame_size,
+            action_width=profile.action_width,
         )
 
     def scenes(self, profile: Profile, protocol: Mapping[str, str], count: int) -> Scenes | None:
@@ -56,7 +60,7 @@ class ManiSkill(Packaged):
             return None
         from pytest_robustplus.benchmarks.maniskill.scenes import ManiSkillScenes
 
-        return ManiSkillScenes(parsed, count, profile.cameras, profile.frame_size, profile.action_width)
+        return ManiSkillScenes(parsed, count, profile.cameras, profile.frame_size, profile.action_width, profile.depth)
 
     def _hold(self) -> tuple[tuple[float, ...], ...]:
         return (self._holding,)

@@ -54,10 +54,11 @@ class ManiSkillScenes:
         cameras: tuple[str, ...],
         size: tuple[int, int],
         action_width: int,
+        depth: tuple[str, ...] = (),
     ) -> None:
         """Take ``size`` as (height, width); makes nothing yet."""
         self.protocol, self.count, self.action_width = protocol, count, action_width
-        self._cameras, self._size = cameras, size
+        self._cameras, self._depth, self._size = cameras, depth, size
         self._renderer = renderer(cameras)
         self._world: World | None = None
         self._placer: World | None = None
@@ -91,8 +92,8 @@ class ManiSkillScenes:
     def observe(self, scenes: Sequence[int]) -> Sequence[Observation]:
         world = self._made_already()
         pictures = world.pictures() if self._cameras else {}
-        sensed = world.sensed()
-        return [self._seen(scene, pictures, sensed) for scene in scenes]
+        depths, sensed = world.depths(self._depth), world.sensed()
+        return [self._seen(scene, pictures, depths, sensed) for scene in scenes]
 
     def view(self, scene: int) -> View:
         return View(self._episodes[scene].task, self.protocol, self._made_already(), scene)
@@ -131,9 +132,12 @@ class ManiSkillScenes:
         assert self._world is not None
         return self._world
 
-    def _seen(self, scene: int, pictures: Mapping[str, Any], sensed: Mapping[str, Any]) -> Observation:
+    def _seen(
+        self, scene: int, pictures: Mapping[str, Any], depths: Mapping[str, Any], sensed: Mapping[str, Any]
+    ) -> Observation:
         from pytest_robustplus.benchmarks.maniskill.world import image
 
         episode = self._episodes[scene]
         images = noisy(image(pictures, scene), episode.task.perturbation, (episode.task.init_state, episode.step))
-        return Observation(images, {name: values[scene] for name, values in sensed.items()}, episode.instruction)
+        state = {name: values[scene] for name, values in sensed.items()}
+        return Observation(images, state, episode.instruction, depth=image(depths, scene))

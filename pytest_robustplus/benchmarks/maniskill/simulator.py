@@ -23,18 +23,25 @@ if TYPE_CHECKING:
 class ManiSkillSimulator(OneScene):
     """Plays ManiSkill tasks one after another; an environment is made once for each base task in a row.
 
-    Images are (height, width, 3) uint8, top row first, keyed by ManiSkill's names of cameras. State: ``qpos`` and
+    Images are (height, width, 3) uint8, top row first, keyed by ManiSkill's names of cameras, and depth is in its whole
+    millimetres. State: ``qpos`` and
     ``tcp_pose``, arm after arm. Actions are those of ManiSkill's controller, arm after arm.
     """
 
     def __init__(
-        self, protocol: ManiSkillProtocol, *, cameras: tuple[str, ...], size: tuple[int, int], action_width: int
+        self,
+        protocol: ManiSkillProtocol,
+        *,
+        cameras: tuple[str, ...],
+        depth: tuple[str, ...] = (),
+        size: tuple[int, int],
+        action_width: int,
     ) -> None:
         """Take ``size`` as (height, width) and the width of the profile's actions; without cameras nothing is drawn."""
         super().__init__()
         self.protocol, self.action_width = protocol, action_width
         self._renderer = renderer(cameras)
-        self._cameras, self._size = cameras, size
+        self._cameras, self._depth, self._size = cameras, depth, size
         self._world: World | None = None
         self._looks: tuple[Any, Appearance] | None = None
 
@@ -123,5 +130,7 @@ class ManiSkillSimulator(OneScene):
 
         world, task = self.world, self.task
         images = image(world.pictures(), 0) if self._cameras else {}
+        depth = image(world.depths(self._depth), 0)
         state = {name: values[0] for name, values in world.sensed().items()}
-        return Observation(noisy(images, task.perturbation, (task.init_state, self._step)), state, self._instruction)
+        images = noisy(images, task.perturbation, (task.init_state, self._step))
+        return Observation(images, state, self._instruction, depth=depth)

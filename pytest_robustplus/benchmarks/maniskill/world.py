@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,13 @@ from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.maniskill.protocol import ManiSkillProtocol
 from pytest_robustplus.errors import BadInputError, unknown
 from pytest_robustplus.perturbations import Layout, Robot, part
-from pytest_robustplus.policies.contract import Actions, Image
+from pytest_robustplus.policies.contract import Actions, Depth, Image
 
 INSTALL = "pip install 'pytest-robustplus[maniskill]'"
 MAIN_CAMERA = "base_camera"
 
 Array = NDArray[Any]
+Pixels = TypeVar("Pixels", Image, Depth)
 
 
 class World:
@@ -167,6 +168,15 @@ class World:
             for name, sensor in sensors.items()
         }
 
+    def depths(self, cameras: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
+        """What some cameras measured as the last pictures were taken, (scenes, height, width) metres; whole mm."""
+        sensors = {camera: self.env._sensors[camera] for camera in cameras}
+        told = {
+            name: sensor.get_obs(rgb=False, depth=True, position=False, segmentation=False)["depth"].cpu().numpy()
+            for name, sensor in sensors.items()
+        }
+        return {name: millimetres[..., 0].astype(np.float32) / np.float32(1000) for name, millimetres in told.items()}
+
     def sensed(self) -> Mapping[str, Array]:
         """``qpos`` (radians, metres for fingers) and ``tcp_pose`` (metres, quaternion wxyz), arm after arm."""
         found = {"qpos": _joined([agent.robot.get_qpos() for agent in self.agents])}
@@ -213,8 +223,8 @@ class World:
             controller.reset()
 
 
-def image(pictures: Mapping[str, NDArray[np.uint8]], number: int) -> dict[str, Image]:
-    """One scene's pictures."""
+def image(pictures: Mapping[str, Pixels], number: int) -> dict[str, Pixels]:
+    """One scene's pictures, or depths."""
     return {name: stacked[number] for name, stacked in pictures.items()}
 
 

@@ -12,7 +12,7 @@ from pytest_robustplus.benchmarks.packaged import Packaged
 from pytest_robustplus.benchmarks.robotwin_plus.checkout import OPTION, PLUS, Checkout, examine, interpreter
 from pytest_robustplus.benchmarks.robotwin_plus.protocol import LISTING, RoboTwinProtocol
 from pytest_robustplus.benchmarks.robotwin_plus.tasks import BASES, tasks
-from pytest_robustplus.benchmarks.two_arms import DRAWN, SENSORS
+from pytest_robustplus.benchmarks.two_arms import SENSORS
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import DIMENSIONS, Dimension
 from pytest_robustplus.policies.contract import Policy
@@ -36,7 +36,6 @@ class RoboTwinPlus(Packaged):
     # RoboTwin re-times every action; policies are trained on demonstrations of 250 / 15 frames a second.
     control_hz = 250 / 15
     sensors: Mapping[str, int] = SENSORS
-    ranging: tuple[str, ...] = DRAWN
     folder = "pytest_robustplus.benchmarks.robotwin_plus"
     choices = RoboTwinProtocol
 
