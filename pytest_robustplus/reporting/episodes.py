@@ -65,7 +65,7 @@ def episodes(found: Sequence[Found]) -> Iterator[str]:
         yield f"  {one.episode.id:>7}  {one.outcome:7}  {record.task}  {told}{how}"
     outcomes = Counter(one.outcome for one in found)
     if not outcomes:
-        yield "0 episodes match; pytest --robust-episodes without a filter lists the runs and their cells."
+        yield "0 episodes match; for the runs and their cells, leave the filter out: pytest --robust-episodes."
         return
     told = ", ".join(f"{count(times)} {outcome}" for outcome, times in outcomes.most_common())
     yield ""

@@ -92,7 +92,7 @@ def test_lists_are_for_people_and_for_programs(played: pytest.Pytester) -> None:
     assert {*json.loads(rows[0]["parameters"])} == {"weight"}
     nothing = played.runpytest("--robust-episodes=weak,noise", LEDGER)
     assert nothing.ret == 1
-    nothing.stdout.fnmatch_lines(["0 episodes match; pytest --robust-episodes without a filter lists *"])
+    nothing.stdout.fnmatch_lines(["0 episodes match; for the runs and their cells, leave the filter out: *"])
     wrong = played.runpytest("--robust-episodes=modle=weak", LEDGER)
     assert wrong.ret == pytest.ExitCode.USAGE_ERROR
     wrong.stderr.fnmatch_lines(["ERROR: Unknown key 'modle'*Did you mean 'model'?*"])
