@@ -293,6 +293,12 @@ def main() -> None:
         script = str(Path(__file__).with_name("cluster_libero.py"))
         for model, budget in ("reference", "2"), ("demo_replay", "6"):
             subprocess.run(inside(0, sys.executable, script, HEAD, model, budget), check=True)
+    if not chosen or "job" in chosen:
+        submitted()
+        fresh()
+    if not chosen or "symmetric" in chosen:
+        symmetric()
+        fresh()
     if not chosen or "head" in chosen:
         scenario("the head dies", head_dies)
         fresh()
@@ -323,6 +329,57 @@ def nodes_with(*options: str, **environment: str) -> Iterator[None]:
     for host in (1, 2):
         raze(host)
         node(host)
+
+
+def submitted() -> None:
+    """As a job: Ray has copied the project's folder already, and pytest's exit code becomes that of the command."""
+    for host in (0, 1, 2):
+        raze(host)
+    ray(0, "--head", "--port=6379", "--include-dashboard=true", "--dashboard-host=10.78.0.1")
+    node(1)
+    with project() as folder:
+        script = "import sys; from ray.scripts.scripts import main; sys.exit(main())"
+        job = [
+            sys.executable,
+            "-c",
+            script,
+            "job",
+            "submit",
+            "--address=http://10.78.0.1:8265",
+            f"--working-dir={folder}",
+        ]
+        ledger = f"--robust-ledger={folder}/l.sqlite"
+        play = [sys.executable, "-m", "pytest", *CELL, ledger, "--robust-cluster=auto", "--robust-simulators=1"]
+        for model, expected in ("steady", 0), ("no-such-model", 1):
+            done = subprocess.run(
+                inside(0, *job, "--", *play, f"--robust-model={model}"), capture_output=True, text=True, timeout=240
+            )
+            assert done.returncode == expected, f"{model}:\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}"
+            if not expected:
+                check("submitted as a job", folder, done.stdout)
+
+
+def symmetric() -> None:
+    """As Slurm's srun starts it: the same command on two machines, of which each has processes of its own alone."""
+    for host in (0, 1, 2):
+        raze(host)
+    with project() as folder:
+        script = "import sys; from ray.scripts.scripts import main; sys.exit(main())"
+        head = "10.78.0.2:6379"
+        run = ["symmetric-run", f"--address={head}", "--min-nodes=2", "--num-cpus=1", "--object-store-memory=100000000"]
+        play = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *CELL, "--robust-ledger=l.sqlite"]
+        play += ["--robust-model=steady", f"--robust-cluster={head}", "--robust-simulators=2"]
+        both = []
+        for host in (1, 2):
+            # Ray asks the way out for its own address, and ends every process of Ray that it sees.
+            subprocess.run(["ip", "-n", f"rp{host}", "route", "replace", "default", "via", "10.78.0.1"], check=True)
+            apart = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+            own = inside(host, *apart, sys.executable, "-c", script, *run, "--", *play)
+            both.append(subprocess.Popen(own, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        said = [ended(one) for one in both]
+        assert both[0].returncode == 0, said[0][-3000:]
+        check("the same command on two machines", folder, said[0])
+        assert "2 machines" in said[0], said[0][-2000:]
 
 
 def joins_unfit() -> None:

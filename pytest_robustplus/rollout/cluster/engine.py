@@ -29,6 +29,8 @@ from pytest_robustplus.rollout.simulating import Report, Setup
 # Without it Ray ends the driver, pytest itself, without a word once its head is gone for a minute.
 RECONNECT = "RAY_gcs_rpc_server_reconnect_timeout_s"
 RECONNECT_S = 3600
+# Under "ray job submit --working-dir" the job has a folder already, and Ray refuses another one unless told.
+OVERRIDE = "RAY_OVERRIDE_JOB_RUNTIME_ENV"
 # How long a head may be gone; ours ends the run with a sentence before Ray would.
 HEAD_GONE_S = 600.0
 HEAD_CHECK_S = 5.0
@@ -67,6 +69,7 @@ class RayEngine:
     def __init__(self, wanted: Wanted) -> None:
         access.refuse_open(wanted.address, told=wanted.open)
         os.environ.setdefault(RECONNECT, str(RECONNECT_S))
+        os.environ.setdefault(OVERRIDE, "1")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             with quietly():
