@@ -374,7 +374,8 @@ def symmetric() -> None:
             # Ray asks the way out for its own address, and ends every process of Ray that it sees.
             subprocess.run(["ip", "-n", f"rp{host}", "route", "replace", "default", "via", "10.78.0.1"], check=True)
             apart = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-            own = inside(host, *apart, sys.executable, "-c", script, *run, "--", *play)
+            path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+            own = inside(host, *apart, sys.executable, "-c", script, *run, "--", *play, PATH=path)
             both.append(subprocess.Popen(own, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         said = [ended(one) for one in both]
         assert both[0].returncode == 0, said[0][-3000:]
