@@ -375,7 +375,9 @@ def symmetric() -> None:
             subprocess.run(["ip", "-n", f"rp{host}", "route", "replace", "default", "via", "10.78.0.1"], check=True)
             apart = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
             path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-            own = inside(host, *apart, sys.executable, "-c", script, *run, "--", *play, PATH=path)
+            # The other machine ends once it has waited for its head so long.
+            waits = {"RAY_gcs_rpc_server_reconnect_timeout_s": "10"}
+            own = inside(host, *apart, sys.executable, "-c", script, *run, "--", *play, PATH=path, **waits)
             both.append(subprocess.Popen(own, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         said = [ended(one) for one in both]
         assert both[0].returncode == 0, said[0][-3000:]
