@@ -373,7 +373,17 @@ def symmetric() -> None:
         for host in (1, 2):
             # Ray asks the way out for its own address, and ends every process of Ray that it sees.
             subprocess.run(["ip", "-n", f"rp{host}", "route", "replace", "default", "via", "10.78.0.1"], check=True)
-            apart = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+            apart = [
+                "unshare",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "bash",
+                "-c",
+                '"$@"; exit $?',
+                "bash",
+            ]
             path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
             # The other machine ends once it has waited for its head so long.
             waits = {"RAY_gcs_rpc_server_reconnect_timeout_s": "10"}
