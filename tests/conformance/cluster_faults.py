@@ -385,8 +385,8 @@ def symmetric() -> None:
                 "bash",
             ]
             path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-            # The other machine ends once it has waited for its head so long.
-            waits = {"RAY_gcs_rpc_server_reconnect_timeout_s": "10"}
+            # The other machine ends once it has waited for its head so long; ending Ray on the first may take 16 s.
+            waits = {"RAY_gcs_rpc_server_reconnect_timeout_s": "40"}
             own = inside(host, *apart, sys.executable, "-c", script, *run, "--", *play, PATH=path, **waits)
             both.append(subprocess.Popen(own, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         said = [ended(one) for one in both]
