@@ -95,6 +95,8 @@ def load_cards(extra: Iterable[Path | Card] = ()) -> Mapping[str, Card]:
 def card_from_mapping(name: str, mapping: Mapping[str, Any], cards: Mapping[str, Card]) -> Card:
     """Build a user's card from ``[tool.robustplus.model.NAME]``; with ``like`` it changes a copy of that card.
 
+    A table of the name of a card is like that card, unless it says otherwise: it says how to reach that very model.
+
     Tables (``profile``, ``checkpoints``, ``flip``, ``horizons``) merge key by key. A card that names its own ``policy``
     is available whatever it is like; one like no other has the default profile on every benchmark. ``choose`` takes
     other options of that card's ``choices``. Raises ``BadInputError`` naming the table and the key.
@@ -108,7 +110,7 @@ def card_from_mapping(name: str, mapping: Mapping[str, Any], cards: Mapping[str,
     if isinstance(own.get("policy"), Mapping):
         own["policy"] = _by_suite(own["policy"], where)
     changes = _subtable(own.pop("profile", {}), "profile", where)
-    like = own.pop("like", None)
+    like = own.pop("like", name if name in cards else None)
     if like is None:
         bases = _default(_named(changes, own) or list(_defaults().profiles), where)
         return _card({"title": name, "family": "own", **own}, name, where, _profiles(changes, bases, where))
@@ -117,7 +119,7 @@ def card_from_mapping(name: str, mapping: Mapping[str, Any], cards: Mapping[str,
     if like not in cards:
         raise unknown("model", like, cards, where=f"{where} like")
     base = cards[like]
-    if "policy" in own:
+    if "policy" in own and like != name:
         # What answers is the user's own, whoever's profile it follows.
         base = replace(base, checkpoints={})
     for choice, option in _subtable(own.pop("choose", {}), "choose", where).items():
@@ -125,7 +127,8 @@ def card_from_mapping(name: str, mapping: Mapping[str, Any], cards: Mapping[str,
     profiles = _profiles(changes, {**_default(changes, where), **base.profiles}, where)
     # The user's own changes win over what a transport is known to do already.
     via = {transport: _profiles(changes, special, where) for transport, special in base.via.items()}
-    own = {"title": f"{name} (like {base.title})", "unavailable": "" if "policy" in own else base.unavailable} | own
+    title = base.title if like == name else f"{name} (like {base.title})"
+    own = {"title": title, "unavailable": "" if "policy" in own else base.unavailable} | own
     return _card(own, name, where, profiles, via, base)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,6 +35,18 @@ def test_a_users_model_like_a_published_one() -> None:
     assert (card.policy, card.baseline, card.family) == ("act:http://gpu:8000", "x_vla", "vla")
     assert card.title == "mine (like X-VLA)"
     assert card.profiles["robotwin_plus"] == theirs.profiles["robotwin_plus"]
+
+
+@pytest.mark.parametrize("name", ["motus", "holobrain0_qwen", "pi05"])
+def test_a_table_of_a_models_own_name_says_how_to_reach_that_model(name: str) -> None:
+    """What the cards' serve lines tell users to write: nothing but where the checkpoint is may change."""
+    table = {"policy": "python:deploy_policy", "profile": {"robotwin_plus": {"request": {"model_dir": "weights"}}}}
+    card, theirs = card_from_mapping(name, table, CARDS), CARDS[name]
+    assert (card.title, card.family, card.baseline) == (theirs.title, theirs.family, theirs.baseline)
+    assert card.checkpoints == theirs.checkpoints
+    for transport in ("", "python"):
+        mine, published = (one.over(transport).profiles["robotwin_plus"] for one in (card, theirs))
+        assert mine == replace(published, request={**published.request, "model_dir": "weights"})
 
 
 def test_a_benchmark_that_the_published_one_lacks_can_be_added() -> None:
