@@ -6,7 +6,8 @@ in simulators: in those of episodes, and in the pre-flight checks, which do noth
 seven dimensions with both rates and an interval for the difference; no answer that its pairs cannot carry.
 
 ``python perf/evaluate.py [--record] [PYTEST OPTION…]``, such as ``--robust-budget=20``; exits 1 when a bound is missed.
-``--record`` writes the run into README.md, and its page as a picture into docs/pictures where chromium is installed.
+``--record`` plays the second command, too, and writes what both print into README.md, and the page as a picture into
+docs/pictures where chromium is installed.
 """
 
 from __future__ import annotations
@@ -36,13 +37,23 @@ LEAST_SHARE = 0.9
 RECORD = "--record"
 
 
-def command() -> list[str]:
-    """The first command of ``make evaluate``, run by this interpreter."""
+def commands() -> list[list[str]]:
+    """The two commands of ``make evaluate``, run by this interpreter."""
     recipe = re.search(
-        r"^evaluate:.*\n\t\$\(RUN\)pytest (.*) \$\(ARGS\)$", (ROOT / "Makefile").read_text(), re.MULTILINE
+        r"^evaluate:.*\n\t\$\(RUN\)pytest (.*) \$\(ARGS\)\n\t\$\(RUN\)pytest (.*)$",
+        (ROOT / "Makefile").read_text(),
+        re.MULTILINE,
     )
     assert recipe is not None
-    return [sys.executable, "-m", "pytest", *shlex.split(recipe[1])]
+    return [
+        [sys.executable, "-m", "pytest", *shlex.split(options), "--robust-progress=off"] for options in recipe.groups()
+    ]
+
+
+def play(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command as a newcomer's terminal of 80 columns shows it."""
+    environment = {**os.environ, "COLUMNS": "80"}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
 
 
 def processor_minutes() -> float:
@@ -53,19 +64,13 @@ def processor_minutes() -> float:
 
 def main() -> None:
     options = [option for option in sys.argv[1:] if option != RECORD]
+    first, second = commands()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ledger, document, page, times = (folder / f for f in ("ledger.sqlite", "run.json", "page.html", "times.xml"))
         own = [f"--robust-ledger={ledger}", f"--robust-json={document}", f"--robust-html={page}", f"--junitxml={times}"]
         begun = time.monotonic()
-        run = subprocess.run(
-            [*command(), *own, "--robust-progress=off", *options],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "COLUMNS": "80"},
-        )
+        run = play([*first, *own, *options])
         wall = time.monotonic() - begun
         minutes = processor_minutes() / CORES
         if not document.exists():
@@ -77,7 +82,7 @@ def main() -> None:
             ).fetchone()
         checks = checking(times)
         if RECORD in sys.argv:
-            record(run.stdout, page)
+            record(run.stdout, play([*second, f"--robust-ledger={folder / 'second.sqlite'}"]).stdout, page)
     shares = {"episodes' simulators": simulators, "checks": checks, "policies": policies}
     told = ", ".join(f"{what} {seconds / wall / CORES:.1%}" for what, seconds in shares.items())
     share = (simulators + checks) / wall / CORES
@@ -117,24 +122,36 @@ def carried(one: dict[str, Any]) -> bool:
     return one["answer"] in ("undecided", "equal")
 
 
-def record(shown: str, page: Path) -> None:
-    """Put what a run printed into the README, and a picture of its page beside it."""
-    lines = [text.rstrip() for text in shown.splitlines()]
-    begin = next(place for place, text in enumerate(lines) if text.startswith("- reference against"))
-    end = next(place for place, text in enumerate(lines) if " episodes were needed" in text)
-    block = "\n".join(["<!-- evaluate:begin -->", "```console", "$ make evaluate", "…", *lines[begin : end + 1], "…"])
+def record(first: str, second: str, page: Path) -> None:
+    """Put what the two commands printed into the README, and a picture of the first one's page beside it."""
+    shown = [
+        "<!-- evaluate:begin -->",
+        "```console",
+        "$ make evaluate",
+        *part(first, "- reference against", " episodes were needed"),
+        *part(second, "- robustness: ", " episodes decided"),
+        "The page of the first run: file:///…/evaluate.html",
+        "```",
+    ]
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text(encoding="utf-8").partition("<!-- evaluate:begin -->")
     after = rest.partition("<!-- evaluate:end -->")[2]
-    last = next(text for text in reversed(lines) if text)
-    shown = f"{before}{block}\n{last.strip('= ')}\n```\n<!-- evaluate:end -->{after}"
-    readme.write_text(shown, encoding="utf-8")
+    block = "\n".join(shown)
+    readme.write_text(f"{before}{block}\n<!-- evaluate:end -->{after}", encoding="utf-8")
     if chromium := shutil.which("chromium") or shutil.which("google-chrome"):
         size, picture = "--window-size=1000,1400", ROOT / "docs/pictures/evaluate.png"
         arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", size]
         subprocess.run(
             [chromium, *arguments, f"--screenshot={picture}", page.as_uri()], capture_output=True, check=True
         )
+
+
+def part(shown: str, begin: str, end: str) -> list[str]:
+    """The table that a run printed, and its last line."""
+    lines = [text.rstrip() for text in shown.splitlines()]
+    first = next(place for place, text in enumerate(lines) if text.startswith(begin))
+    last = next(place for place, text in enumerate(lines) if end in text)
+    return ["…", *lines[first : last + 1], "…", next(text for text in reversed(lines) if text).strip("= ")]
 
 
 def line(one: dict[str, Any]) -> str:
