@@ -69,7 +69,7 @@ def main() -> int:
                 driven.append(middle - start)
                 direct.append(perf_counter() - middle)
             images = simulator.observe().images
-            drawn = {model: _drawn(model, simulator, benchmark, checkout) for model in MODULES}
+            drawn = {model: _drawn(model, benchmark, checkout) for model in MODULES}
         finally:
             os.chdir(ROOT)
             simulator.close()
@@ -93,7 +93,7 @@ def _after_each_action(env: Any, model: Any, observation: Any) -> None:
 
 
 def _chunk_by_chunk(env: Any, model: Any, observation: Any) -> None:
-    """MOTUS."""
+    """MOTUS, and HoloBrain0, which is shown depth, too."""
     for action in model["infer"](observation):
         env.take_action(action)
 
@@ -106,11 +106,11 @@ def _one_a_call(env: Any, model: Any, observation: Any) -> None:
 
 
 MODULES: Mapping[str, Callable[[Any, Any, Any], None]] = {
-    "fast_wam": _one_a_call, "motus": _chunk_by_chunk, "pi05": _after_each_action,
+    "fast_wam": _one_a_call, "holobrain0_qwen": _chunk_by_chunk, "motus": _chunk_by_chunk, "pi05": _after_each_action,
 }  # fmt: skip
 
 
-def _drawn(model: str, simulator: Any, benchmark: Any, checkout: Path) -> tuple[int, int]:
+def _drawn(model: str, benchmark: Any, checkout: Path) -> tuple[int, int]:
     """How often an episode of a card's module was drawn, and how many chunks it executed."""
     card = load_cards()[model].over("python")
     profile = replace(card.profiles["robotwin_plus"], horizons={"adjust_bottle": EPISODE})
@@ -126,7 +126,11 @@ def _drawn(model: str, simulator: Any, benchmark: Any, checkout: Path) -> tuple[
 
     task = benchmark.task("adjust_bottle/demo_clean#0")
     marks.touch()  # its seed is verified, so that only the episode draws
-    episode = play(simulator, Profiled(policy, profile), task, profile)
+    simulator = benchmark.simulator(profile, benchmark.protocol(profile))
+    try:
+        episode = play(simulator, Profiled(policy, profile), task, profile)
+    finally:
+        simulator.close()
     draws = marks.stat().st_size
     marks.unlink()
     return draws, -(-episode.steps // profile.replan)
