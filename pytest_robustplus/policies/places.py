@@ -13,6 +13,8 @@ FILES = ("onnx", "lerobot")
 """Ways of reaching a policy whose address is a file or a folder."""
 SERVERS = ("act", "openpi", "vla-eval")
 """Ways of reaching a policy that is not told which suite an episode is of."""
+FLAT = (*SERVERS, "lerobot")
+"""Ways of reaching a policy that is sent no depth."""
 
 
 def places(spec: str) -> Mapping[str, str]:

@@ -70,10 +70,10 @@ def check(spec: str, card: Card, benchmark: str, suites: Sequence[str], known: C
         )
     profile = card.profiles.get(benchmark)
     reached = {places.scheme(place) for place in [*named.values()] or [spec]}
-    if profile is not None and profile.depth and (blind := reached & {*places.SERVERS, *places.FILES}):
+    if profile is not None and profile.depth and (blind := reached & {*places.FLAT}):
         raise BadInputError(
             f"{card.title} is to see the depth of {', '.join(profile.depth)}, and policies behind"
-            f" {' and '.join(sorted(blind))} are sent none. Reach it by python:, which is shown all there is."
+            f" {' and '.join(sorted(blind))} are sent none. Reach it by python: or onnx:."
         )
     reason = card.per_suite.get(benchmark)
     if reason and not named and len(suites) > 1 and places.scheme(spec) in places.SERVERS:

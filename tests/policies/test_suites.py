@@ -85,10 +85,11 @@ def test_a_place_that_cannot_be(spec: str, message: str) -> None:
         specs.check(spec, CARDS["openvla_oft"], "libero_plus", SUITES, KNOWN)
 
 
-@pytest.mark.parametrize("spec", ["act:http://a", "openpi:ws://a", "suites:lift_pot=vla-eval:ws://a", "onnx:a.onnx"])
+@pytest.mark.parametrize("spec", ["act:http://a", "openpi:ws://a", "suites:lift_pot=vla-eval:ws://a", "lerobot:a"])
 def test_depth_is_refused_where_none_can_be_sent(spec: str) -> None:
     table = {"profile": {"robotwin_plus": {"depth": ["head_camera"]}}}
     card = card_from_mapping("ranging", table, CARDS)
     with pytest.raises(BadInputError, match=r"depth of head_camera, and policies behind \S+ are sent none"):
         specs.check(spec, card, "robotwin_plus", ["lift_pot"], KNOWN)
-    specs.check("python:mine:Policy", card, "robotwin_plus", ["lift_pot"], KNOWN)
+    for carrying in ("python:mine:Policy", "onnx:a.onnx"):
+        specs.check(carrying, card, "robotwin_plus", ["lift_pot"], KNOWN)

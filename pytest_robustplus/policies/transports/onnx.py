@@ -20,6 +20,7 @@ from pytest_robustplus.policies.transports import replies, timing
 from pytest_robustplus.policies.transports.libraries import load
 
 if TYPE_CHECKING:
+    from pytest_robustplus.policies.profile import Profile
     from pytest_robustplus.policies.request import PolicyRequest
 
 TYPES = {
@@ -35,11 +36,14 @@ Read = Callable[[Observation], NDArray[Any]]
 
 
 class Onnx:
-    """A file with an input per camera, ``state`` and ``instruction``; ``actions``, or its only output, is the chunk.
+    """A file with an input per camera, ``CAMERA.depth`` for those that measure it, ``state`` and ``instruction``.
+
+    ``actions``, or its only output, is the chunk.
 
     A frame of three axes has a batch axis put before it where the file has four; where the file has three channels
-    first, the axes are moved; a float input receives 0 to 1. ``instruction`` is a text tensor. Raises
-    ``BadInputError`` for an input of any other name.
+    first, the axes are moved; a float input receives 0 to 1. Depth is in metres, of two axes, of three with a batch
+    axis, or of four with one for a channel, too. ``instruction`` is a text tensor. Raises ``BadInputError`` for an
+    input of any other name.
     """
 
     def __init__(self, request: PolicyRequest) -> None:
@@ -65,15 +69,14 @@ class Onnx:
             raise BadInputError(f"{path} is not an ONNX file that can be played: {error}") from error
         self._together = partial(session, _threads())
         self._batch: Any = None
-        self._inputs = {
-            node.name: _reader(node, request.profile.cameras, str(path)) for node in self._session.get_inputs()
-        }
+        self._inputs = {node.name: _reader(node, request.profile, str(path)) for node in self._session.get_inputs()}
         outputs = [node.name for node in self._session.get_outputs()]
         if "actions" not in outputs and len(outputs) != 1:
             raise unknown("output", "actions", outputs, where=str(path))
         self._output = ["actions"] if "actions" in outputs else outputs
         answers = [node for node in self._session.get_outputs() if node.name in self._output]
         ranks = {"state": 2, "instruction": 1}
+        ranks |= {node.name: max(len(node.shape), 3) for node in self._session.get_inputs() if _of_depth(node.name)}
         self._batches = all(_free(node, ranks.get(node.name, 4)) for node in self._session.get_inputs())
         self._batches = self._batches and all(_free(node, 3) for node in answers)
         self.timings: deque[timing.Timing] = deque(maxlen=timing.KEPT)
@@ -124,15 +127,25 @@ def located(address: str) -> Path:
     return Path(address).expanduser()
 
 
-def _reader(node: Any, cameras: Sequence[str], where: str) -> Read:
+def _of_depth(name: str) -> str:
+    """The camera whose depth an input of this name takes, or nothing."""
+    camera, dot, kind = name.rpartition(".")
+    return camera if dot and kind == "depth" else ""
+
+
+def _reader(node: Any, profile: Profile, where: str) -> Read:
+    cameras = profile.cameras
     if node.name in cameras:
         return _frame_reader(node, where)
+    if (camera := _of_depth(node.name)) and camera in profile.depth:
+        return _depth_reader(node, camera, where)
     if node.name == "state":
         dtype, batched = _dtype(node, where), len(node.shape) == 2
         return lambda seen: _vector(seen).astype(dtype)[None] if batched else _vector(seen).astype(dtype)
     if node.name == "instruction" and node.type == "tensor(string)":
         return lambda seen: np.array([seen.instruction], dtype=object)
-    raise unknown("input", node.name, [*cameras, "state", "instruction"], where=where)
+    depths = [f"{camera}.depth" for camera in profile.depth]
+    raise unknown("input", node.name, [*cameras, *depths, "state", "instruction"], where=where)
 
 
 def _frame_reader(node: Any, where: str) -> Read:
@@ -150,6 +163,18 @@ def _frame_reader(node: Any, where: str) -> Read:
         return frame[None] if rank == 4 else frame
 
     return read
+
+
+def _depth_reader(node: Any, camera: str, where: str) -> Read:
+    dtype, rank = _dtype(node, where), len(node.shape)
+    if rank not in (2, 3, 4) or dtype is np.uint8:
+        raise BadInputError(
+            f"Input {node.name} of {where} is a {node.type} of shape {node.shape}; depth is of floats, with two to four"
+            " axes."
+        )
+    # A channel's axis is the last one, unless the file has it second.
+    added = {2: (), 3: (0,), 4: (0, 1) if node.shape[1] == 1 else (0, 3)}[rank]
+    return lambda seen: np.expand_dims(seen.depth[camera].astype(dtype), added)
 
 
 def _vector(seen: Observation) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,28 @@ def test_no_provider_is_taken_by_surprise(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_state_of_another_width_is_told(policy: Onnx) -> None:
     with pytest.raises(PolicyError, match="The ONNX file failed"):
         policy.act([observed()])
+
+
+@pytest.mark.parametrize("shape", [[8, 8], [1, 8, 8], [1, 8, 8, 1], [1, 1, 8, 8]])
+def test_depth_goes_in_by_its_cameras_name(tmp_path: Path, shape: list[int]) -> None:
+    """Actions are what is measured in the picture's second row."""
+    nodes = [
+        helper.make_node("Constant", [], ["rows"], value_ints=[1, 8, 8]),
+        helper.make_node("Constant", [], ["from"], value_ints=[1, 0]),
+        helper.make_node("Constant", [], ["to"], value_ints=[2, 7]),
+        helper.make_node("Constant", [], ["axes"], value_ints=[1, 2]),
+        helper.make_node("Reshape", ["wrist.depth", "rows"], ["flat"]),
+        helper.make_node("Slice", ["flat", "from", "to", "axes"], ["row"]),
+        *tiled("row"),
+    ]
+    inputs = [helper.make_tensor_value_info("wrist.depth", TensorProto.FLOAT, shape)]
+    path = saved(tmp_path / "p.onnx", inputs, nodes, [1, 4, 7])
+    profile = Profile(depth=("wrist",))
+    metres = np.arange(64, dtype=np.float32).reshape(8, 8) / 10
+    (chunk,) = Onnx(request(path, profile)).act([replace(seen(), depth={"wrist": metres})])
+    np.testing.assert_array_equal(chunk, np.tile(metres[1, :7], (4, 1)))
+    with pytest.raises(BadInputError, match=r"Unknown input 'wrist\.depth'"):
+        Onnx(request(path, Profile()))
 
 
 def test_an_input_that_nothing_feeds_is_refused(tmp_path: Path) -> None:
