@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from pytest_robustplus.benchmarks.contract import Benchmark, Parallel, Task
+from pytest_robustplus.benchmarks.contract import Parallel, Task
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.evaluation.checkpoints import Checkpoints
 from pytest_robustplus.evaluation.recorded import Recall
@@ -20,7 +20,6 @@ from pytest_robustplus.policies.transports.address import Address, shared_memory
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.cluster.engine import RayEngine, Wanted
 from pytest_robustplus.rollout.cluster.fleet import Fleet
-from pytest_robustplus.rollout.cluster.nodes import facts, refuse_unfit
 from pytest_robustplus.rollout.executor import EpisodeResult, Executor, Stage, wait_until_free
 from pytest_robustplus.rollout.simulating import Script, Setup
 from pytest_robustplus.session.cells import Subject, TableCell
@@ -215,7 +214,6 @@ class ClusterPlayers:
         self.pieces = 0
         self._expected = self._said = 0
         self._dressed: set[tuple[str, str]] = set()
-        self._looked: set[str] = set()
         self._results: dict[int, list[EpisodeResult]] = defaultdict(list)
         self._running: tuple[Fleet, RayEngine] | None = None
         self._seats: dict[tuple[str, str], Seat] = {}
@@ -280,7 +278,7 @@ class ClusterPlayers:
             self._start(cell, setup)
         else:
             self._running[1].dress(cell.key, setup)
-            self._look(self._running[1], cell.benchmark)
+            self._running[1].inspect(cell.benchmark)
         self._dressed.add(cell.key)
 
     def start(self, ticket: int, subject: Subject, task: Task) -> None:
@@ -357,9 +355,7 @@ class ClusterPlayers:
             # Simulators start while each machine says what it has; they are told nothing before it is known.
             asked = engine.ask(cell.benchmark)
             fleet = Fleet(engine, size.simulators, limit=settings.episode_limit)
-            there = engine.answers(asked)
-            refuse_unfit(facts([cell.benchmark]), there)
-            self._looked.add(cell.benchmark.name)
+            machines = engine.refuse_unfit(cell.benchmark, asked)
         except BaseException:
             engine.close()
             raise
@@ -367,7 +363,7 @@ class ClusterPlayers:
             Note.of(
                 "cluster",
                 address=settings.cluster,
-                machines=len(there),
+                machines=machines,
                 simulators=size.simulators,
                 by=size.by,
                 useful=size.useful,
@@ -378,12 +374,6 @@ class ClusterPlayers:
         )
         self._running = fleet, engine
         session.fleet = lambda: standing(fleet)
-
-    def _look(self, engine: RayEngine, benchmark: Benchmark) -> None:
-        """Look at every machine for another benchmark than those that were played so far."""
-        if benchmark.name not in self._looked:
-            refuse_unfit(facts([benchmark]), engine.answers(engine.ask(benchmark)))
-            self._looked.add(benchmark.name)
 
 
 class Seat:

@@ -22,7 +22,7 @@ from pytest_robustplus.policies.transports.address import COUNT_VARIABLE, NODE_V
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.cluster import access
 from pytest_robustplus.rollout.cluster.fleet import Event, Key, LeftOut, Lost, Ready, Said, Unfit
-from pytest_robustplus.rollout.cluster.nodes import Facts, facts, misfits
+from pytest_robustplus.rollout.cluster.nodes import Facts, facts, misfits, refuse_unfit
 from pytest_robustplus.rollout.process import SimulatorProcess  # noqa: F401 - registers how mappings are pickled
 from pytest_robustplus.rollout.simulating import Report, Setup
 
@@ -165,7 +165,23 @@ class RayEngine:
             self._numbers.setdefault(node["NodeID"], len(self._numbers))
         return asked
 
-    def answers(self, asked: Mapping[Any, tuple[str, str]]) -> dict[str, Facts]:
+    def refuse_unfit(self, benchmark: Benchmark, asked: Mapping[Any, tuple[str, str]]) -> int:
+        """Raise ``BadInputError`` unless every machine that was ``asked`` can play it; returns how many there are."""
+        try:
+            there = self._answers(asked)
+            refuse_unfit(facts([benchmark]), there)
+        except BaseException:
+            # Whoever wants it played later is refused, too.
+            del self._benchmarks[benchmark.name]
+            raise
+        return len(there)
+
+    def inspect(self, benchmark: Benchmark) -> None:
+        """Look at every machine for another benchmark than those that were played so far."""
+        if benchmark.name not in self._benchmarks:
+            self.refuse_unfit(benchmark, self.ask(benchmark))
+
+    def _answers(self, asked: Mapping[Any, tuple[str, str]]) -> dict[str, Facts]:
         """What each machine has; raises ``BadInputError`` for one that cannot say."""
         ray, found = self._ray, {}
         for ref, (node, name) in asked.items():
