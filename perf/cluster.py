@@ -117,6 +117,8 @@ class FakePlayers:
 
     def prepare(self, subjects: Sequence[Subject]) -> None: ...
 
+    def forget(self, keys: Collection[tuple[str, str]]) -> None: ...
+
     def start(self, ticket: int, cell: Subject, task: Task) -> None:
         assert isinstance(cell, TableCell)
         rate = RATES[str(cell.dimension)] / 100

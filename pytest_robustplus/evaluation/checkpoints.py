@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -37,6 +38,8 @@ class Checkpoints:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._policies: dict[tuple[str, str], Checkpoint] = {}
+        # Whose policy it is that is played under another name.
+        self._owners: dict[tuple[str, str], tuple[str, str]] = {}
 
     def of(self, subject: Subject) -> Checkpoint:
         """The policy behind a cell's model; raises ``BadInputError`` when nothing says how to reach it."""
@@ -90,6 +93,7 @@ class Checkpoints:
             cell.card, name=ablation_name(cell.card.name, modality), title=f"{cell.card.title} without {modality}"
         )
         policy = Profiled(Ablated(own.policy.policy, modality), cell.profile, card.title)
+        self._owners[card.name, cell.benchmark.name] = cell.key
         self._policies[card.name, cell.benchmark.name] = Checkpoint(
             policy, f"{own.fingerprint}-{modality}", own.spec, own.weights, modality
         )
@@ -99,8 +103,18 @@ class Checkpoints:
         """The same cell for the same policy once more, under a name of its own, so that nothing is resumed from it."""
         own = self.of(cell)
         card = replace(cell.card, name=again(cell.card.name), title=f"{cell.card.title}, once more")
+        self._owners[card.name, cell.benchmark.name] = cell.key
         self._policies[card.name, cell.benchmark.name] = own._replace(fingerprint=f"{own.fingerprint}+again")
         return replace(cell, card=card)
+
+    def free_all_but(self, needed: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Free the policies of other models, and say under which names they were played."""
+        freed = [key for key in self._policies if self._owners.get(key, key) not in needed]
+        for key in freed:
+            checkpoint = self._policies.pop(key)
+            if key not in self._owners:
+                close_quietly(checkpoint.policy)
+        return freed
 
     def close(self) -> None:
         """Free the policies."""

@@ -79,6 +79,10 @@ class Players(Protocol):
         """Make sure that the policies of who plays side by side are at hand; raises what is wrong with one."""
         ...
 
+    def forget(self, keys: Collection[tuple[str, str]]) -> None:
+        """Free what is kept for the policies of models by these names, of which nothing is at play."""
+        ...
+
     def start(self, ticket: int, subject: Subject, task: Task) -> None:
         """Begin to play; only when something is free and the subject was prepared."""
         ...
@@ -166,6 +170,10 @@ class LocalPlayers:
         missing = [one for one in subjects if one.key not in self._stages]
         for subject, stage in zip(missing, self._stages_of(missing), strict=True):
             self._stages[subject.key] = stage
+
+    def forget(self, keys: Collection[tuple[str, str]]) -> None:
+        for key in keys:
+            self._stages.pop(key, None)
 
     def start(self, ticket: int, subject: Subject, task: Task) -> None:
         stage = self._stages[subject.key]
@@ -280,6 +288,10 @@ class ClusterPlayers:
             self._running[1].dress(cell.key, setup)
             self._running[1].inspect(cell.benchmark)
         self._dressed.add(cell.key)
+
+    def forget(self, keys: Collection[tuple[str, str]]) -> None:
+        if self._running is not None:
+            self._running[1].free_policies(keys)
 
     def start(self, ticket: int, subject: Subject, task: Task) -> None:
         self.begin(id(self), ticket, subject, task)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from pytest_robustplus.evaluation.checkpoints import Checkpoint, Checkpoints, cl
 from pytest_robustplus.evaluation.players import ClusterPlayers, LocalPlayers, Players
 from pytest_robustplus.evaluation.recorded import Recall
 from pytest_robustplus.evaluation.stack import Stack
-from pytest_robustplus.policies.contract import Privileged
+from pytest_robustplus.policies.contract import Policy, Privileged
 from pytest_robustplus.rollout.batch import Batch
 from pytest_robustplus.rollout.executor import Executor, InProcess, Stage
 from pytest_robustplus.rollout.pool import Pool
@@ -92,7 +92,8 @@ class Resources:
         checkpoint, setup = self.checkpoints.of(subject), self._setup(subject)
         self._refuse_mixing(subject)
         if self._pool is None:
-            self._pool = self._processes(setup, checkpoint, self.session.settings.simulators)
+            # Each task brings its policy.
+            self._pool = self._processes(setup, None, self.session.settings.simulators)
         return Stage(self._pool, partial(self._pool.start, part=(setup, checkpoint.policy)))
 
     def _room(self, subject: Subject, share: int) -> bool:
@@ -117,9 +118,9 @@ class Resources:
             self._setups[subject.key] = Setup(subject.benchmark, subject.profile, protocol, script, self.session.lease)
         return self._setups[subject.key]
 
-    def _processes(self, setup: Setup, checkpoint: Checkpoint, count: int) -> Pool:
+    def _processes(self, setup: Setup, policy: Policy | None, count: int) -> Pool:
         limit = self.session.settings.episode_limit
-        return Pool(setup, checkpoint.policy, count, limit=limit, expendable=self.session.spread)
+        return Pool(setup, policy, count, limit=limit, expendable=self.session.spread)
 
     def _refuse_mixing(self, subject: Subject) -> None:
         wanted = self.session.settings.simulators
@@ -176,7 +177,15 @@ class Resources:
         if scenes is not None:
             limit = self.session.settings.episode_limit
             return Batch(scenes, checkpoint.policy, subject.profile, limit=limit, expendable=self.session.spread)
-        return self._processes(self._setup(subject), checkpoint, wanted)
+        return self._processes(self._setup(subject), checkpoint.policy, wanted)
+
+    def free_all_but(self, needed: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Free the policies of models that nothing is asked about any more; says which."""
+        freed = self.checkpoints.free_all_but(needed)
+        for key in freed:
+            if key in self._pools:
+                self._pools.pop(key).close()
+        return freed
 
     def close(self) -> None:
         """Free the pool, simulators and policies, and give up what searches still wait for."""

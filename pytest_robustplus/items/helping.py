@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -31,6 +32,8 @@ class Searching(Protocol):
 
 _HELPING: pytest.StashKey[Helping] = pytest.StashKey()
 _SEARCHES: pytest.StashKey[dict[str, Search[Any]]] = pytest.StashKey()
+# The models that each item asks about, by node id.
+_MODELS: pytest.StashKey[dict[str, list[tuple[str, str]]]] = pytest.StashKey()
 # Kinds of items that a campaign plays for; those of them that it plays for before they run.
 PLAYED = "cell", "comparison", "contrast", "frontier", "fuzz", "play"
 AHEAD = "frontier", "fuzz"
@@ -71,11 +74,31 @@ def meanwhile(session: pytest.Session, until: Callable[[], bool]) -> None:
 
 
 def make_way(item: pytest.Item) -> None:
-    """Leave nothing at play for others while an item runs that the campaign does not play, and may want the machine."""
-    if _HELPING in item.config.stash and getattr(item.stash.get(IDENTITY, None), "kind", "") not in PLAYED:
-        from pytest_robustplus.evaluation.campaign import rest
+    """Free what nothing is asked about any more, and leave the machine to an item that the campaign does not play."""
+    if _HELPING not in item.config.stash:
+        return
+    from pytest_robustplus.evaluation.campaign import campaign_of, rest
+    from pytest_robustplus.evaluation.resources import resources_of
 
+    if getattr(item.stash.get(IDENTITY, None), "kind", "") not in PLAYED:
         rest(item.config)
+    over = board_of(item.config).over()
+    if _MODELS not in item.config.stash:
+        ours = _identified(item.session)
+        item.config.stash[_MODELS] = {one.nodeid: _models(one, identity) for one, identity in ours}
+    asked = item.config.stash[_MODELS]
+    needed = {key for node, keys in asked.items() if node not in over for key in keys}
+    if freed := resources_of(item.config).free_all_but(needed):
+        campaign_of(item.config).players.forget(freed)
+        # A policy may hold itself: on a card it would keep the place of the next one.
+        gc.collect()
+
+
+def _models(item: Any, identity: Identity) -> list[tuple[str, str]]:
+    """The models that an item asks about."""
+    if identity.kind in ("comparison", "contrast"):
+        return [cell.key for cell in item.callspec.params[identity.kind].of]
+    return [(identity.model, identity.benchmark)]
 
 
 def afterwards(session: pytest.Session) -> None:

@@ -55,14 +55,17 @@ class Pool:
     def __init__(
         self,
         setup: Setup,
-        policy: Policy,
+        policy: Policy | None,
         simulators: int,
         *,
         limit: float | None = None,
         expendable: bool = False,
         lifetime: int = LIFETIME,
     ) -> None:
-        """Take how many seconds an episode may last; for ``expendable`` see ``limit.limited``. Starts nothing yet."""
+        """Take how many seconds an episode may last; for ``expendable`` see ``limit.limited``. Starts nothing yet.
+
+        Without a ``policy`` every task has to come with one.
+        """
         self._setup, self._policy = setup, policy
         self._limit, self._expendable, self._lifetime = limit, expendable, lifetime
         self._processes: list[SimulatorProcess | None] = [None] * simulators
@@ -89,6 +92,7 @@ class Pool:
 
     def start(self, ticket: int, task: Task, part: tuple[Setup, Policy] | None = None) -> None:
         setup, policy = part or (self._setup, self._policy)
+        assert policy is not None
         slot = self._slot_for(task, setup)
         process, limit = self._processes[slot], self._limit
         if process is not None and not process.setup.like(setup):

@@ -172,3 +172,37 @@ def test_what_is_recorded_is_judged_beside_a_pool(toy: pytest.Pytester, monkeypa
     monkeypatch.setenv("TOY_SECONDS", "0.02")
     models = ["--robust-model=strong,recorded:weak.toml,steady", "--robust-budget=12", *accept[1:3]]
     toy.runpytest(*models, "--robust-simulators=3", "-n0").assert_outcomes(skipped=3)
+
+
+def test_a_policy_is_freed_once_nothing_is_asked_about_its_model(toy: pytest.Pytester) -> None:
+    """Two large ones may not find room side by side, so the first is gone before the second is loaded."""
+    toy.makepyfile(
+        noting="""
+        from pathlib import Path
+        from toy import Steady
+
+        class First(Steady):
+            def __init__(self):
+                super().__init__(0.4)
+                self.note("loaded")
+
+            def note(self, what):
+                with Path("noted").open("a") as file:
+                    file.write(f"{type(self).__name__} {what}\\n")
+
+            def close(self):
+                self.note("freed")
+
+        class Second(First):
+            pass
+        """
+    )
+    models = ["--robust-model=python:noting:First,python:noting:Second", "--robust-perturbation=camera"]
+    options = ["--robust-baseline=none", "--robust-budget=4", "--robust-ablation=language", "-n0"]
+    for spread in [], ["--robust-simulators=2"]:
+        (toy.path / "noted").unlink(missing_ok=True)
+        toy.runpytest(*models, *options, *spread).assert_outcomes(skipped=2)
+        noted = (toy.path / "noted").read_text().splitlines()
+        assert sorted(noted) == ["First freed", "First loaded", "Second freed", "Second loaded"]
+        if not spread:
+            assert noted[:2] == ["First loaded", "First freed"]

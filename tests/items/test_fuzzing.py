@@ -180,7 +180,7 @@ def test_frontiers_that_cannot_be_read_are_an_error(fuzzed: pytest.Pytester) -> 
 def test_a_pool_plays_several_searches_at_once_and_finds_the_same(
     fuzzed: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = ["--robust-model=steady", "--robust-budget=40", "-k", "azimuth or (test_fuzz and camera)", "-n0"]
+    chosen = ["--robust-model=steady", "--robust-budget=20", "-k", "azimuth or (test_fuzz and camera)", "-n0"]
     alone = fuzzed.runpytest(*chosen, "--robust-ledger=one.sqlite")
     monkeypatch.setenv("TOY_SECONDS", "0.002")
     asked: list[Search[Any]] = []

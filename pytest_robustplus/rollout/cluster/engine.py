@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -317,6 +317,12 @@ class RayEngine:
             seat = self._numbers[node], len(self._numbers)
             self._policies[node, key] = actor.remote(self._setups[key], before, *seat)
         return self._policies[node, key]
+
+    def free_policies(self, keys: Collection[Key]) -> None:
+        """End the policies of machines that answer for these; whoever asks again gets new ones."""
+        for place in [place for place in self._policies if place[1] in keys]:
+            with contextlib.suppress(Exception):
+                self._ray.kill(self._policies.pop(place))
 
     def _check_head(self) -> None:
         """End the run with a sentence once the head is gone for good; simulators play on while it is away."""
