@@ -1,7 +1,7 @@
 """Hold a model's card against its own repository's server: python tests/conformance/upstream/run.py MODEL CHECKOUT.
 
 ``--python`` is an interpreter of upstream's environment (here: torch, numpy and what its server imports). A model that
-is played by ``python:`` runs in this process: start it with that interpreter, in which this package is installed.
+is played by ``python:`` runs in the process, so this goes on in that interpreter, in which this package is installed.
 """
 
 from __future__ import annotations
@@ -233,7 +233,10 @@ if __name__ == "__main__":
     name, _, benchmark = options.model.partition("/")
     # One driver may be of several models or benchmarks.
     os.environ |= {"MODEL": name, "BENCHMARK": benchmark or "libero_plus"}
-    if DRIVERS[options.model][0] == "robotwin_modules":
+    inside = DRIVERS[options.model][0] == "robotwin_modules"
+    if inside and Path(options.python).absolute() != Path(sys.executable):
+        os.execv(options.python, [options.python, *sys.argv])
+    if inside:
         seen = module_on_robotwin(name, options)
     else:
         with tempfile.TemporaryDirectory() as place:
