@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_robustplus.distributed import devices
+from study.players import ABLATIONS, Pool
 from training.recipe import STEPS
 
 ROOT = Path(__file__).parents[1]
@@ -41,13 +42,12 @@ MEMBERS = tuple(member for group in GROUPS for member in group)
 LEAST, MOST = 2000, 6000  # steps: as many as fit into the time, the same for all members
 OTHER_STEPS = {"joint-0": (1, 2), "inverse-0": (1, 2), "flow-0": (1, 2)}
 INT8 = ("vla-0", "joint-0", "inverse-0", "hybrid-0")
-ARMS = ("blind", "deaf", "numb")
 # Whom a piece of playing plays, beside the members that are their measure.
 PLAYED: Mapping[str, tuple[str, ...]] = {
     "members": MEMBERS,
     "steps": tuple(f"{member}@{steps}" for member, several in OTHER_STEPS.items() for steps in several),
     "int8": tuple(f"{member}+int8" for member in INT8),
-    "ablations": tuple(f"{member}~{arm}" for member in INT8 for arm in ARMS),
+    "ablations": tuple(f"{member}~{arm}" for member in INT8 for arm in ABLATIONS),
 }
 FAMILIES = {"vla": "vla", "flow": "vla", "joint": "wam", "inverse": "wam", "hybrid": "hybrid"}
 KINDS = {kind + twin for kind in FAMILIES for twin in ("", "_robust")}
@@ -201,8 +201,6 @@ def _file(name: str, steps: int) -> str:
 
 def play(work: Path, options: argparse.Namespace) -> int:
     """Play who is trained, and who is by then, on the generated edition, every member the same tasks in one order."""
-    from study.players import Pool
-
     wanted = [name for name in PLAYED[options.of] if name in (options.members or PLAYED[options.of])]
     seconds = options.seconds - _GRACE_S
     pool = Pool(work, work / "outcomes.jsonl", options.workers, time.time() + seconds, devices.find())

@@ -13,6 +13,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from multiprocessing import connection, get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,8 @@ BENCHMARK = "libero_plus_generated"
 _TRIES = 2
 _GRACE_S = 10.0  # for the episodes at play when the time is up
 _TOGETHER = 6  # members that one worker plays a task with before it is handed another
-_ABLATIONS = {"blind": "vision", "deaf": "language", "numb": "proprioception"}
+ABLATIONS = {"blind": "vision", "deaf": "language", "numb": "proprioception"}
+"""What the names of ablated players stand for: ``vla-0~blind`` has no vision."""
 
 
 def ordered() -> Mapping[str, Sequence[Task]]:
@@ -140,16 +142,15 @@ def _serve(pipe: connection.Connection, folder: str, end: float) -> None:
     rules = profile()
     simulator = LiberoGenerated({}).simulator(rules, {})
     policies: dict[str, Any] = {}
-    while True:
-        try:
+    # The other end is closed while an episode is at play, when the time is up.
+    with suppress(EOFError, BrokenPipeError):
+        while True:
             name, players = pipe.recv()
-        except EOFError:
-            return
-        for player in players:
-            if time.time() > end:
-                break
-            pipe.send(_played(simulator, rules, find_task(name), player, policies, Path(folder)))
-        pipe.send(None)
+            for player in players:
+                if time.time() > end:
+                    break
+                pipe.send(_played(simulator, rules, find_task(name), player, policies, Path(folder)))
+            pipe.send(None)
 
 
 def _played(simulator: Any, rules: Any, task: Task, player: str, policies: dict[str, Any], folder: Path) -> Outcome:
@@ -163,7 +164,7 @@ def _played(simulator: Any, rules: Any, task: Task, player: str, policies: dict[
     try:
         if name not in policies:
             policies[name] = Checkpoint(folder / f"{name}.onnx")
-        policy = Ablated(policies[name], _ABLATIONS[arm]) if arm else policies[name]
+        policy = Ablated(policies[name], ABLATIONS[arm]) if arm else policies[name]
         episode = play(simulator, Profiled(policy, rules), task, rules)
     except RobustnessError as error:
         return Outcome(player, task.name, None, error=str(error))

@@ -21,7 +21,7 @@ from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.statistics.order import ranked
 from study.contrasts import CLAIMS, Contrast, Outcomes, common, contrast, matrix, verdicts, wilson
-from study.players import ordered, read
+from study.players import ABLATIONS, ordered, read
 from training.recipe import STEPS
 from training.words import SUITES
 
@@ -37,8 +37,6 @@ KINDS = {
     "hybrid": "hybrid",
 }
 _COLOURS = {"vla": "#4477aa", "flow": "#66ccee", "joint": "#cc3311", "inverse": "#ee7733", "hybrid": "#228833"}
-ABLATIONS = {"blind": "vision", "deaf": "language", "numb": "proprioception"}
-"""What the outcomes' names of ablated players stand for."""
 _FEWEST = 5  # episodes below which a cell is left blank
 
 
@@ -337,28 +335,39 @@ def figures(played: Played, timings: Mapping[str, Mapping[str, float]], out: Pat
                     axes.plot(*zip(*shares, strict=True), "o-", ms=3, lw=1, color=_COLOURS[kind], label=KINDS[kind])
             axes.set_title(stream, fontsize=9)
             axes.set_xlabel("severity", fontsize=8)
+            axes.set_xticks(range(1, 6))
             axes.set_ylim(0, 103)
         panels[0].set_ylabel("success, %")
         panels[-1].legend(fontsize=6)
         _save(figure, out / "study_severity.png")
 
     figure, axes = pyplot.subplots(figsize=(6, 3.6))
+    points: list[tuple[float, float]] = []
     for kind, members in kinds.items():
         first = f"{kind}-0"
         if first not in timings:
             continue
         place = timings[first]["median_ms"], _mean(played, members)
         axes.plot(*place, "o", color=_COLOURS[kind])
-        axes.annotate(f" {KINDS[kind]}", place, fontsize=7)
+        below = _below(place, points)
+        points.append(place)
+        axes.annotate(KINDS[kind], place, (5, -9 if below else 5), textcoords="offset points", fontsize=7)
         own = sorted((row["median_ms"], p) for p, row in timings.items() if p.startswith(f"{kind}-0@") or p == first)
         brief = [(ms, _shared(played, first, p)) for ms, p in own]
         curve = [(ms, share) for ms, share in brief if share is not None]
         if len(curve) > 1:
             axes.plot(*zip(*curve, strict=True), "x--", lw=0.8, ms=4, color=_COLOURS[kind])
-    axes.set_xscale("log")
+    axes.set_xlim(0, 1.35 * max((x for x, _ in points), default=1.0))
+    axes.set_ylim(0, 103)
     axes.set_xlabel("milliseconds of processor a chunk")
-    axes.set_ylabel("success, % (●: mean of dimensions; ×: fewer tasks, by denoising steps)", fontsize=6)
+    axes.set_ylabel("success, %")
+    axes.set_title("●: mean of seven dimensions; ×: fewer tasks, by denoising steps", fontsize=7)
     _save(figure, out / "study_latency.png")
+
+
+def _below(place: tuple[float, float], others: Iterable[tuple[float, float]]) -> bool:
+    """Whether a label belongs below its point, since another point is so near that theirs stands above."""
+    return any(abs(x / place[0] - 1) < 0.05 and abs(y - place[1]) < 5 for x, y in others)
 
 
 def _mean(played: Played, members: Sequence[str]) -> float:

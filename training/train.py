@@ -235,12 +235,17 @@ def prepare(trainers: Sequence[Trainer]) -> None:
             print(f"{trainer.name}: no graph, {error}", flush=True)
 
 
+def step(trainers: Sequence[Trainer]) -> None:
+    """Let each take one step, each on its own stream."""
+    for trainer in trainers:
+        with torch.cuda.stream(trainer.stream) if trainer.stream else nullcontext():
+            trainer.advance()
+
+
 def together(trainers: Sequence[Trainer], steps: int, every: int = 500) -> None:
     """Let each take steps until it has taken ``steps``, in turn, each on its own stream."""
     while trainers[0].step < steps:
-        for trainer in trainers:
-            with torch.cuda.stream(trainer.stream) if trainer.stream else nullcontext():
-                trainer.advance()
+        step(trainers)
         if trainers[0].step % every == 0 or trainers[0].step == steps:
             for trainer in trainers:
                 with torch.cuda.stream(trainer.stream) if trainer.stream else nullcontext():
