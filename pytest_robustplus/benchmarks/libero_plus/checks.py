@@ -21,6 +21,7 @@ from pytest_robustplus.benchmarks.checks import (
     need_cameras,
 )
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
+from pytest_robustplus.benchmarks.libero_plus import assets
 from pytest_robustplus.benchmarks.libero_plus.benchmark import DEMONSTRATIONS
 from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, instruction, tasks
@@ -48,7 +49,14 @@ def _versions(context: CheckContext) -> str:
             f"MuJoCo {version} is installed. From 3.4 on, scenes of libero_spatial settle elsewhere and published"
             ' numbers no longer apply. Install the tested one: pip install "mujoco<3.4".'
         )
-    return f"MuJoCo {version}"
+    names = assets.altered()
+    if names:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        raise CheckFailedError(
+            f"The packages' assets are not those that were released: {names[0]}{more}, by size or missing. Policies"
+            f" would see other images than those of published numbers. {assets.REINSTALL}"
+        )
+    return f"MuJoCo {version}, assets {'not checked: pip left no record of them' if names is None else 'as released'}"
 
 
 def _renderer(context: CheckContext) -> str:

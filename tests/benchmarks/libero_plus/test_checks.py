@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pytest_robustplus.benchmarks.contract import CheckContext
-from pytest_robustplus.benchmarks.libero_plus import checks
+from pytest_robustplus.benchmarks.libero_plus import assets, checks
 from pytest_robustplus.benchmarks.libero_plus.benchmark import LiberoPlus
 from pytest_robustplus.benchmarks.libero_plus.checks import CHECKS
 from pytest_robustplus.benchmarks.libero_plus.packages import SUITES, installed
@@ -84,6 +89,35 @@ def test_a_new_mujoco_is_refused(simulator: Any) -> None:
 
     with pytest.raises(CheckFailedError, match=r"MuJoCo 3\.10\.0.*pip install \"mujoco<3\.4\""):
         BY_NAME["versions"](context(Altered(simulator, provenance=newer)))
+
+
+def test_assets_other_than_released_are_refused(
+    simulator: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = assets.package_folder()
+    copied = tmp_path / released.parent.name / released.name
+    copied.parent.mkdir()
+    shutil.copytree(released, copied, copy_function=os.symlink)
+    monkeypatch.setattr(assets, "package_folder", lambda: copied)
+    assert BY_NAME["versions"](context(simulator)).endswith("assets as released")
+    floor = copied / "textures" / "light-gray-floor-tile.png"
+    floor.unlink()
+    with Image.open(released / "textures" / floor.name) as image:
+        image.save(floor, icc_profile=None)  # the same pixels without their colour-space mark
+    with pytest.raises(CheckFailedError, match=r"textures/light-gray-floor-tile\.png, by size.*--force-reinstall"):
+        BY_NAME["versions"](context(simulator))
+    floor.unlink()
+    (copied / "textures" / "kona_gotham.png").unlink()
+    with pytest.raises(CheckFailedError, match=r"kona_gotham\.png and 1 more"):
+        BY_NAME["versions"](context(simulator))
+
+
+def test_assets_without_a_record_are_not_checked(simulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> NoReturn:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(assets, "distribution", absent)
+    assert "assets not checked" in BY_NAME["versions"](context(simulator))
 
 
 def test_upside_down_frames_are_named(simulator: Any) -> None:
