@@ -447,8 +447,8 @@ def servers() -> None:
                     (folder / f"asked{host}").unlink(missing_ok=True)
                 (folder / "l.sqlite").unlink(missing_ok=True)
                 said = ended(on_cluster(folder, *model, f"--robust-policy-at={where}"))
-                found = [line for line in said.splitlines() if line.startswith("served")]
-                assert found == [line for line in alone.splitlines() if line.startswith("served")] != [], said[-3000:]
+                found = [line for line in said.splitlines() if line.startswith("served ")]
+                assert found == [line for line in alone.splitlines() if line.startswith("served ")] != [], said[-3000:]
                 asked = [len((folder / f"asked{host}").read_text().splitlines()) for host in (1, 2)]
                 print(f"a server a machine, a policy a {where}: {found[0]}; asked {asked} times", flush=True)
                 assert min(asked) > 20, asked
