@@ -4,7 +4,7 @@ The real campaign, items, plans, ledger and claims of a run of pytest on LIBERO-
 they finish on a clock of their own, a failure 2.5 times as late as a success, and policies are as good as the published
 one of each cell. Efficiency is what of the simulators' time went into episodes that verdicts rest on.
 
-Usage: python perf/cluster.py [--point 64 | 512 | 4096] (default: all three; some minutes)
+Usage: python perf/cluster.py [--point 64 | 512 | 4096 | pair] (default: all four; some minutes)
 """
 
 from __future__ import annotations
@@ -49,21 +49,40 @@ import pytest
 def test_success_rate(cell):
     assert cell.not_worse_than(cell.baseline)
 """
+COMPARED = """
+import pytest
+
+@pytest.mark.robustness("libero_plus")
+def test_comparison(comparison):
+    assert comparison.answer()
+"""
 CONFTEST = """
 from cluster_models import pytest_robustplus_models
 """
 
 
 class Point(NamedTuple):
-    """A size of cluster, how many models are tested on it, whether verdicts may fall early, and what is demanded."""
+    """A size of cluster, how many models are tested on it, whether verdicts may fall early, and what is demanded.
 
+    With ``pair`` the second is compared with the first, dimension by dimension.
+    """
+
+    name: str
     simulators: int
     models: int
     early: bool
     bound: float
+    pair: bool = False
 
 
-POINTS = (Point(64, 1, True, 0.95), Point(512, MODELS, True, 0.92), Point(4096, MODELS, False, 0.95))
+POINTS = (
+    Point("64", 64, 1, True, 0.95),
+    Point("512", 512, MODELS, True, 0.92),
+    Point("pair", 64, 2, True, 0.95, pair=True),
+    Point("4096", 4096, MODELS, False, 0.95),
+)
+# By so many points the second of a pair is worse.
+WORSE = 4.0
 CONTROLLER = 1500.0
 
 
@@ -83,8 +102,9 @@ class FakePlayers:
 
     several = True
 
-    def __init__(self, simulators: int, seed: int = 4) -> None:
-        self.simulators, self.seed = simulators, seed
+    def __init__(self, simulators: int, seed: int = 4, worse: float = 0.0) -> None:
+        """Of model m1 the rates are ``worse`` by so many points."""
+        self.simulators, self.seed, self.worse = simulators, seed, worse
         self.block = min(64, max(1, simulators // 8))
         self.now = self.busy = 0.0
         self.played = 0
@@ -121,7 +141,7 @@ class FakePlayers:
 
     def start(self, ticket: int, cell: Subject, task: Task) -> None:
         assert isinstance(cell, TableCell)
-        rate = RATES[str(cell.dimension)] / 100
+        rate = (RATES[str(cell.dimension)] - self.worse * (cell.card.name == "m1")) / 100
         chance = np.random.default_rng(np.random.SeedSequence([self.seed, hash_of(cell.card.name), hash_of(task.name)]))
         success = bool(chance.random() < rate)
         seconds = (SUCCESS_S if success else FAILURE_S) * chance.uniform(0.7, 1.3)
@@ -198,14 +218,14 @@ class Fake:
 
 def run(point: Point) -> tuple[float, float, float]:
     """Play a point; returns efficiency, waste (a fraction of what was needed) and outcomes a second."""
-    fake = Fake(FakePlayers(point.simulators))
+    fake = Fake(FakePlayers(point.simulators, worse=WORSE if point.pair else 0.0))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "test_suite.py").write_text(SUITE)
+        (folder / "test_suite.py").write_text(COMPARED if point.pair else SUITE)
         (folder / "conftest.py").write_text(CONFTEST)
         (folder / "cluster_models.py").write_text(cards(point.models))
         (folder / "baselines.toml").write_text(baselines(point.models))
-        models = [f"--robust-model=m{n}" for n in range(point.models)]
+        models = ["--robust-compare=m0:m1"] if point.pair else [f"--robust-model=m{n}" for n in range(point.models)]
         early = [] if point.early else ["--robust-baseline=none"]
         arguments = [*models, *early, f"--rootdir={folder}", "-q", "-p", "no:cacheprovider", "--robust-progress=off"]
         arguments += ["--robust-baselines", str(folder / "baselines.toml"), "-o", f"pythonpath={folder}", str(folder)]
@@ -228,7 +248,8 @@ def run(point: Point) -> tuple[float, float, float]:
     efficiency = useful / (point.simulators * players.now)
     waste, pace = (players.played - needed) / needed, players.played / fake.spent
     print(
-        f"{point.simulators} simulators, {point.models} models, {'early' if point.early else 'full runs'}: {needed:,}"
+        f"{point.simulators} simulators, {point.models} models,"
+        f" {'compared' if point.pair else 'early' if point.early else 'full runs'}: {needed:,}"
         f" needed, {players.played:,} played in {players.now / 3600:.2f} h; efficiency {100 * efficiency:.1f} % (bound"
         f" {100 * point.bound:.0f} %), waste {100 * waste:.1f} %; controller {pace:,.0f} outcomes/s, {wall:.0f} s",
         flush=True,
@@ -275,15 +296,15 @@ row = [
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--point", type=int, choices=[point.simulators for point in POINTS])
+    parser.add_argument("--point", choices=[point.name for point in POINTS])
     given = parser.parse_args()
     sys.modules["cluster_policy"] = sys.modules[__name__]
-    chosen = [point for point in POINTS if given.point in (None, point.simulators)]
+    chosen = [point for point in POINTS if given.point in (None, point.name)]
     found = [run(point) for point in chosen]
     # Where most arrives at once: elsewhere each look brings little.
     busiest = found[-1][2] if chosen[-1] is POINTS[-1] else None
     kept = all(efficiency >= point.bound for point, (efficiency, *_) in zip(chosen, found, strict=True))
-    told = ", ".join(f"{100 * e:.1f} % at {p.simulators:,}" for p, (e, *_) in zip(chosen, found, strict=True))
+    told = ", ".join(f"{100 * e:.1f} % at {p.name}" for p, (e, *_) in zip(chosen, found, strict=True))
     paced = "" if busiest is None else f"; controller: {busiest:,.0f} outcomes/s (bound {CONTROLLER:,.0f})"
     print(f"efficiency: {told}{paced}")
     return 0 if kept and (busiest is None or busiest >= CONTROLLER) else 1

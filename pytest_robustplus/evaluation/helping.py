@@ -85,7 +85,7 @@ class Helping:
             self._last = audit
             yield audit
         for sides in contests:
-            if not compared.isdisjoint(map(_names, sides)) and (contest := self._contest(sides)) is not None:
+            if compared.issuperset(map(_names, _live(sides))) and (contest := self._contest(sides)) is not None:
                 yield contest
         for cell in cells:
             if _names(cell) not in begun and (joined := self._ahead(cell)) is not None:
@@ -93,7 +93,7 @@ class Helping:
                 yield joined
         # What exactly its test asks is not known before it runs, so that other processes wait for that.
         for sides in contests if not self._session.spread else ():
-            if compared.isdisjoint(map(_names, sides)) and (contest := self._contest(sides)) is not None:
+            if not compared.issuperset(map(_names, _live(sides))) and (contest := self._contest(sides)) is not None:
                 yield contest
 
         yield from searches
