@@ -1,4 +1,4 @@
-"""How often the computed kind of failure agrees with labels by hand; bound: 90 % of the second round's 60 episodes.
+"""How often the computed kind of failure agrees with labels by hand; bound: 90 % of the third round's 60 episodes.
 
 Episodes of tests/benchmarks/libero_plus are played again from their actions. The labels beside them were given by
 looking at sheets of frames, which scripts/record_failures.py draws, before anyone knew the computed kinds.
@@ -6,9 +6,11 @@ looking at sheets of frames, which scripts/record_failures.py draws, before anyo
 - The first round (failures.*) shaped the rules. Where label and kind differed, the moment in question was looked at
   once more, larger, with the kind known; that second look is printed, too. Somebody else labelled the same sheets,
   knowing neither, and said of which they were sure: how often two people agree is what eyes can tell from such sheets.
-- The second round (failures_2.*) holds other tasks, dimensions and faults, and was labelled once the rules stood.
+- The second round (failures_2.*) holds other tasks, dimensions and faults. It was labelled once the rules stood, agreed
+  with 49 of its 60, and three of its episodes then changed a rule: 2.2, 2.35 and 2.40.
+- The third round (failures_3.*), again of other episodes, was labelled after that and has changed nothing.
 
-Usage: python perf/failures.py [NUMBER…]      a number of the first round, or 2.NUMBER of the second
+Usage: python perf/failures.py [NUMBER…]      numbers of the first round, 2.NUMBER of the second, 3.NUMBER of the third
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from pytest_robustplus.rollout.episode import play
 BOUND = 0.9
 SCALE = 127
 FOLDER = Path(__file__).parents[1] / "tests" / "benchmarks" / "libero_plus"
-ROUNDS = {"": "failures", "2.": "failures_2"}
+ROUNDS = {"": "failures", "2.": "failures_2", "3.": "failures_3"}
 
 
 class Tape:
@@ -86,7 +88,7 @@ def told(of: Sequence[Labelled], agreed: int, what: str) -> None:
 def main() -> int:
     warnings.simplefilter("ignore")
     simulator = LiberoSimulator(LiberoProtocol(), render=False)
-    first, second = (labelled(simulator, mark, sys.argv[1:]) for mark in ROUNDS)
+    first, second, third = (labelled(simulator, mark, sys.argv[1:]) for mark in ROUNDS)
     simulator.close()
     told(first, sum(one.computed == one.row["label"] for one in first), "of the first round agree at first look")
     told(first, sum(one.computed == (one.row["second_look"] or one.row["label"]) for one in first), "at the second")
@@ -94,13 +96,17 @@ def main() -> int:
     alike = [one for one in first if one.row["label"] == one.row["other_eyes"]]
     told(first, len(alike), "are labelled alike by both,")
     told(alike, sum(one.computed == one.row["label"] for one in alike), "of which agree")
-    for rows, name in ((first, "first"), (second, "second")):
+    sure = [one for one in first if one.row["sure"] == "yes"]
+    told(sure, sum(one.computed == one.row["other_eyes"] for one in sure), "of those of which these were sure agree")
+    for rows, name in ((second, "second"), (third, "third")):
         sure = [one for one in rows if one.row["sure"] == "yes"]
-        label = "other_eyes" if rows is first else "label"
-        told(sure, sum(one.computed == one.row[label] for one in sure), f"of the {name} round's sure labels agree")
-    blind = sum(one.computed == one.row["label"] for one in second)
-    told(second, blind, f"of the second round agree, labelled by hand before any kind was known (bound {BOUND:.0%})")
-    return int(blind < BOUND * len(second))
+        told(sure, sum(one.computed == one.row["label"] for one in sure), f"of the {name} round's sure labels agree")
+        told(rows, sum(one.computed == one.row["label"] for one in rows), f"of the {name} round agree")
+    blind = sum(one.computed == one.row["label"] for one in third)
+    print(
+        f"bound {BOUND:.0%} of the third round, labelled before any kind was known and after the last change of a rule"
+    )
+    return int(blind < BOUND * len(third))
 
 
 if __name__ == "__main__":
