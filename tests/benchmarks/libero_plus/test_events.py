@@ -107,7 +107,8 @@ def told(simulator: LiberoSimulator, places: Sequence[tuple[float, ...]], holder
     simulator.reset(find_task(MILK))
     monitor = simulator.scene.monitor
     milk, basket = (int(start) for start in monitor._free[[monitor._names.index(n) for n in ("milk_1", "basket_1")]])
-    finger, table = int(np.flatnonzero(monitor._part == 1)[0]), int(np.flatnonzero(monitor._fixed)[0])
+    finger, hand = (int(np.flatnonzero(monitor._part == part)[0]) for part in (1, 4))
+    table = int(np.flatnonzero(monitor._fixed)[0])
     carton = int(np.flatnonzero(monitor._owner == monitor._names.index("milk_1"))[0])
     monitor.begin()
     monitor.watch(np.zeros(7), monitor.met())
@@ -115,10 +116,17 @@ def told(simulator: LiberoSimulator, places: Sequence[tuple[float, ...]], holder
     for place, by in zip(places, holder, strict=True):
         qpos = before.copy()
         qpos[milk : milk + 3] = qpos[basket : basket + 3] + place
-        geoms = np.array([[finger if by == "gripper" else table, carton]], np.int32)
+        geoms = np.array([[{"gripper": finger, "hand": hand, "table": table}[by], carton]], np.int32)
         rows = np.array([-1], np.int32)
         monitor._moments.append((qpos, grip + 0.1, geoms, rows, forces, action, met))
     return simulator.events(len(places))
+
+
+@pytest.mark.parametrize(("by", "failure"), [("hand", Failure.NEVER_REACHED), ("gripper", Failure.NOT_GRASPED)])
+def test_fingers_reach_and_a_hand_brushes(simulator: LiberoSimulator, by: str, failure: Failure) -> None:
+    """Episodes 2.33, 3.34 and 3.42 of perf/failures.py: a bottle and a bowl that the hand brushed in passing."""
+    places = [(0.15, 0.0, 0.0)] * 80
+    assert told(simulator, places, [by] * 10 + ["table"] * 70).failure == failure
 
 
 @pytest.mark.parametrize(("rise", "failure"), [(0.004, Failure.NOT_GRASPED), (0.02, Failure.MISPLACED)])
