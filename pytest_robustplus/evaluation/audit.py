@@ -17,8 +17,9 @@ from pytest_robustplus.evaluation.credit import Credit
 from pytest_robustplus.evaluation.gates import gates, share_of_alpha, strictest, watch
 from pytest_robustplus.evaluation.population import Population, audit_key
 from pytest_robustplus.evaluation.positions import Positions
-from pytest_robustplus.evaluation.recorder import Player
+from pytest_robustplus.evaluation.recorder import Recorder
 from pytest_robustplus.evaluation.resources import Resources
+from pytest_robustplus.evaluation.searching import Episodes, play
 from pytest_robustplus.ledger import AuditKey, AuditState, StoredEpisode, summaries
 from pytest_robustplus.options import ALL
 from pytest_robustplus.results.cell import (
@@ -75,8 +76,8 @@ class Audit:
                 f"{cell.id}: none of its {self._population.playable:,} playable tasks has an outcome in the accepted"
                 f" run ({', '.join(baseline.source for baseline in baselines)}). Accept a run that played them."
             )
-        self._player = Player(resources, cell)
-        self._protocol = self._player.protocol
+        self._recorder = Recorder(session, cell)
+        self._protocol = self._recorder.protocol
         # Of a whole cell all of it; a share of one has no verdict of its own, and so no gates.
         self._places = session.share.places(len(self._population.tasks))
         judged = baselines if session.share is ALL else ()
@@ -117,7 +118,7 @@ class Audit:
 
     def _positions_of(self, audit: int) -> Positions:
         """Those of this audit, or of an earlier run's with the same tasks."""
-        return Positions(self._session, self._player.recorder, audit, len(self._population.tasks), self._task)
+        return Positions(self._session, self._recorder, audit, len(self._population.tasks), self._task)
 
     @property
     def subjects(self) -> Sequence[Subject]:
@@ -350,7 +351,7 @@ class Audit:
         if not wanted or played == total or self._outcome(played) != "pass":
             return []
         places = spot_positions(played, total, wanted)
-        return [self._played(self._state.id, place) for place in places]
+        return self._played(self._state.id, places)
 
     def _all_runs(self, played: int) -> Rerun:
         """What earlier runs of the checkpoint ended with; played on, if asked to, until all decide together."""
@@ -371,20 +372,12 @@ class Audit:
             # At the last task of all runs the question is settled by arithmetic.
             for audit, prefix in zip(audits, prefixes, strict=True):
                 if len(prefix) == found.common:
-                    self._played(audit, found.common)
+                    self._played(audit, [found.common])
 
-    def _played(self, audit: int, position: int) -> bool:
-        """The outcome at a place of an audit, played here unless the ledger has it or another worker plays it."""
-        positions = self._positions_of(audit)
-        while (known := self._session.ledger.outcomes(audit).get(position)) is None:
-            with self._session.lease.shared():
-                positions.count_losses()
-                if positions.claim_one(position):
-                    self._player.play(audit, position, self._task(position))
-                    continue
-            positions.refuse_unplayable(position)
-            time.sleep(POLL_S)
-        return known
+    def _played(self, audit: int, places: Sequence[int]) -> list[bool]:
+        """The outcomes at places of an audit, played here unless the ledger has them or another worker plays them."""
+        known = self._session.ledger.outcomes(audit)
+        return play(self._resources, Episodes(self._cell, self._positions_of(audit), known), places)
 
     def _outcome(self, played: int) -> Outcome:
         if not self._asked():

@@ -140,7 +140,6 @@ class Campaign:
     def __init__(self, resources: Resources, players: Players | None = None) -> None:
         self._session = resources.session
         self.players = players or resources.players()
-        resources.before_use = self.leave
         self.others: Callable[[Question | None, Fits], Iterable[Question]] = nothing
         self.unable: Counter[str] = Counter()
         self._given_up: set[int] = set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
@@ -208,10 +207,7 @@ class LocalPlayers:
 
 
 class ClusterPlayers:
-    """The simulators of a cluster, started when the first episode is to be played; cells of any model side by side.
-
-    Besides the campaign others may play here, each in a ``Seat`` of its own.
-    """
+    """The simulators of a cluster, started when the first episode is to be played; any models side by side."""
 
     several = True
 
@@ -222,9 +218,9 @@ class ClusterPlayers:
         self.pieces = 0
         self._expected = self._said = 0
         self._dressed: set[tuple[str, str]] = set()
-        self._results: dict[int, list[EpisodeResult]] = defaultdict(list)
+        # What was not played but recalled.
+        self._recalled: list[EpisodeResult] = []
         self._running: tuple[Fleet, RayEngine] | None = None
-        self._seats: dict[tuple[str, str], Seat] = {}
 
     @property
     def block(self) -> int:
@@ -294,48 +290,32 @@ class ClusterPlayers:
             self._running[1].free_policies(keys)
 
     def start(self, ticket: int, subject: Subject, task: Task) -> None:
-        self.begin(id(self), ticket, subject, task)
-
-    def begin(self, owner: int, ticket: int, cell: Subject, task: Task) -> None:
-        """Begin to play for an owner of tickets."""
-        if isinstance(cell, TableCell) and (known := self._checkpoints.recording(cell)) is not None:
+        if isinstance(subject, TableCell) and (known := self._checkpoints.recording(subject)) is not None:
             recall = Recall(known)
             recall.start(ticket, task)
-            self._results[owner] += recall.wait(0)
+            self._recalled += recall.wait(0)
             return
         assert self._running is not None
-        self._running[0].start((owner, ticket), cell.key, task)
+        self._running[0].start(ticket, subject.key, task)
 
     def hedge(self, ticket: int) -> bool:
-        return self._running is not None and self._running[0].hedge((id(self), ticket))
+        return self._running is not None and self._running[0].hedge(ticket)
 
     def wait(self, timeout: float) -> Sequence[EpisodeResult]:
-        return self.hear(id(self), timeout)
-
-    def hear(self, owner: int, timeout: float) -> Sequence[EpisodeResult]:
-        """What has come of an owner's tickets."""
-        if not self._results[owner] and self._running is not None:
-            for (whose, ticket), result in self._running[0].wait(timeout):
-                self._results[whose].append(result._replace(ticket=ticket))
-            for note in self._running[1].notes[self._said :]:
-                self._session.say(note)
-            self._said = len(self._running[1].notes)
-        return self._results.pop(owner, [])
+        found, self._recalled = self._recalled, []
+        if found or self._running is None:
+            return found
+        fleet, engine = self._running
+        outcomes = fleet.wait(timeout)
+        for note in engine.notes[self._said :]:
+            self._session.say(note)
+        self._said = len(engine.notes)
+        return outcomes
 
     def abandon(self, tickets: Collection[int]) -> None:
-        self.drop(id(self), tickets)
-
-    def drop(self, owner: int, tickets: Collection[int]) -> None:
-        """Give up an owner's tickets."""
         if self._running is not None:
-            self._running[0].abandon([(owner, ticket) for ticket in tickets])
-        self._results[owner] = [one for one in self._results[owner] if one.ticket not in tickets]
-
-    def seat(self, subject: Subject) -> Executor:
-        """An executor for one subject on the same simulators."""
-        self._prepare(subject)
-        # Who is asked for again is the same: results are kept for it.
-        return self._seats.setdefault(subject.key, Seat(self, subject))
+            self._running[0].abandon(tickets)
+        self._recalled = [one for one in self._recalled if one.ticket not in tickets]
 
     def close(self) -> None:
         """End the simulators and leave the cluster."""
@@ -386,36 +366,6 @@ class ClusterPlayers:
         )
         self._running = fleet, engine
         session.fleet = lambda: standing(fleet)
-
-
-class Seat:
-    """Plays for somebody else than the campaign on the simulators of a cluster."""
-
-    def __init__(self, players: ClusterPlayers, subject: Subject) -> None:
-        self._players, self._subject = players, subject
-        self._tickets: set[int] = set()
-        self.pieces = 0
-
-    @property
-    def free(self) -> int:
-        return self._players.free
-
-    def start(self, ticket: int, task: Task) -> None:
-        self._tickets.add(ticket)
-        self._players.begin(id(self), ticket, self._subject, task)
-
-    def wait(self, timeout: float) -> Sequence[EpisodeResult]:
-        found = self._players.hear(id(self), timeout)
-        self._tickets.difference_update(one.ticket for one in found)
-        return found
-
-    def abandon(self, tickets: Collection[int] | None = None) -> None:
-        mine = self._tickets if tickets is None else self._tickets & {*tickets}
-        self._players.drop(id(self), mine)
-        self._tickets -= mine
-
-    def close(self) -> None:
-        """Its simulators are the cluster's."""
 
 
 def refuse_shared(policy: Policy, simulators: int) -> None:

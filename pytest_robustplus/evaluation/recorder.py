@@ -1,4 +1,4 @@
-"""Playing one episode of a cell and recording it: what audits and fuzzing have in common."""
+"""Recording what came of episodes: what audits, comparisons and searches have in common."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.errors import PolicyError, SimulatorError, printable
-from pytest_robustplus.evaluation.resources import Resources
+from pytest_robustplus.errors import SimulatorError, printable
 from pytest_robustplus.ledger import EpisodeRecord
-from pytest_robustplus.rollout.executor import EpisodeResult, wait_until_free
+from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.rollout.replay import GENERATED, provenance
 from pytest_robustplus.session.cells import Subject
-from pytest_robustplus.session.session import POLL_S, Session
+from pytest_robustplus.session.session import Session
 
 # In the provenance of what was not played here but recalled, see recorded.py.
 RECORDED, PROMPTS = "recorded", "prompt_source"
@@ -72,40 +71,6 @@ class Recorder:
         if not record.instruction.isprintable():
             record = replace(record, instruction=printable(record.instruction))
         self._session.ledger.record(audit, position, record)
-
-
-class Player:
-    """Plays episodes of one cell's model on its benchmark one by one, each into a place of an audit."""
-
-    def __init__(self, resources: Resources, subject: Subject) -> None:
-        self._resources, self._subject = resources, subject
-        self._progress = resources.session.progress
-        self.recorder = Recorder(resources.session, subject)
-        self.protocol = self.recorder.protocol
-
-    def play(self, audit: int, position: int, task: Task) -> None:
-        """Play ``task`` and record it; raises what made it unplayable, which is recorded, too."""
-        for tries_left in reversed(range(TRIES)):
-            started = now()
-            played = self._play(position, task)
-            self.recorder.record(audit, position, task, started, played)
-            if played.error is None:
-                return
-            # A policy that cannot answer this observation will not answer it the second time either.
-            if isinstance(played.error, PolicyError) or not tries_left:
-                raise played.error
-
-    def _play(self, ticket: int, task: Task) -> EpisodeResult:
-        executor = self._resources.executor(self._subject)
-        wait_until_free(executor, POLL_S)
-        try:
-            executor.start(ticket, task)
-            while True:
-                self._progress.update()
-                for outcome in executor.wait(POLL_S):
-                    return outcome
-        finally:
-            executor.abandon()
 
 
 def now() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -37,8 +37,6 @@ class Resources:
         self._cluster = ClusterPlayers(self.checkpoints) if session.settings.cluster else None
         # Searches that stand still.
         self.stacks: set[Stack[Any]] = set()
-        # What ends before somebody else uses the simulators: a campaign leaves nothing at play in them.
-        self.before_use: Callable[[], None] = lambda: None
 
     def simulator(self, subject: Subject) -> Simulator:
         """The simulator that plays a subject; cells of equal profile share one, and so its compiled scenes."""
@@ -55,14 +53,6 @@ class Resources:
         if simulator is not None:
             close_quietly(simulator)
 
-    def executor(self, subject: Subject) -> Executor:
-        """Where a cell's episodes are played: in this process, or by a pool or scenes that cells of its model share.
-
-        Raises ``BadInputError`` when the model's policy cannot keep as many episodes apart as there are simulators.
-        """
-        self.before_use()
-        return self.shared([subject])[0]
-
     def players(self) -> Players:
         """Who plays for the campaign of this process."""
         if self._cluster is not None:
@@ -78,7 +68,7 @@ class Resources:
     def _stages(self, subjects: Sequence[Subject]) -> list[Stage]:
         """Where the campaign plays who is played side by side."""
         alone = [one for one in subjects if self._alone(one) and not one.recorded]
-        executors = dict(zip((one.key for one in alone), self.shared(alone), strict=True)) if alone else {}
+        executors = dict(zip((one.key for one in alone), self._executors(alone), strict=True)) if alone else {}
         return [self._stage(subject, executors.get(subject.key)) for subject in subjects]
 
     def _stage(self, subject: Subject, executor: Executor | None) -> Stage:
@@ -130,10 +120,8 @@ class Resources:
                 " the option out, and use more workers (-n) instead."
             )
 
-    def shared(self, subjects: Sequence[Subject]) -> list[Executor]:
-        """The same for the campaign, which may have something at play in them."""
-        if self._cluster is not None:
-            return [self._cluster.seat(subject) for subject in subjects]
+    def _executors(self, subjects: Sequence[Subject]) -> list[Executor]:
+        """Where models are played that share no pool with others, each with its part of the simulators."""
         if self._pool is not None:
             self._pool.close()
             self._pool = None

@@ -13,7 +13,7 @@ from pytest_robustplus.evaluation.campaign import Move, Standing, campaign_of
 from pytest_robustplus.evaluation.players import EACH
 from pytest_robustplus.evaluation.positions import Positions
 from pytest_robustplus.evaluation.resources import Resources
-from pytest_robustplus.evaluation.stack import Stack
+from pytest_robustplus.evaluation.stack import Stack, current
 from pytest_robustplus.rollout.executor import EpisodeResult
 from pytest_robustplus.session.cells import Subject
 from pytest_robustplus.session.session import POLL_S
@@ -181,3 +181,21 @@ class Search(Generic[Result]):
             episodes.positions.refuse_unplayable(number)
         except RobustnessError as error:
             episodes.broken[number] = error
+
+
+def play(resources: Resources, episodes: Episodes, numbers: Sequence[int]) -> list[bool]:
+    """What comes of some episodes, one after the other; raises what makes one unplayable."""
+
+    def work() -> list[bool]:
+        return [ask(Wanted(episodes, number)) for number in numbers]
+
+    return Search(resources, (episodes.subject,), work).decide()
+
+
+def ask(wanted: Wanted) -> bool:
+    """What comes of an episode; for who runs on the stack of a search."""
+    known, stack = wanted.episodes.known, current()
+    if wanted.number in known:
+        return known[wanted.number]
+    assert stack is not None
+    return bool(stack.ask(wanted))

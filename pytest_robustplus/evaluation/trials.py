@@ -14,7 +14,7 @@ from pytest_robustplus.evaluation.population import digest
 from pytest_robustplus.evaluation.positions import Positions
 from pytest_robustplus.evaluation.recorder import Recorder
 from pytest_robustplus.evaluation.resources import Resources
-from pytest_robustplus.evaluation.searching import Episodes, Search, Wanted
+from pytest_robustplus.evaluation.searching import Episodes, Wanted, ask, play
 from pytest_robustplus.evaluation.stack import current
 from pytest_robustplus.fuzz.points import Point
 from pytest_robustplus.ledger import GENERATED, AuditKey
@@ -62,12 +62,9 @@ class LedgerTrials:
 
     def outcome(self, point: Point, number: int) -> bool:
         """Whether episode ``number`` succeeds under ``point``; raises what makes it unplayable."""
-        known = self._of(point).known
-        if number in known:
-            return known[number]
-        if (stack := current()) is not None:
-            return bool(stack.ask(Wanted(self._of(point), number)))
-        return Search(self._resources, (self.subject,), lambda: self.outcome(point, number)).decide()
+        if current() is None:
+            return play(self._resources, self._of(point), [number])[0]
+        return ask(Wanted(self._of(point), number))
 
     def episodes(self, point: Point) -> dict[int, int]:
         """The ledger's episode by number, for those of a point that were played."""

@@ -95,19 +95,19 @@ def hear(fleet: Fleet, told: Told, *events: Event) -> list[Any]:
 def test_an_episode_is_played_and_its_simulator_is_free_again(told: Told) -> None:
     fleet = fleet_of(told, 2)
     assert fleet.free == 2
-    fleet.start((0, 1), "pi05", task("one"))
+    fleet.start(1, "pi05", task("one"))
     assert told.playing == {1: "one"}
     assert fleet.free == 1
-    ((ticket, result),) = hear(fleet, told, Said(1, report()))
-    assert (ticket, result.error, result.provenance) == ((0, 1), None, {"node": "n1"})
+    (result,) = hear(fleet, told, Said(1, report()))
+    assert (result.ticket, result.error, result.provenance) == (1, None, {"node": "n1"})
     assert fleet.free == 2
 
 
 def test_a_simulator_that_dies_costs_a_try_and_is_replaced(told: Told) -> None:
     fleet = fleet_of(told, 1)
-    fleet.start((0, 1), "pi05", task("one"))
-    ((ticket, result),) = hear(fleet, told, Lost(1, "worker process has died", machine=False))
-    assert ticket == (0, 1)
+    fleet.start(1, "pi05", task("one"))
+    (result,) = hear(fleet, told, Lost(1, "worker process has died", machine=False))
+    assert result.ticket == 1
     assert isinstance(result.error, SimulatorError)
     assert told.hired == [1, 2]
     assert 1 in told.dismissed
@@ -115,24 +115,24 @@ def test_a_simulator_that_dies_costs_a_try_and_is_replaced(told: Told) -> None:
 
 def test_a_machine_that_dies_costs_none_and_so_often_only(told: Told) -> None:
     fleet = fleet_of(told, 1)
-    fleet.start((0, 1), "pi05", task("one"))
+    fleet.start(1, "pi05", task("one"))
     for hand in range(1, MOVES + 1):
         assert hear(fleet, told, Lost(hand, "node has died", machine=True)) == []
         fleet.wait(0)
         assert told.playing[hand + 1] == "one"
-    ((_, result),) = hear(fleet, told, Lost(MOVES + 1, "node has died", machine=True))
+    (result,) = hear(fleet, told, Lost(MOVES + 1, "node has died", machine=True))
     assert "node has died" in str(result.error)
     assert fleet.tally.moved == MOVES
 
 
 def test_of_an_episode_that_is_played_twice_the_first_counts_and_another_end_is_told(told: Told) -> None:
     fleet = fleet_of(told, 3)
-    fleet.start((0, 1), "pi05", task("one"))
-    assert fleet.hedge((0, 1))
-    assert not fleet.hedge((0, 1)), "twice is enough"
+    fleet.start(1, "pi05", task("one"))
+    assert fleet.hedge(1)
+    assert not fleet.hedge(1), "twice is enough"
     assert sorted(told.playing) == [1, 2]
-    ((ticket, result),) = hear(fleet, told, Said(2, report("aa")))
-    assert (ticket, result.episode.state_hash) == ((0, 1), "aa")
+    (result,) = hear(fleet, told, Said(2, report("aa")))
+    assert (result.ticket, result.episode.state_hash) == (1, "aa")
     assert told.cancelled == [1]
     assert hear(fleet, told, Said(1, report("bb"))) == []
     assert fleet.tally.differing == ["one"]
@@ -141,28 +141,28 @@ def test_of_an_episode_that_is_played_twice_the_first_counts_and_another_end_is_
 
 def test_a_lost_twin_costs_nothing_while_the_other_plays(told: Told) -> None:
     fleet = fleet_of(told, 2)
-    fleet.start((0, 1), "pi05", task("one"))
-    fleet.hedge((0, 1))
+    fleet.start(1, "pi05", task("one"))
+    fleet.hedge(1)
     assert hear(fleet, told, Lost(1, "worker process has died", machine=False)) == []
-    ((ticket, result),) = hear(fleet, told, Said(2, report()))
-    assert (ticket, result.error) == ((0, 1), None)
+    (result,) = hear(fleet, told, Said(2, report()))
+    assert (result.ticket, result.error) == (1, None)
 
 
 def test_a_simulator_that_hangs_ends_with_its_episode(told: Told) -> None:
     fleet = fleet_of(told, 1, limit=10.0)
-    fleet.start((0, 1), "pi05", task("one"))
+    fleet.start(1, "pi05", task("one"))
     told.now = 619.0
     assert fleet.wait(0) == []
     told.now = 621.0
-    ((_, result),) = fleet.wait(0)
+    (result,) = fleet.wait(0)
     assert "was still running after 621 s" in str(result.error)
     assert told.hired == [1, 2]
 
 
 def test_an_abandoned_episode_frees_its_simulator_when_it_says_so(told: Told) -> None:
     fleet = fleet_of(told, 1)
-    fleet.start((0, 1), "pi05", task("one"))
-    fleet.abandon([(0, 1)])
+    fleet.start(1, "pi05", task("one"))
+    fleet.abandon([1])
     assert (told.cancelled, fleet.free) == ([1], 0)
     assert hear(fleet, told, Said(1, Report())) == []
     assert fleet.free == 1
@@ -170,20 +170,20 @@ def test_an_abandoned_episode_frees_its_simulator_when_it_says_so(told: Told) ->
 
 def test_scenes_that_are_compiled_are_preferred_then_the_same_policy_then_a_fresh_simulator(told: Told) -> None:
     fleet = fleet_of(told, 3)
-    fleet.start((0, 1), "pi05", task("one", "bowl"))
-    fleet.start((0, 2), "pi05", task("two", "mug"))
+    fleet.start(1, "pi05", task("one", "bowl"))
+    fleet.start(2, "pi05", task("two", "mug"))
     hear(fleet, told, Said(1, report()), Said(2, report()))
-    fleet.start((0, 3), "pi05", task("three", "mug"))
+    fleet.start(3, "pi05", task("three", "mug"))
     assert told.playing[2] == "three"
-    fleet.start((0, 4), "other", task("four", "mug"))
+    fleet.start(4, "other", task("four", "mug"))
     assert told.playing[3] == "four", "rather a fresh one than one that would have to load another policy"
 
 
 def test_a_fault_comes_back_and_its_simulator_is_not_used_again(told: Told) -> None:
     fleet = fleet_of(told, 1)
-    fleet.start((0, 1), "pi05", task("one"))
+    fleet.start(1, "pi05", task("one"))
     fault = SimulatorError("the physics exploded")
-    ((_, result),) = hear(fleet, told, Said(1, report(finish=None, error=fault)))
+    (result,) = hear(fleet, told, Said(1, report(finish=None, error=fault)))
     assert result.error is fault
     assert told.hired == [1, 2]
 
@@ -259,13 +259,13 @@ def test_one_on_an_unfit_machine_stays_there_unused_and_another_is_asked_for(tol
     fleet.wait(0)
     assert (told.hired, told.seats, told.dismissed) == ([1, 2], {1: 0, 2: 0}, [])
     assert (fleet.free, dict(fleet.nodes)) == (1, {"n2": 1})
-    fleet.start((0, 1), "pi05", task("one"))
+    fleet.start(1, "pi05", task("one"))
     assert told.playing == {2: "one"}
 
 
 def test_a_run_without_any_simulator_says_so_and_ends(told: Told) -> None:
     fleet = fleet_of(told, 1)
-    fleet.start((0, 1), "pi05", task("one"))
+    fleet.start(1, "pi05", task("one"))
     hear(fleet, told, Lost(1, "node has died", machine=True))
     told.events.clear()
     with pytest.warns(UserWarning, match="room for a simulator for 60 s"):

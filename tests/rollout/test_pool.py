@@ -21,14 +21,14 @@ import pytest
 from toy import PROFILE, Steady, Toy
 
 from pytest_robustplus.errors import BadInputError, PolicyError, SimulatorError
-from pytest_robustplus.evaluation.recorder import Player
+from pytest_robustplus.evaluation.players import LocalPlayers
 from pytest_robustplus.ledger.lease import Lease
 from pytest_robustplus.policies.contract import Actions, Observation
-from pytest_robustplus.results.progress import Silent
 from pytest_robustplus.rollout.episode import Episode, play
-from pytest_robustplus.rollout.executor import EpisodeResult
+from pytest_robustplus.rollout.executor import EpisodeResult, Stage
 from pytest_robustplus.rollout.pool import Pool
 from pytest_robustplus.rollout.simulating import Setup
+from pytest_robustplus.session.cells import Subject
 
 BENCHMARK = Toy({})
 TASKS = BENCHMARK.tasks()
@@ -252,18 +252,22 @@ def test_nothing_comes_of_what_was_abandoned(pools: Pools) -> None:
 
 
 def test_who_plays_next_waits_for_a_simulator_that_plays_what_was_abandoned(pools: Pools) -> None:
-    """As a search does whose worker has just left the cells of others."""
+    """As a question does whose simulators have all just been given up."""
     pool = pools(Steady(0.5), 1)
     pool.start(0, TASKS[0])
     pool.abandon()
     with pytest.raises(RuntimeError, match=f"{TASKS[1].name} was begun while all 1 simulators play"):
         pool.start(1, TASKS[1])
-    resources = SimpleNamespace(
-        session=SimpleNamespace(progress=Silent()),
-        executor=lambda subject: pool,  # as of a run
+    players = LocalPlayers(
+        2, lambda found: [Stage(pool, pool.start)] * len(found), lambda *_: True, alone=bool, loaded=bool
     )
-    subject = SimpleNamespace(benchmark=BENCHMARK, profile=PROFILE)
-    assert Player(resources, subject)._play(1, TASKS[1]).ticket == 1  # type: ignore[arg-type]
+    subject: Subject = SimpleNamespace(key=("model", "toy"))  # type: ignore[assignment]
+    players.prepare([subject])
+    players.start(1, subject, TASKS[1])
+    found: list[EpisodeResult] = []
+    while not found:
+        found += players.wait(1.0)
+    assert [outcome.ticket for outcome in found] == [1]
 
 
 def test_what_was_abandoned_has_the_machine_until_it_looks_up(
@@ -298,6 +302,7 @@ sys.path[:0] = {[str(Path(__file__).parents[1] / "support")]!r}
 from toy import PROFILE, Steady, Toy
 from pytest_robustplus.rollout.pool import Pool
 from pytest_robustplus.rollout.simulating import Setup
+from pytest_robustplus.session.cells import Subject
 toy = Toy({{}})
 pool = Pool(Setup(toy, PROFILE, {{}}, None), Steady(0.5), 1)
 pool.start(0, toy.tasks()[0])

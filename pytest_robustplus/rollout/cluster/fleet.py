@@ -22,8 +22,6 @@ from pytest_robustplus.rollout.pool import STARTING_S
 from pytest_robustplus.rollout.simulating import Report
 
 Key = Hashable
-Ticket = tuple[int, int]
-"""Whose it is, and their own number for it."""
 # An episode whose machine dies is moved to another one so often; then something else is wrong.
 MOVES = 5
 # So many simulators in a row that die before they have played anything: not one machine's fault.
@@ -106,7 +104,7 @@ class _Hand:
     node: str = ""
     key: Key = None
     bases: set[str] = field(default_factory=set)
-    ticket: Ticket | None = None
+    ticket: int | None = None
     began: float = 0.0
     played: int = 0
     limit: float | None = None
@@ -145,8 +143,8 @@ class Fleet:
     ) -> None:
         self._engine, self.size, self._limit, self.clock = engine, size, limit, clock
         self._hands: dict[int, _Hand] = {}
-        self._episodes: dict[Ticket, _Episode] = {}
-        self._waiting: deque[Ticket] = deque()
+        self._episodes: dict[int, _Episode] = {}
+        self._waiting: deque[int] = deque()
         self._winners: dict[int, tuple[str, str]] = {}
         self._hired = 0
         self._stillborn: Counter[str] = Counter()
@@ -171,13 +169,13 @@ class Fleet:
         """How many simulators play."""
         return sum(hand.ticket is not None for hand in self._hands.values())
 
-    def start(self, ticket: Ticket, key: Key, task: Task) -> None:
+    def start(self, ticket: int, key: Key, task: Task) -> None:
         """Begin to play, or as soon as a simulator is there."""
         self._episodes[ticket] = _Episode(key, task)
         self._waiting.append(ticket)
         self._assign()
 
-    def hedge(self, ticket: Ticket) -> bool:
+    def hedge(self, ticket: int) -> bool:
         """Play an episode a second time on an idle simulator; False where there is none, or it plays twice already."""
         episode = self._episodes.get(ticket)
         if episode is None or len(episode.hands) != 1 or not self.free:
@@ -186,10 +184,10 @@ class Fleet:
         self._give(self._choose(episode), ticket)
         return True
 
-    def wait(self, timeout: float) -> list[tuple[Ticket, EpisodeResult]]:
-        """Let things go on until something has come of a task; results come with the tickets that they belong to."""
+    def wait(self, timeout: float) -> list[EpisodeResult]:
+        """Let things go on until something has come of a task."""
         until = self.clock() + timeout
-        found: list[tuple[Ticket, EpisodeResult]] = []
+        found: list[EpisodeResult] = []
         while True:
             for event in self._engine.wait(max(min(until, self._deadline()) - self.clock(), 0.0)):
                 found += self._hear(event)
@@ -199,7 +197,7 @@ class Fleet:
             if found or self.free or self.clock() >= until:
                 return found
 
-    def abandon(self, tickets: Collection[Ticket]) -> None:
+    def abandon(self, tickets: Collection[int]) -> None:
         """Give up episodes; their simulators are free again at their next look."""
         for ticket in tickets:
             episode = self._episodes.pop(ticket, None)
@@ -264,7 +262,7 @@ class Fleet:
 
         return min((n for n, hand in self._hands.items() if hand.ready and hand.ticket is None), key=cost)
 
-    def _give(self, number: int, ticket: Ticket) -> None:
+    def _give(self, number: int, ticket: int) -> None:
         hand, episode = self._hands[number], self._episodes[ticket]
         fresh = hand.key != episode.key
         if fresh:
@@ -277,7 +275,7 @@ class Fleet:
         episode.hands.add(number)
         self._engine.play(number, episode.key, episode.task)
 
-    def _hear(self, event: Event) -> list[tuple[Ticket, EpisodeResult]]:
+    def _hear(self, event: Event) -> list[EpisodeResult]:
         hand = self._hands.get(event.hand)
         if hand is None:
             return []
@@ -315,8 +313,8 @@ class Fleet:
         return self._settle(event.hand, ticket, episode, report.finish, report)
 
     def _settle(
-        self, number: int, ticket: Ticket, episode: _Episode, finish: object, report: Report
-    ) -> list[tuple[Ticket, EpisodeResult]]:
+        self, number: int, ticket: int, episode: _Episode, finish: object, report: Report
+    ) -> list[EpisodeResult]:
         """The first to finish counts; of another one that plays the same only its hash is of interest."""
         episode.hands.discard(number)
         if report.error is not None and episode.hands:
@@ -327,19 +325,17 @@ class Fleet:
                 self._winners[other] = episode.task.name, finish.state_hash
             self._engine.cancel(other)
         if report.error is not None:
-            return [(ticket, EpisodeResult(0, error=report.error))]
+            return [EpisodeResult(ticket, error=report.error)]
         self.tally.finished += 1
         assert isinstance(finish, Episode)
-        return [(ticket, EpisodeResult(0, finish, report.provenance))]
+        return [EpisodeResult(ticket, finish, report.provenance)]
 
     def _compare(self, number: int, report: Report) -> None:
         name, state_hash = self._winners.pop(number, ("", ""))
         if name and isinstance(report.finish, Episode) and report.finish.state_hash != state_hash:
             self.tally.differing.append(name)
 
-    def _lose(
-        self, event: Lost, hand: _Hand, ticket: Ticket | None, episode: _Episode | None
-    ) -> list[tuple[Ticket, EpisodeResult]]:
+    def _lose(self, event: Lost, hand: _Hand, ticket: int | None, episode: _Episode | None) -> list[EpisodeResult]:
         self._winners.pop(event.hand, None)
         if not hand.played and not event.machine:
             self._stillborn[event.why] += 1
@@ -362,7 +358,7 @@ class Fleet:
         del self._episodes[ticket]
         name = episode.task.name
         error: RobustnessError = SimulatorError(f"The simulator that played {name} was lost: {event.why}")
-        return [(ticket, EpisodeResult(0, error=error))]
+        return [EpisodeResult(ticket, error=error)]
 
     def _replace(self, number: int) -> None:
         self._hands.pop(number, None)
@@ -373,7 +369,7 @@ class Fleet:
         ends = [h.began + h.limit for h in self._hands.values() if h.ticket is not None and h.limit is not None]
         return min(ends, default=float("inf"))
 
-    def _overdue(self) -> list[tuple[Ticket, EpisodeResult]]:
+    def _overdue(self) -> list[EpisodeResult]:
         at, found = self.clock(), []
         for number, hand in list(self._hands.items()):
             if hand.ticket is None or hand.limit is None or hand.began + hand.limit > at:
