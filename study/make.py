@@ -173,12 +173,16 @@ def dealt(groups: Sequence[Sequence[str]], cards: int) -> list[list[Sequence[str
 def export(work: Path, options: argparse.Namespace) -> int:
     """Make playable what has been trained, in all forms that are played."""
     from training.export import export as written
+    from training.export import told
     from training.faults import quantise
 
     end = time.monotonic() + options.seconds - _GRACE_S
     for name, steps in _unexported(work):
         if time.monotonic() < end:
-            print(written(work, name, steps), flush=True)
+            file = written(work, name, steps)
+            # The product tells a policy its instruction as text.
+            told(file, partial := file.with_suffix(".told"))
+            print(partial.rename(file), flush=True)
     for name in INT8:
         file, target = work / f"{name}.onnx", work / f"{name}+int8.onnx"
         if options.of == "int8" and file.exists() and not target.exists() and time.monotonic() < end:
