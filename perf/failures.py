@@ -107,9 +107,6 @@ def main() -> int:
             f"of the {name} round agree (bound {BOUND:.0%})",
         )
     blind = sum(one.computed == one.row["label"] for one in third)
-    print(
-        f"bound {BOUND:.0%} of the third round, labelled before any kind was known and after the last change of a rule"
-    )
     return int(blind < BOUND * len(third))
 
 
