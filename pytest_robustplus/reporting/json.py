@@ -18,6 +18,7 @@ from pytest_robustplus.reporting.text import ablations
 from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.comparison import ComparisonReport
 from pytest_robustplus.results.fuzzing import FrontierReport, Probe
+from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.latency import LatencyResult
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.results.run import CellResult
@@ -113,6 +114,7 @@ def document(
     latencies: Sequence[LatencyResult] = (),
     comparisons: Sequence[ComparisonReport] = (),
     found: Sequence[Probe] = (),
+    unanswered: Sequence[Identity] = (),
 ) -> dict[str, Any]:
     """Put a run into the form that ``schema.json`` beside this module describes."""
     return {
@@ -124,6 +126,10 @@ def document(
         "latencies": [_latency(result) for result in latencies],
         "comparisons": [_comparison(report) for report in comparisons],
         "fuzzing": [_probe(probe) for probe in found],
+        "unanswered": [
+            {"kind": item.kind, "model": item.model, "benchmark": item.benchmark, "subject": item.subject}
+            for item in unanswered
+        ],
     }
 
 

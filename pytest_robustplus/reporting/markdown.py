@@ -22,9 +22,11 @@ from pytest_robustplus.reporting.text import (
     paragraph,
     rate,
     summed,
+    unanswered,
 )
 from pytest_robustplus.results.comparison import ComparisonReport
 from pytest_robustplus.results.fuzzing import Probe
+from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.latency import LatencyResult
 from pytest_robustplus.results.run import CellResult
 from pytest_robustplus.results.text import count, interval, percent, quantity
@@ -45,6 +47,7 @@ def markdown(
     latencies: Sequence[LatencyResult] = (),
     comparisons: Sequence[ComparisonReport] = (),
     found: Sequence[Probe] = (),
+    left: Sequence[Identity] = (),
 ) -> str:
     """Write one table per benchmark, one of latencies, and what fuzzing found; what was not measured says why."""
     parts = [line for said in in_words(results, benchmarks) for line in (f"**{_escape(said)}**", "")]
@@ -81,6 +84,8 @@ def markdown(
         parts += ["### Latency", "", *_latencies(latencies), ""]
     if found:
         parts += ["### Fuzzing", "", *(f"- {_escape(line(probe))}" for probe in found), ""]
+    if left:
+        parts += [_escape(unanswered(left)), ""]
     return "\n".join(parts)
 
 

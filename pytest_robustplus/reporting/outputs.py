@@ -20,6 +20,7 @@ from pytest_robustplus.ledger import Ledger, Run
 from pytest_robustplus.reporting.accept_frontiers import accept_frontiers
 from pytest_robustplus.reporting.reading import cell_rows, recorded_run
 from pytest_robustplus.reporting.replaying import SHORT, command, complete
+from pytest_robustplus.reporting.text import unanswered
 from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport
 from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe, in_order, probes
@@ -39,6 +40,8 @@ class Outputs:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._results = Results()
+        self._asked: dict[str, Identity] = {}
+        self._told_of: set[str] = set()
         self._probed: Answers[Probe] = Answers(lambda probe: probe.outcome == "fail")
         self._timed: Answers[LatencyResult] = Answers(lambda result: ("fail", "error").count(result.state))
         self._probes: list[Probe] = []
@@ -56,12 +59,15 @@ class Outputs:
         asked = set(items.values())
         session_of(self._config).count_questions(sum(item.kind == "cell" for item in asked))
         session_of(self._config).count_comparisons(sum(item.kind == "comparison" for item in asked))
+        self._asked.update(items)
         self._results.expect(items)
 
     def add(self, report: pytest.TestReport) -> None:
         """Take one phase of one test."""
         item = Identity.read(report.user_properties)
         self._results.add(report, item)
+        if report.when == "call" or not report.passed:
+            self._told_of.add(report.nodeid)
         if item is None:
             return
         if (latency := result_of(report, item, reason(report))) is not None:
@@ -78,6 +84,12 @@ class Outputs:
         """How each cell has ended so far."""
         return self._results.cells()
 
+    def unanswered(self) -> list[Identity]:
+        """The questions that the run ended before, however it ended; checks are none, they come with every run."""
+        answered = {item for node, item in self._asked.items() if node in self._told_of}
+        asked = dict.fromkeys(item for item in self._asked.values() if item.kind != "check")
+        return [item for item in asked if item not in answered]
+
     def write(self, session: pytest.Session) -> None:
         """Write what the options ask for; what cannot be written turns a green run red and is said."""
         cells, self._probes = self._results.cells(), in_order(self._probed.all().values())
@@ -85,7 +97,7 @@ class Outputs:
         self._contrasts = [*self._apart.all().values()]
         # A worker of pytest-xdist sees only its own cells; a run of other tests has nothing to report.
         nothing = not cells and not self._probes and not self._latencies and not self._comparisons
-        nothing = nothing and not self._contrasts
+        nothing = nothing and not self._contrasts and not self.unanswered()
         if is_worker(self._config) or nothing or self._config.option.collectonly:
             return
         self._something = True
@@ -116,7 +128,9 @@ class Outputs:
         )
 
     def summarize(self, terminal: pytest.TerminalReporter) -> None:
-        """Say what was written where."""
+        """Say what was written where, and what the run has no answer to."""
+        if self._something and (left := self.unanswered()):
+            terminal.write_line(unanswered(left))
         for text, wrong in self._said:
             terminal.write_line(text, red=wrong)
 
@@ -205,7 +219,8 @@ class Outputs:
         from pytest_robustplus.reporting.markdown import markdown
 
         session = session_of(self._config)
-        text = markdown(cells, session.registry.benchmarks, self._latencies, self._comparisons, self._probes)
+        latencies, compared, left = self._latencies, self._comparisons, self.unanswered()
+        text = markdown(cells, session.registry.benchmarks, latencies, compared, self._probes, left)
         text = complete(text, self._config)
         if (place := session.settings.markdown) is not None:
             self._try(lambda: self._save(place, text))
@@ -228,8 +243,8 @@ class Outputs:
         from pytest_robustplus.reporting.json import document
 
         session, (told, run) = session_of(self._config), self._told(cells, ledger)
-        latencies, compared = self._latencies, self._comparisons
-        content = document(told, session.registry.benchmarks, run, latencies, compared, self._probes)
+        latencies, compared, left = self._latencies, self._comparisons, self.unanswered()
+        content = document(told, session.registry.benchmarks, run, latencies, compared, self._probes, left)
         written = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         assert session.settings.json is not None
         self._save(session.settings.json, written + "\n")

@@ -9,6 +9,7 @@ from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.results.cell import AblationResult, CellReport, GateReport
 from pytest_robustplus.results.events import EpisodeEvents, Failure
+from pytest_robustplus.results.identity import Identity, Kind
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.results.run import CellResult
 from pytest_robustplus.results.text import count, evalue, interval, percent, quantity
@@ -19,6 +20,18 @@ ABLATION_P = 0.05
 # How a note about this entry of an episode's provenance begins, in words.
 _RENDERER = "renderer "
 MODALITIES = {"vision": "vision", "language": "the instruction", "proprioception": "proprioception"}
+
+_NAMED = 4
+_QUESTIONS: dict[Kind, tuple[str, str]] = {
+    "cell": ("cell", ""),
+    "comparison": ("comparison", ""),
+    "contrast": ("contrast", ""),
+    "frontier": ("frontier", ""),
+    "fuzz": ("search", "searches"),
+    "play": ("played test", ""),
+    "latency": ("latency measurement", ""),
+    "claim": ("claim", ""),
+}
 
 
 def footnotes(notes: Iterable[tuple[str, str, Note | str]]) -> list[str]:
@@ -139,6 +152,17 @@ def in_words(results: Sequence[CellResult], benchmarks: Mapping[str, Benchmark])
                 said.append(f"{word}: {', '.join(some)}")
         lines.append(f"{key[0]} on {benchmarks[key[1]].title}: {'; '.join(said)}.")
     return lines
+
+
+def unanswered(items: Sequence[Identity]) -> str:
+    """Name the questions that a run ended before, the first few of each kind, and how to go on."""
+    said = []
+    for kind, (noun, plural) in _QUESTIONS.items():
+        named = [item.id for item in items if item.kind == kind]
+        more = f" and {count(len(named) - _NAMED)} more" if len(named) > _NAMED else ""
+        if named:
+            said.append(f"{quantity(len(named), noun, plural)} ({', '.join(named[:_NAMED])}{more})")
+    return f"ended before an answer: {'; '.join(said)}. The same command goes on with what the ledger has."
 
 
 def paragraph(cell: CellReport, title: str) -> str:

@@ -115,6 +115,41 @@ def test_a_run_that_is_ended_leaves_its_table_and_files(
     assert "written: " in said
     states = {cell["model"]: cell["state"] for cell in json.loads((toy.path / "out.json").read_text())["cells"]}
     assert states == {"weak": "fail", "steady": "unfinished"}
+    assert "ended before an answer: 1 cell (steady-toy-camera)." in said
+
+
+def test_a_run_that_ends_before_any_answer_says_what_is_open(toy: pytest.Pytester) -> None:
+    toy.makepyfile(
+        test_suite="""
+        import pytest
+
+        @pytest.mark.robustness("toy")
+        def test_comparison(comparison):
+            assert comparison.answer()
+        """,
+        ender="""
+        import toy
+
+        def act(self, observations):
+            raise KeyboardInterrupt
+
+        toy.Steady.act = act
+        """,
+    )
+    result = toy.runpytest_subprocess(
+        "-pender", "--robust-compare=weak:steady", "--robust-perturbation=camera,noise", "--robust-json=out.json",
+        "--robust-markdown=out.md",
+    )  # fmt: skip
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    open_ = "ended before an answer: 2 comparisons (weak-vs-steady-toy-camera, weak-vs-steady-toy-noise)."
+    result.stdout.fnmatch_lines([f"{open_} The same command goes on with what the ledger has.", "written: *out.json"])
+    written = json.loads((toy.path / "out.json").read_text())
+    jsonschema.validate(written, SCHEMA)
+    assert [(one["kind"], one["subject"]) for one in written["unanswered"]] == [
+        ("comparison", "camera"),
+        ("comparison", "noise"),
+    ]
+    assert "ended before an answer" in (toy.path / "out.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
