@@ -1,7 +1,7 @@
 # noxfile.py: nox -s robustness -- --robust-budget=20
 import nox
 
-PACKAGE = "pytest-robustplus[libero,report] @ git+https://github.com/pytest-robustplus/pytest-robustplus"
+PACKAGE = "pytest-robustplus[libero,onnx,report] @ git+https://github.com/pytest-robustplus/pytest-robustplus"
 
 
 @nox.session

@@ -138,3 +138,12 @@ def test_workflows_pass_what_the_action_takes(workflow: Path) -> None:
     (given,) = [step["with"] for step in steps if step.get("uses", "").startswith("pytest-robustplus/")]
     assert given.keys() <= inputs.keys()
     assert {name for name, one in inputs.items() if one.get("required")} <= given.keys()
+
+
+@pytest.mark.parametrize(
+    "file", [ACTION, GATE / "gitlab.yml", GATE / "tox.ini", GATE / "noxfile.py"], ids=lambda p: p.name
+)
+def test_what_a_pipeline_installs_plays_what_it_asks_for(file: Path) -> None:
+    """The examples and the starter play ONNX files."""
+    (extras,) = set(re.findall(r"\[([a-z]+(?:,[a-z]+)+)\]", file.read_text()))
+    assert {"libero", "onnx"} <= set(extras.split(","))
