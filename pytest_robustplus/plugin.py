@@ -220,6 +220,14 @@ class Run:
         self._controller.configure(node)
 
     @pytest.hookimpl(optionalhook=True, wrapper=True)
+    def pytest_xdist_make_scheduler(self) -> Generator[None, Any, Any]:
+        from pytest_robustplus.distributed import workers
+
+        scheduler = yield
+        workers.guard(scheduler)
+        return scheduler
+
+    @pytest.hookimpl(optionalhook=True, wrapper=True)
     def pytest_testnodedown(self, node: Any, error: object) -> Generator[None, object, object]:
         with self._aside():
             if self._controller is not None:

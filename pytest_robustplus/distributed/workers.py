@@ -42,6 +42,24 @@ def automatic(
     return max(machine.room() // simulators, 1)
 
 
+def guard(scheduler: Any) -> None:
+    """Keep a scheduler of pytest-xdist from handing tests to a worker that has not collected them.
+
+    Those by scope, file and group (3.8.0) do so where a worker dies before the replacement of another has collected,
+    and end the run by a KeyError. Once it has collected it is given its share anyway.
+    """
+    collected = getattr(scheduler, "registered_collections", None)
+    if collected is None:
+        return
+    usual = scheduler._reschedule
+
+    def reschedule(node: Any) -> None:
+        if node in collected:
+            usual(node)
+
+    scheduler._reschedule = reschedule
+
+
 class Controller:
     """The process that hands out: leases cards to workers, and gives a dead worker's cell to another.
 

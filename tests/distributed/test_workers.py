@@ -161,6 +161,38 @@ def test_a_worker_that_replaces_another_takes_its_seat(monkeypatch: pytest.Monke
     assert [one.workerinput["robustplus_environment"]["ROBUSTPLUS_WORKER"] for one in nodes] == ["0", "1", "2", "1"]
 
 
+def test_a_worker_that_has_not_collected_is_handed_nothing_when_another_dies() -> None:
+    from xdist.scheduler import LoadFileScheduling
+
+    class Node(SimpleNamespace):
+        def __hash__(self) -> int:  # type: ignore[override]
+            return id(self)
+
+    options = {"tx": ["popen", "popen"], "loadscopereorder": True}
+    scheduler = LoadFileScheduling(cast(Any, SimpleNamespace(getvalue=options.get, option=SimpleNamespace(**options))))
+    workers.guard(scheduler)
+    sent: list[str] = []
+    nodes: list[Any] = []
+    for name in ("gw0", "gw1", "gw2", "gw3"):
+        told = SimpleNamespace(id=name), False, lambda _, name=name: sent.append(name), lambda: None
+        nodes.append(
+            Node(**dict(zip(("gateway", "shutting_down", "send_runtest_some", "shutdown"), told, strict=True)))
+        )
+    collected = [f"test_{letter}.py::test" for letter in "abcdef"]
+    for one in nodes[:2]:
+        scheduler.add_node(one)
+        scheduler.add_node_collection(one, collected)
+    scheduler.schedule()
+    sent.clear()
+    for one, other in zip(nodes[:2], nodes[2:], strict=True):
+        scheduler.remove_node(one)
+        scheduler.add_node(other)
+    for one, name in zip(nodes[2:], ("gw2", "gw3"), strict=True):
+        scheduler.add_node_collection(one, collected)
+        scheduler.schedule()
+        assert sent[-1:] == [name]
+
+
 @pytest.mark.usefixtures("cards")
 def test_auto_is_what_the_machine_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     def automatic(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sqlite3
+import time
 import tomllib
 from collections.abc import Callable
 from html import unescape
@@ -184,9 +185,13 @@ def test_a_pool_plays_several_searches_at_once_and_finds_the_same(
     alone = fuzzed.runpytest(*chosen, "--robust-ledger=one.sqlite")
     monkeypatch.setenv("TOY_SECONDS", "0.002")
     asked: list[Search[Any]] = []
-    offer = Search.offer
+    offer, until = Search.offer, time.monotonic() + 60
 
     def noted(search: Search[Any], room: Callable[[Subject], bool]) -> Move | None:
+        # Whichever search begins first waits halfway for the others, or for a minute in which they do not begin.
+        halfway = asked[:1] == [search] and asked.count(search) >= 10
+        if halfway and len(set(map(id, asked))) < 3 and time.monotonic() < until:
+            return None
         found = offer(search, room)
         asked.extend([search] if found else [])
         return found

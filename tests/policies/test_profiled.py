@@ -185,7 +185,9 @@ def test_every_card_can_be_applied(model: str, transport: str) -> None:
         width = Profiled(Recorder(np.zeros((1, 1))), replace(profile, unnormalise="server"))._actions.taken
         profiled = Profiled(Recorder(np.ones((3, width))), replace(profile, unnormalise="server", state=()))
         images = {camera: frame(0, 64, 64) for camera in profile.cameras}
-        (actions,) = profiled.act([Observation(images, {}, "")]) if not profile.state_from_action else (None,)
+        depth = {camera: np.ones((64, 64), np.float32) for camera in profile.depth}
+        seen = Observation(images, {}, "", depth=depth)
+        (actions,) = profiled.act([seen]) if not profile.state_from_action else (None,)
         assert actions is None or actions.shape == (3, profile.action_width)
 
 

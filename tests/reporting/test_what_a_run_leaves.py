@@ -95,8 +95,8 @@ def test_a_run_that_is_ended_leaves_its_table_and_files(
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # A shell that starts us in the background lets us ignore Ctrl-C, and whatever we start with us.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # A shell that starts us in the background lets us ignore Ctrl-C, nohup a hang-up, and whatever we start.
+        preexec_fn=lambda: signal.signal(signal.Signals[name], signal.SIG_DFL),
     ) as process:
         decided = False
         end = time.monotonic() + 100
