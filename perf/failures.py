@@ -1,18 +1,19 @@
-"""How often the computed kind of failure agrees with labels by hand; bound: 90 % of the third round's 60 episodes.
+"""How often the computed kind of failure agrees with labels given by looking; bound: 90 % of the third round's 60.
 
-The labels that count are those of a second person, who had seen no rule's code, no computed kind and no other label,
-and gave them after the last change of a rule, from sheets and from close-ups of both cameras.
+The labels that count are those of a second labeller, which had seen no rule's code, no computed kind and no other
+label, and gave them after the last change of a rule, from sheets and from close-ups of both cameras.
 
 Episodes of tests/benchmarks/libero_plus are played again from their actions. The labels beside them were given by
-looking at sheets of frames, which scripts/record_failures.py draws, before anyone knew the computed kinds.
+looking at sheets of frames, which scripts/record_failures.py draws, before anyone knew the computed kinds; the
+labellers are vision-language models.
 
 - The first round (failures.*) shaped the rules. Where label and kind differed, the moment in question was looked at
-  once more, larger, with the kind known; that second look is printed, too. Somebody else labelled the same sheets,
-  knowing neither, and said of which they were sure: how often two people agree is what eyes can tell from such sheets.
+  once more, larger, with the kind known; that second look is printed, too. Another one labelled the same sheets,
+  knowing neither, and said of which they were sure: how often two agree is what eyes can tell from such sheets.
 - The second and the third round (failures_2.*, failures_3.*) hold other tasks, dimensions and faults. Each was labelled
   once the rules stood, agreed with 49 and with 48 of its 60, and then changed some: docs/reference/failures.md has
   which, so that those labels prove nothing of today's rules.
-- Somebody else labelled the third round once more, as said above. A few of its episodes had shaped a rule before.
+- Another labeller looked at the third round once more, as said above. A few of its episodes had shaped a rule before.
 
 Usage: python perf/failures.py [NUMBER…]      numbers of the first round, 2.NUMBER of the second, 3.NUMBER of the third
 """
@@ -90,7 +91,7 @@ def told(of: Sequence[Labelled], agreed: int, what: str) -> None:
 
 
 def with_other_eyes(rows: Sequence[Labelled]) -> None:
-    """Tell how often a second person's labels agree, with the kinds and with the first person's."""
+    """Tell how often a second labeller's labels agree, with the kinds and with the first one's."""
     told(rows, sum(one.computed == one.row["other_eyes"] for one in rows), "with other eyes")
     alike = [one for one in rows if one.row["label"] == one.row["other_eyes"]]
     told(rows, len(alike), "are labelled alike by both,")
@@ -117,7 +118,7 @@ def main() -> int:
         )
     with_other_eyes(third)
     blind = sum(one.computed == one.row["other_eyes"] for one in third)
-    told(third, blind, f"of the third round agree with a second person, after the last rule (bound {BOUND:.0%})")
+    told(third, blind, f"of the third round agree with a second labeller, after the last rule (bound {BOUND:.0%})")
     return int(blind < BOUND * len(third))
 
 
