@@ -45,8 +45,9 @@ class Board:
         return self._own
 
     def begin(self, node: str) -> None:
-        """Note that an item is being run."""
-        self._append("begun", node)
+        """Note that one of the items posted here is being run; nobody waits for tests of other kinds."""
+        if node in self._own:
+            self._append("begun", node)
 
     def under_way(self) -> set[str]:
         """The items that are being run now, by workers alone."""

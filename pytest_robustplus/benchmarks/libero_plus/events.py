@@ -35,7 +35,7 @@ _GAP_STEPS, _GRIP_STEPS, _LIFT_STEPS, _LIFTED_M = 4, 4, 8, 0.01
 # A knocked support went that far or leans that much; plates and baskets are nudged by 3 cm in successes.
 _KNOCKED_M, _KNOCKED_COSINE = 0.06, float(np.cos(np.radians(25)))
 # Let go that near to the goal, and not from higher, is placed: demonstrations let bowls fall by up to 2.7 cm, and one
-# that fell by 4.1 cm onto its plate's rim people called placed, too.
+# that fell by 4.1 cm onto its plate's rim was labelled placed, too.
 _PLACED_M, _FALLEN_M = 0.2, 0.05
 # A joint that went that share of its way was moved.
 _JOINT_SHARE = 0.1
