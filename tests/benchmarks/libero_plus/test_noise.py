@@ -15,6 +15,7 @@ from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus import noise, packages
 from pytest_robustplus.benchmarks.libero_plus.names import parse
 from pytest_robustplus.benchmarks.libero_plus.protocol import Noise
+from pytest_robustplus.benchmarks.libero_plus.severities import parameters
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.policies.contract import Image
 
@@ -96,6 +97,20 @@ def test_shuffling_equals_the_loop(shift: int, extent: int) -> None:
         assert np.array_equal(noise.shuffle(pixels, shift, extent), expected)
         assert np.array_equal(np.random.random(3), left), "it drew more or less than the loop"
     np.random.set_state(before)
+
+
+@pytest.mark.parametrize("size", [37, 64])
+def test_zoom_blur_equals_the_packages_at_every_severity(package: Any, size: int) -> None:
+    picture = frame(size)
+    clear = (picture / 255.0).astype(np.float32)
+    for severity in range(1, 11):
+        strength = parameters("zoom blur", severity)
+        factors = np.arange(1, float(strength["zoom_limit"]), float(strength["zoom_step"]))
+        total = np.zeros_like(clear)
+        for factor in factors:
+            total += package.clipped_zoom(clear, factor)
+        expected = (np.clip((clear + total) / (len(factors) + 1), 0, 1) * 255).astype(np.uint8)
+        assert np.array_equal(disturbed(20 + severity, picture, version="upstream"), expected), severity
 
 
 def test_upstream_glass_shuffles_the_margin_too() -> None:
