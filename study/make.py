@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_robustplus.distributed import devices
-from study.players import ABLATIONS, Pool
+from study.players import ABLATIONS, Budgets, Pool
 from training.recipe import STEPS
 
 ROOT = Path(__file__).parents[1]
@@ -205,7 +205,8 @@ def _file(name: str, steps: int) -> str:
 
 def play(work: Path, options: argparse.Namespace) -> int:
     """Play who is trained, and who is by then, on the generated edition, every member the same tasks in one order."""
-    wanted = [name for name in PLAYED[options.of] if name in (options.members or PLAYED[options.of])]
+    first = options.members or PLAYED[options.of]
+    wanted = [name for name in PLAYED[options.of] if name in first or name in options.later]
     seconds = options.seconds - _GRACE_S
     pool = Pool(work, work / "outcomes.jsonl", options.workers, time.time() + seconds, devices.find())
     end, exporting, left = time.monotonic() + seconds, None, True
@@ -215,7 +216,9 @@ def play(work: Path, options: argparse.Namespace) -> int:
             exporting = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": os.pathsep.join(_PATH)})
         there = [name for name in wanted if (work / f"{name.partition('~')[0]}.onnx").exists()]
         awaited = options.wait and len(there) < len(wanted)
-        if not (left := pool.play(dict.fromkeys(there, options.budget), 2.0) or awaited or _unexported(work) != []):
+        rounds = [name for name in there if name in first], [name for name in there if name not in first]
+        budgets = [Budgets(dict.fromkeys(players, options.budget), options.unperturbed) for players in rounds]
+        if not (left := pool.play(budgets, 2.0) or awaited or _unexported(work) != []):
             break
         if awaited and not there:
             time.sleep(1)
@@ -254,9 +257,11 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=MOST, help="steps, for train")
     parser.add_argument("--batch", type=int, default=128, help="for train")
     parser.add_argument("--members", type=lambda text: text.split(","), help="only these, for train and play")
+    parser.add_argument("--later", type=lambda text: text.split(","), default=[], help="for play: once nothing is left")
     parser.add_argument("--of", choices=PLAYED, default="members", help="what to play")
     parser.add_argument("--wait", action="store_true", help="for members in training, before playing ends")
     parser.add_argument("--budget", type=int, default=200, help="tasks of each dimension, for play")
+    parser.add_argument("--unperturbed", type=int, help="for play: so many unperturbed tasks, where fewer are wanted")
     options = parser.parse_args()
     if options.piece == "draw" and options.recorded is None:
         parser.error("draw needs --recorded")

@@ -14,21 +14,26 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
+from itertools import chain
 from multiprocessing import connection, get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.benchmarks.libero_generated.tasks import tasks
+from pytest_robustplus.benchmarks.libero_generated.tasks import find_task, played, tasks
+from pytest_robustplus.benchmarks.libero_plus.scenes import MEMORY_BYTES
 from pytest_robustplus.distributed.devices import Device
-from pytest_robustplus.perturbations import DIMENSIONS
+from pytest_robustplus.perturbations import DIMENSIONS, Dimension, Layout, part
 from pytest_robustplus.statistics.order import order
 from training.words import SUITES
 
 BENCHMARK = "libero_plus_generated"
 _TRIES = 2
 _GRACE_S = 10.0  # for the episodes at play when the time is up
-_TOGETHER = 6  # members that one worker plays a task with before it is handed another
+_TOGETHER = 10  # members that one worker plays a task with before it is handed another: one scene serves them all
+_CHOICE = 4  # tasks for each worker among which it looks for one whose scene it has built
+_ROOM_BYTES = 3_500_000_000  # for the scenes that a worker keeps: more than all of both suites take
 ABLATIONS = {"blind": "vision", "deaf": "language", "numb": "proprioception"}
 """What the names of ablated players stand for: ``vla-0~blind`` has no vision."""
 
@@ -65,6 +70,13 @@ def read(path: Path) -> list[Outcome]:
     return [Outcome(**json.loads(line)) for line in lines if line.endswith("\n")]
 
 
+class Budgets(NamedTuple):
+    """How many tasks of each dimension every player is to play, and of the unperturbed ones, where they are fewer."""
+
+    tasks: Mapping[str, int]
+    unperturbed: int | None = None
+
+
 class Work:
     """What is left to play, task by task: ``budgets`` says how many tasks of each dimension a player is to play."""
 
@@ -91,11 +103,11 @@ class Work:
         """Whether nothing more is to come of it."""
         return (player, task.name) in self._settled
 
-    def open(self, budgets: Mapping[str, int]) -> Iterator[tuple[Task, list[str]]]:
-        """Every task with the players that lack it; first tasks of all dimensions first."""
+    def open(self, budgets: Mapping[str, int], unperturbed: int | None = None) -> Iterator[tuple[Task, list[str]]]:
+        """Every task with the players that lack it, the first of all dimensions first; ``unperturbed`` bounds those."""
         for place in range(max(budgets.values(), default=0)):
-            for own in self._order.values():
-                if place >= len(own):
+            for dimension, own in self._order.items():
+                if place >= len(own) or (dimension == Dimension.ORIGINAL and place >= (unperturbed or len(own))):
                     continue
                 task = own[place]
                 lacking = [p for p, budget in budgets.items() if place < budget and (p, task.name) not in self._settled]
@@ -103,18 +115,25 @@ class Work:
                     yield task, lacking
 
 
+@cache
+def _scene(name: str) -> tuple[str, bool]:
+    """What a simulator has to build for a task: the base task's scene, with spares where objects are to be added."""
+    task = played(find_task(name))
+    return task.base, bool(part(task.perturbation, Layout).distractors)
+
+
 class _Worker:
     """A process with simulators of its own, on one graphics card where there is one."""
 
-    def __init__(self, folder: Path, end: float, device: Device | None) -> None:
-        self.bases: set[str] = set()
+    def __init__(self, folder: Path, end: float, device: Device | None, room_bytes: int) -> None:
+        self.scenes: set[tuple[str, bool]] = set()
         self.at: tuple[Task, tuple[str, ...]] | None = None
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         before = dict(os.environ)
         os.environ.update(device.environment() if device else {})
         try:
-            self._process = context.Process(target=_serve, args=(theirs, str(folder), end), daemon=True)
+            self._process = context.Process(target=_serve, args=(theirs, str(folder), end, room_bytes), daemon=True)
             self._process.start()
         finally:
             os.environ.clear()
@@ -123,7 +142,7 @@ class _Worker:
 
     def play(self, task: Task, players: Sequence[str]) -> None:
         self.at = task, tuple(players)
-        self.bases.add(task.base)
+        self.scenes.add(_scene(task.name))
         self.pipe.send((task.name, tuple(players)))
 
     def end(self) -> None:
@@ -133,14 +152,20 @@ class _Worker:
             self._process.kill()
 
 
-def _serve(pipe: connection.Connection, folder: str, end: float) -> None:
+def _room(workers: int) -> int:
+    """Bytes for the scenes of each worker, so that all together leave half of the memory that is free now."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(MEMORY_BYTES, min(_ROOM_BYTES, free // 2 // max(workers, 1)))
+
+
+def _serve(pipe: connection.Connection, folder: str, end: float, room_bytes: int) -> None:
     """Play what is asked for until the other end is closed; of a task, sends each outcome and then None."""
     from pytest_robustplus.benchmarks.libero_generated.benchmark import LiberoGenerated
-    from pytest_robustplus.benchmarks.libero_generated.tasks import find_task
     from training.checkpoint import profile
 
     rules = profile()
-    simulator = LiberoGenerated({}).simulator(rules, {})
+    simulator: Any = LiberoGenerated({}).simulator(rules, {})
+    simulator._scenes._memory_bytes = room_bytes
     policies: dict[str, Any] = {}
     # The other end is closed while an episode is at play, when the time is up.
     with suppress(EOFError, BrokenPipeError):
@@ -178,17 +203,18 @@ class Pool:
     def __init__(self, folder: Path, outcomes: Path, workers: int, end: float, devices: Sequence[Device] = ()) -> None:
         self._folder, self._outcomes, self._end = folder, outcomes, end
         self._devices = [devices[n % len(devices)] if devices else None for n in range(workers)]
-        self._workers = [_Worker(folder, end, device) for device in self._devices]
+        self._room_bytes = _room(workers)
+        self._workers = [_Worker(folder, end, device, self._room_bytes) for device in self._devices]
         self.work = Work(read(outcomes))
 
-    def play(self, budgets: Mapping[str, int], seconds: float) -> bool:
-        """Play for some seconds; say whether anything of ``budgets`` is left."""
+    def play(self, rounds: Sequence[Budgets], seconds: float) -> bool:
+        """Play for some seconds, of each round what the rounds before leave idle; say whether anything is left."""
         until = min(time.time() + seconds, self._end)
         while time.time() < until:
-            self._hand_out(budgets)
+            self._hand_out(rounds)
             if not self._listen(until):
                 return False
-        return any(self.work.open(budgets))
+        return any(self._open(rounds))
 
     def _listen(self, until: float) -> bool:
         """Record what comes first from those at play, if any are; say whether any are."""
@@ -212,29 +238,34 @@ class Pool:
                 if not self.work.settled(player, task):
                     yield Outcome(player, task.name, None, error="the process died")
             worker.end()
-            self._workers[place] = _Worker(self._folder, self._end, self._devices[place])
+            self._workers[place] = _Worker(self._folder, self._end, self._devices[place], self._room_bytes)
             return
         if outcome is None:
             worker.at = None
         else:
             yield outcome
 
-    def _hand_out(self, budgets: Mapping[str, int]) -> None:
+    def _open(self, rounds: Sequence[Budgets]) -> Iterator[tuple[Task, list[str]]]:
+        return chain.from_iterable(self.work.open(*budgets) for budgets in rounds)
+
+    def _hand_out(self, rounds: Sequence[Budgets]) -> None:
         idle = [worker for worker in self._workers if worker.at is None]
         if not idle or time.time() > self._end:
             return
         at_play = {(player, w.at[0].name) for w in self._workers if w.at for player in w.at[1]}
         offered: list[tuple[Task, list[str]]] = []
-        for task, lacking in self.work.open(budgets):
+        for task, lacking in self._open(rounds):
             free = [player for player in lacking if (player, task.name) not in at_play]
             offered += [(task, free[first : first + _TOGETHER]) for first in range(0, len(free), _TOGETHER)]
-            # A little choice lets a worker keep to scenes that it has built.
-            if len(offered) >= 2 * len(self._workers):
+            if len(offered) >= _CHOICE * len(self._workers):
                 break
         for worker in idle:
             if not offered:
                 return
-            chosen = next((one for one in offered if one[0].base in worker.bases), offered[0])
+            # A worker keeps to scenes that it has built, and builds those first that nobody has.
+            chosen = next((one for one in offered if _scene(one[0].name) in worker.scenes), None)
+            built = set().union(*(other.scenes for other in self._workers))
+            chosen = chosen or next((one for one in offered if _scene(one[0].name) not in built), offered[0])
             offered.remove(chosen)
             worker.play(*chosen)
 

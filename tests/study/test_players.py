@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from pytest_robustplus.perturbations import DIMENSIONS, Dimension
@@ -26,6 +27,11 @@ def test_who_comes_late_begins_at_the_first_task() -> None:
     assert lacking[camera[0].name] == ["joint-0"]
     assert lacking[camera[2].name] == ["joint-0"]
     assert lacking[camera[3].name] == ["vla-0"]
+
+
+def test_unperturbed_tasks_have_a_bound_of_their_own() -> None:
+    counted = Counter(str(task.dimension) for task, _ in Work(()).open({"vla-0": 7}, 4))
+    assert counted == {str(d): 4 if d is Dimension.ORIGINAL else 7 for d in DIMENSIONS}
 
 
 def test_what_could_not_be_played_is_tried_twice_and_is_no_outcome() -> None:
