@@ -32,7 +32,7 @@ BENCHMARK = "libero_plus_generated"
 _TRIES = 2
 _GRACE_S = 10.0  # for the episodes at play when the time is up
 _TOGETHER = 10  # members that one worker plays a task with before it is handed another: one scene serves them all
-_CHOICE = 4  # tasks for each worker among which it looks for one whose scene it has built
+_CHOICE = 3  # places ahead of the first open task among which a worker looks for one whose scene it has built
 _ROOM_BYTES = 3_500_000_000  # for the scenes that a worker keeps: more than all of both suites take
 ABLATIONS = {"blind": "vision", "deaf": "language", "numb": "proprioception"}
 """What the names of ablated players stand for: ``vla-0~blind`` has no vision."""
@@ -82,6 +82,7 @@ class Work:
 
     def __init__(self, done: Iterable[Outcome]) -> None:
         self._order = ordered()
+        self._places = {task.name: place for own in self._order.values() for place, task in enumerate(own)}
         self._tries: dict[tuple[str, str], int] = defaultdict(int)
         self._settled: set[tuple[str, str]] = set()
         for outcome in done:
@@ -102,6 +103,10 @@ class Work:
     def settled(self, player: str, task: Task) -> bool:
         """Whether nothing more is to come of it."""
         return (player, task.name) in self._settled
+
+    def place(self, task: Task) -> int:
+        """How many tasks of its dimension come before it."""
+        return self._places[task.name]
 
     def open(self, budgets: Mapping[str, int], unperturbed: int | None = None) -> Iterator[tuple[Task, list[str]]]:
         """Every task with the players that lack it, the first of all dimensions first; ``unperturbed`` bounds those."""
@@ -257,15 +262,18 @@ class Pool:
         for task, lacking in self._open(rounds):
             free = [player for player in lacking if (player, task.name) not in at_play]
             offered += [(task, free[first : first + _TOGETHER]) for first in range(0, len(free), _TOGETHER)]
-            if len(offered) >= _CHOICE * len(self._workers):
+            if len(offered) >= 2 * len(self._workers):
                 break
         for worker in idle:
             if not offered:
                 return
-            # A worker keeps to scenes that it has built, and builds those first that nobody has.
-            chosen = next((one for one in offered if _scene(one[0].name) in worker.scenes), None)
+            # A worker keeps to scenes that it has built, as far as no task waits long for that: only what is played of
+            # all tasks up to some place counts.
+            last = self.work.place(offered[0][0]) + _CHOICE
+            near = [one for one in offered if self.work.place(one[0]) <= last]
+            chosen = next((one for one in near if _scene(one[0].name) in worker.scenes), None)
             built = set().union(*(other.scenes for other in self._workers))
-            chosen = chosen or next((one for one in offered if _scene(one[0].name) not in built), offered[0])
+            chosen = chosen or next((one for one in near if _scene(one[0].name) not in built), offered[0])
             offered.remove(chosen)
             worker.play(*chosen)
 
