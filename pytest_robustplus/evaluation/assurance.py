@@ -8,24 +8,39 @@ from math import comb
 from pytest_robustplus.evaluation.gates import Gate, Watch
 from pytest_robustplus.ledger import AuditKey, Ledger
 from pytest_robustplus.results.cell import Drifting, Estimated
+from pytest_robustplus.results.totals import Z
 from pytest_robustplus.statistics.drift import drift
 from pytest_robustplus.statistics.estimation import ends, estimate
 from pytest_robustplus.statistics.evalues import Plan
+from pytest_robustplus.statistics.sequential import Region
 
 # A prefix shorter than this shows no drift that would be worth saying.
 FEWEST = 10
 
 
-def estimated(gates: Sequence[Gate], watch: Watch, played: int, successes: int, total: int) -> Estimated | None:
-    """The rate that the full run has; None where pairs, not counts, ended the cell early."""
-    if played == total:
-        rate = successes / total
+def estimated(
+    regions: Sequence[Region | None], watch: Watch, played: int, successes: int, total: int, listed: int
+) -> Estimated | None:
+    """The rate over all ``listed`` tasks, of which the cell audits ``total``, by the regions of its questions.
+
+    A question that counts alone do not answer has none; None where such a one may have ended the cell early.
+    """
+    rate = successes / played
+    if played == listed:
         return Estimated(rate, rate, rate, rate, 0.0)
-    regions = [gate.test.region for gate in gates]
     known = [region for region in regions if region is not None]
-    if len(known) < len(regions):
+    if len(known) == len(regions):
+        law = ends(total, known, watch.plays_on)._replace(total=listed)
+        found = Estimated(*estimate(law, played, successes))
+        if played < total:
+            return found
+        low, high = found.low, found.high
+    elif played < total:
         return None
-    return Estimated(*estimate(ends(total, known, watch.plays_on), played, successes))
+    else:
+        low, high = Plan(listed, 0, 0).interval(played, successes)
+    # A sample of the list, whose rate no early end biased. Where all of it fared alike its variance would be none.
+    return Estimated(rate, low, high, rate, max(rate - low, high - rate) / Z)
 
 
 def drifting(gates: Sequence[Gate], outcomes: Sequence[bool], alpha: float) -> Drifting | None:

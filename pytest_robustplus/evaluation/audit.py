@@ -38,7 +38,7 @@ from pytest_robustplus.session.session import POLL_S
 from pytest_robustplus.statistics.bounded import MeanPlan
 from pytest_robustplus.statistics.evalues import Plan, Verdict
 from pytest_robustplus.statistics.reruns import pooled
-from pytest_robustplus.statistics.sequential import Decision
+from pytest_robustplus.statistics.sequential import Decision, Region
 
 # Outcomes that a rate may be judged by.
 KNOWN = 20
@@ -88,7 +88,8 @@ class Audit:
             alpha = share_of_alpha(len(judged), session.settings, session.questions)
             plan = MeanPlan(len(self._places), needed, session.settings.alpha_pass, alpha)
             self._credit = Credit(plan)
-        self._interval = Plan(max(len(self._places), 1), 0, 0).interval
+        # Of a budget or a share of the list, too, the list's: what was played is a sample of it.
+        self._interval = Plan(self._population.known, 0, 0).interval
         self._key = audit_key(session, cell, fingerprint, self._population.digest())
         self._told = False
         # How it stood, and until when, since nothing was free for helpers.
@@ -448,14 +449,18 @@ class Audit:
             needed=None if shown is None else _least(shown, len(tasks)),
             side="" if shown is None else shown.side,
             questions=self._session.questions,
-            # Where subgoals may end a cell, too, its rate has no known bias.
-            estimate=None
-            if self._asked() > len(self._gates) and played < len(self._places)
-            else estimated(self._gates, self._watch, played, successes, len(self._places)),
+            estimate=estimated(
+                self._regions(), self._watch, played, successes, len(self._places), self._population.known
+            ),
             taken="" if self._state.live else self._state.taken[:19].replace("T", " "),
             drift=self._drift(outcomes, spots),
             reruns=runs,
         )
+
+    def _regions(self) -> list[Region | None]:
+        """Where each question of the cell is answered, None for one that looks at more than counts."""
+        by_subgoals = self._asked() > len(self._gates)
+        return [*(gate.test.region for gate in self._gates), *([None] if by_subgoals else [])]
 
     def _drift(self, outcomes: list[bool], spots: list[bool]) -> Drifting | None:
         level = self._alarm_level

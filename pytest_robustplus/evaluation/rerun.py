@@ -27,9 +27,7 @@ def with_repeat(resources: Resources, cell: TableCell, report: CellReport) -> Ce
     if found.pairs < FEWEST:
         short = Note.of("repeat_short", tasks=found.pairs, discordant=discordant)
         return replace(report, notes=(*report.notes, short))
-    low, high = (
-        Plan(report.total, 0, 0).interval(found.pairs, discordant) if found.pairs <= report.total else (0.0, 1.0)
-    )
+    low, high = Plan(report.playable, 0, 0).interval(found.pairs, discordant)
     margin = rerun_margin(discordant, found.pairs, report.total)
     return replace(report, repeat=(RepeatReport(found.pairs, discordant, low, high, margin),))
 

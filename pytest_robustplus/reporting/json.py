@@ -177,8 +177,8 @@ def _comparison(report: ComparisonReport) -> dict[str, Any]:
 class RowTotal:
     """A model's Total under its benchmark's own rule; ``rate`` is None unless every column was measured.
 
-    ``low`` and ``high`` are its 95 % interval: equal to it where every cell was played to its end. ``early`` says that
-    some cell was not.
+    ``low`` and ``high`` are its 95 % interval: equal to it where every task was played. ``early`` says that a verdict
+    ended some cell before the last task it audits.
     """
 
     model: str

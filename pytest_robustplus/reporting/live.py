@@ -84,7 +84,9 @@ class Overview:
         if played and not ledger.claimed(audit.id):
             # Its lead waits behind another cell on its worker, and helpers need to play no further.
             return f"{name}: {percent(successes / played)} after {count(played)}, nobody plays it now"
-        interval = Plan(max(len(places), 1), 0, 0).interval(played, successes)
+        # A budget or a share is a sample of tasks, and the ledger does not say of how many.
+        sampled = self._session.settings.budget is not None or len(places) < audit.total
+        interval = None if sampled else Plan(max(len(places), 1), 0, 0).interval(played, successes)
         return self._pace.line(name, played, successes, len(places), interval, now)
 
     def _contest(self, ledger: Ledger, sides: Sequence[StoredAudit], items: Collection[Identity], now: float) -> str:

@@ -16,12 +16,15 @@ class Pace:
     def __init__(self) -> None:
         self._first: dict[str, tuple[float, int]] = {}
 
-    def line(self, cell: str, played: int, successes: int, total: int, bounds: tuple[float, float], now: float) -> str:
+    def line(
+        self, cell: str, played: int, successes: int, total: int, bounds: tuple[float, float] | None, now: float
+    ) -> str:
         """Say how a cell stands: its rate, the 95 % sequence, and what is left at most; ``now`` in seconds."""
         left = self.rest(cell, played, total - played, now)
         if not played:
             return f"{cell}: its first episode is being played, ≤{count(total)} left"
-        text = f"{cell}: {percent(successes / played)} {interval(*bounds)} after {count(played)},"
+        within = f" {interval(*bounds)}" if bounds else ""
+        text = f"{cell}: {percent(successes / played)}{within} after {count(played)},"
         return f"{text} ≤{quantity(total - played, 'episode')} left{left}"
 
     def rest(self, what: str, played: int, left: int, now: float) -> str:

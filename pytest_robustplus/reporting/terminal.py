@@ -174,10 +174,9 @@ def _total(row: Mapping[str, CellReport], benchmark: Benchmark) -> Text:
     result = summed(benchmark.total_rule, {Dimension(name): report for name, report in row.items()})
     if result.rate is None or result.low is None or result.high is None:
         return Text("–\nearly", style="dim")
-    if not result.early:
-        return Text(percent(result.rate), style="bold")
-    text = Text(f"~{percent(result.rate)}\n", style="bold")
-    text.append(f"{100 * result.low:.0f}–{100 * result.high:.0f}", style="dim")
+    text = Text(f"{'~' if result.early else ''}{percent(result.rate)}", style="bold")
+    if result.low < result.high:
+        text.append(f"\n{100 * result.low:.0f}–{100 * result.high:.0f}", style="not bold dim")
     return text
 
 

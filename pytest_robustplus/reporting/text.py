@@ -74,14 +74,16 @@ def threshold(cell: CellReport) -> str:
 
 
 def summed(low: float | None, value: float | None, high: float | None, *, early: bool) -> str:
-    """A Total, bare only where every cell was played to its end."""
+    """A Total, bare only where every task was played."""
     if value is None or low is None or high is None:
         return "–"
-    return f"~{percent(value)} {interval(low, high)}" if early else percent(value)
+    shown = f"{'~' if early else ''}{percent(value)}"
+    return shown if low == high else f"{shown} {interval(low, high)}"
 
 
 def legend(cells: Iterable[CellReport]) -> list[str]:
-    """Explain the marks that ``rate`` and ``summed`` put."""
+    """Explain the marks that ``rate`` and ``summed`` put, and which tasks their intervals are about."""
+    cells = list(cells)
     early = [cell for cell in cells if cell.saved]
     said = []
     if any(cell.estimate is not None for cell in early):
@@ -93,6 +95,8 @@ def legend(cells: Iterable[CellReport]) -> list[str]:
             "ᵇ biased: successes over played of a cell ended early by its pairs or subgoals; reads high after PASS, low"
             " after FAIL."
         )
+    if any(cell.total < cell.playable for cell in cells):
+        said.append("A budget or a share audits a random sample of the tasks; intervals are for all of them.")
     return said
 
 

@@ -128,9 +128,10 @@ class RepeatReport(NamedTuple):
 
 
 class Estimated(NamedTuple):
-    """The full run's rate without the bias of stopping early, with a 95 % interval; fractions.
+    """The rate over all tasks that could have been audited, without the bias of stopping early; fractions.
 
-    ``rate`` is too high as often as too low; ``mean`` is right on average, with standard ``deviation``: for sums.
+    ``low`` and ``high`` are its 95 % interval, wide where a budget audits few of these tasks. ``rate`` is too high as
+    often as too low; ``mean`` is right on average, with standard ``deviation``: for sums.
     """
 
     rate: float
@@ -176,8 +177,9 @@ NO_RERUN = Rerun()
 class Conclusion:
     """How an audit ended, which is what the ledger keeps of it; rates, margin and interval are fractions.
 
-    ``low`` and ``high`` are the confidence sequence, ``log_pass`` and ``log_fail`` natural logarithms of the two
-    e-values; ``measured`` is a cell without a baseline, played to its end, and ``error`` one that could not be played.
+    ``low`` and ``high`` are the confidence sequence for all tasks that could have been audited, ``log_pass`` and
+    ``log_fail`` natural logarithms of the two e-values; ``measured`` is a cell without a baseline, played to its end,
+    and ``error`` one that could not be played.
     """
 
     outcome: Outcome | Literal["error"]

@@ -58,9 +58,9 @@ class EpisodeRow:
 class CellRow:
     """How one cell ended; rates, margins and bounds are fractions, None where nothing was decided or nothing is known.
 
-    ``low`` and ``high`` bound the full run's rate at every look; ``estimate`` is it without the bias of stopping early.
-    Of a run that was killed the ledger lacks ``needed``, ``estimate``, ``listed``, ``playable``, ``seconds``,
-    ``resumed`` and ``test``.
+    ``low`` and ``high`` bound the rate over all tasks that could have been audited, at every look; ``estimate`` is it
+    without the bias of stopping early. Of a run that was killed the ledger lacks ``needed``, ``estimate``, ``listed``,
+    ``playable``, ``seconds``, ``resumed`` and ``test``.
     """
 
     model: str

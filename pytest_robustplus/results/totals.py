@@ -14,7 +14,7 @@ TotalRule = Literal["weighted", "mean_of_seven", "mean_of_eight", "mean_of_five"
 
 # A column printed to 0.1 points is off by up to 0.05, so is any mean of columns, and so is the printed Total itself.
 ROUNDING = 0.001
-_Z = 1.96
+Z = 1.96
 _COLUMNS: Mapping[TotalRule, tuple[Dimension, ...]] = {
     "mean_of_eight": DIMENSIONS,
     # LIBERO-PRO's: objects, places, words, goals, environments.
@@ -80,7 +80,7 @@ def summed(rule: TotalRule, row: Mapping[Dimension, CellReport]) -> Summed:
     rate = total(rule, {dimension: part.mean for dimension, part in parts.items()}, counts)
     weights = {d: total(rule, {other: float(other is d) for other in parts}, counts) for d in parts}
     deviation = sum((weights[d] * part.deviation) ** 2 for d, part in parts.items()) ** 0.5
-    return Summed(rate, max(rate - _Z * deviation, 0.0), min(rate + _Z * deviation, 1.0), early)
+    return Summed(rate, max(rate - Z * deviation, 0.0), min(rate + Z * deviation, 1.0), early)
 
 
 def columns(rule: TotalRule) -> tuple[Dimension, ...]:

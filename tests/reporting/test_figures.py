@@ -7,8 +7,9 @@ from pytest_robustplus.results.notes import Note
 from pytest_robustplus.results.text import quantity
 
 
-def test_a_total_is_bare_only_where_every_cell_was_played_to_its_end() -> None:
-    assert summed(0.7, 0.8, 0.9, early=False) == "80.0 %"
+def test_a_total_is_bare_only_where_every_task_was_played() -> None:
+    assert summed(0.8, 0.8, 0.8, early=False) == "80.0 %"
+    assert summed(0.7, 0.8, 0.9, early=False) == "80.0 % [70.0, 90.0]"
     assert summed(0.7, 0.8, 0.9, early=True) == "~80.0 % [70.0, 90.0]"
     assert summed(None, None, None, early=True) == "–"
 

@@ -77,3 +77,30 @@ def _words(page: str) -> str:
     """What a reader of the page sees, roughly: its text without tags."""
     shown = re.sub(r"<(style|script|title|form).*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
     return " ".join(unescape(shown).split())
+
+
+def test_an_interval_is_for_the_list_of_which_a_budget_audits_a_sample(toy: pytest.Pytester) -> None:
+    """After 8 of 60 tasks there stood "100.0 % [100.0, 100.0]"."""
+    written = ["--robust-json=r.json", "--robust-markdown=r.md", "--robust-html=r.html"]
+    chosen = ["--robust-model=strong", "--robust-perturbation=camera", "--robust-baseline=none"]
+    said = toy.runpytest(*chosen, "--robust-budget=8", *written).stdout.str()
+    (cell,) = json.loads((toy.path / "r.json").read_text())["cells"]
+    assert (cell["state"], cell["rate"], cell["high"], cell["estimate"]["rate"]) == ("measured", 1.0, 1.0, 1.0)
+    assert cell["low"] < cell["estimate"]["low"] < 0.8
+    shown = f"[{100 * cell['estimate']['low']:.1f}, 100.0]"
+    markdown, page = (toy.path / "r.md").read_text(), _words((toy.path / "r.html").read_text())
+    assert f"| 100.0 % | {shown} |" in markdown
+    assert f"100.0 % {shown}" in page
+    for text in (said, markdown, page):
+        assert "A budget or a share audits a random sample of the tasks; intervals are for all of them." in text
+    toy.runpytest(*chosen, "--robust-html=whole.html")
+    whole = _words((toy.path / "whole.html").read_text())
+    assert "100.0 % [100.0, 100.0]" in whole
+    assert "random sample" not in whole
+
+
+def test_a_red_cell_says_what_its_sample_tells_of_the_list(toy: pytest.Pytester) -> None:
+    lost = toy.runpytest("--robust-model=weak", "--robust-perturbation=camera", "--robust-budget=20").stdout.str()
+    found = re.search(r"episodes succeeded, full run ~?[\d.]+ % \[([\d.]+), ([\d.]+)\]", lost)
+    assert found, lost
+    assert float(found[2]) - float(found[1]) > 25

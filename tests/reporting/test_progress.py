@@ -19,7 +19,7 @@ import pytest
 from _pytest._io import TerminalWriter
 
 from pytest_robustplus.ledger import GENERATED, AuditKey, EpisodeRecord, Ledger
-from pytest_robustplus.options import ALL
+from pytest_robustplus.options import ALL, Budget
 from pytest_robustplus.reporting.live import Overview
 from pytest_robustplus.reporting.outlook import Bound, bounds
 from pytest_robustplus.reporting.progress import Pace
@@ -95,6 +95,18 @@ def test_a_cell_that_waits_for_its_lead_says_so(tmp_path: Path) -> None:
         assert shown.lines(ledger) == ["steady-toy-camera: 100.0 % after 2, nobody plays it now"]
 
 
+def test_a_cell_with_a_budget_bounds_no_rate_of_a_list_whose_length_nobody_knows(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "l.sqlite") as ledger:
+        ledger.begin_run("run", command="pytest", versions={})
+        audit = ledger.open_audit(KEY, run="run", total=20, order_seed="seed").id
+        ledger.claim(audit, "gw1", block=20, total=20, stale_s=60)
+        for position in range(19):
+            ledger.record(audit, position, played())
+        said = "steady-toy-camera: 100.0 %{} after 19, ≤1 episode left"
+        assert overview({}).lines(ledger) == [said.format(" [95.0, 100.0]")]
+        assert overview({}, budget=Budget(20)).lines(ledger) == [said.format("")]
+
+
 def test_the_whole_run_says_what_is_left_of_cells_comparisons_and_searches(tmp_path: Path) -> None:
     nodes = {
         "a": Identity("steady", "toy", "cell", "camera"),
@@ -150,8 +162,13 @@ def test_the_whole_run_says_what_is_left_of_cells_comparisons_and_searches(tmp_p
 KEY = AuditKey("steady", "toy", "camera", "checkpoint", "protocol", "population")
 
 
-def overview(items: Mapping[str, Identity], over: Collection[str] = (), bound: Bound = lambda item: None) -> Overview:
-    session = SimpleNamespace(run="run", settings=SimpleNamespace(ablations=()), share=ALL, fleet=str)
+def overview(
+    items: Mapping[str, Identity],
+    over: Collection[str] = (),
+    bound: Bound = lambda item: None,
+    budget: Budget | None = None,
+) -> Overview:
+    session = SimpleNamespace(run="run", settings=SimpleNamespace(ablations=(), budget=budget), share=ALL, fleet=str)
     return Overview(cast("Session", session), lambda: items, lambda: over, bound)
 
 

@@ -10,6 +10,7 @@ from math import comb
 import numpy as np
 import pytest
 
+from pytest_robustplus.evaluation.assurance import estimated
 from pytest_robustplus.evaluation.gates import Watch
 from pytest_robustplus.statistics.estimation import Ends, ends, estimate
 from pytest_robustplus.statistics.evalues import Plan, plan
@@ -110,3 +111,34 @@ def test_a_region_is_where_the_plan_decides() -> None:
             failing = region.fail_from[successes] <= played <= region.fail_to[successes]
             assert (passing, failing and not passing) == (verdict == "pass", verdict == "fail")
     assert traced(SMALL) is traced(SMALL)
+
+
+@pytest.mark.parametrize(("played", "successes"), [(7, 2), (7, 7), (7, 0), (40, 40)])
+def test_a_budget_played_to_its_end_is_a_sample_of_the_list(played: int, successes: int) -> None:
+    """Its interval was that of the tasks played, [28.6, 28.6] after 7 of 400."""
+    found = estimated([], Watch([]), played, successes, played, 400)
+    by_pairs = estimated([None], Watch([]), played, successes, played, 400)
+    assert found is not None
+    assert by_pairs is not None
+    assert found.rate == found.mean == by_pairs.rate == successes / played
+    assert by_pairs.low <= found.low <= found.rate <= found.high <= by_pairs.high
+    assert found.high - found.low > 0.05
+    assert found.deviation > 0.02
+    whole = estimated([None], Watch([]), played, successes, played, played)
+    assert whole == (successes / played,) * 4 + (0.0,)
+
+
+@pytest.mark.parametrize("tests", [[], [Counted(SMALL)]], ids=["measured", "gated"])
+def test_a_sample_covers_the_list(tests: list[SequentialTest]) -> None:
+    """Exactly, over every number of successes that a list of 60 holds, of which ten tasks are audited."""
+    regions = [test.region for test in tests if test.region is not None]
+    found, counts = ends(10, regions)._replace(total=60), np.arange(61)
+    covered = np.zeros(61)
+    for column, (played, successes) in enumerate(zip(found.played.tolist(), found.successes.tolist(), strict=True)):
+        told = estimated(regions, Watch([]), played, successes, 10, 60)
+        assert told is not None
+        inside = (told.low <= counts / 60 + 1e-9) & (counts / 60 <= told.high + 1e-9)
+        covered += np.where(inside, found.chances(counts)[:, column], 0.0)
+    # Mid-p is 95 % on average and no less than 91 % anywhere.
+    assert covered.min() > 0.91
+    assert covered.mean() > 0.95
