@@ -18,8 +18,11 @@ from training.words import SUITES
 
 
 def write(outcomes: Path, checkpoints: Path, out: Path, like: Path) -> list[Path]:
-    """Write ``NAME.toml`` for each kept member, of the tasks that all seeds of its kind have played."""
+    """Write ``NAME.toml`` for each kept member, of the tasks that all members without augmentation have played."""
     played, same = load(outcomes), tomllib.loads(like.read_text())["recorded"]
+    sizes = sorted(len(played.shared(played.core, dimension)) for dimension in DIMENSIONS)
+    plain = len(played.shared(played.core, *SUITES))
+    count = f"{sizes[0]} to {sizes[-1]}" if sizes[0] < sizes[-1] else f"{sizes[0]}"
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for file in sorted(checkpoints.glob("*.onnx")):
@@ -34,7 +37,8 @@ def write(outcomes: Path, checkpoints: Path, out: Path, like: Path) -> list[Path
             benchmark=BENCHMARK,
             label="recorded",
             date=same["date"],
-            task_list="libero_object and libero_spatial: the first 29 to 31 tasks of a dimension in the study's order",
+            task_list=f"libero_object and libero_spatial: the first {count} tasks of a dimension in the study's order,"
+            f" {plain} unperturbed ones",
             prompt_source=same["prompt_source"],
             protocol=same["protocol"],
             versions={

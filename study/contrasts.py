@@ -137,6 +137,17 @@ def verdicts(found: Sequence[Contrast | None]) -> list[Verdict]:
     return said
 
 
+def paired(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float]:
+    """95 % interval of two players' difference on the same tasks, in points, also where they nowhere differ.
+
+    Bonett and Price: Wald's, after a task more that only the first solves, and one that only the second does.
+    """
+    difference = np.concatenate([first - second, [1.0, -1.0]])
+    middle = float(difference.mean())
+    half = 1.96 * math.sqrt((float((difference**2).mean()) - middle**2) / len(difference))
+    return 100 * (middle - half), 100 * (middle + half)
+
+
 def wilson(won: int, played: int) -> tuple[float, float]:
     """95 % interval of one rate, in points."""
     z = 1.96

@@ -20,7 +20,7 @@ from pytest_robustplus.benchmarks.libero_generated.tasks import tasks as listed_
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.statistics.order import ranked
-from study.contrasts import CLAIMS, Contrast, Outcomes, common, contrast, matrix, verdicts, wilson
+from study.contrasts import CLAIMS, Contrast, Outcomes, common, contrast, matrix, paired, verdicts, wilson
 from study.players import ABLATIONS, ordered, read
 from training.recipe import STEPS
 from training.words import SUITES
@@ -242,14 +242,17 @@ def claims(played: Played) -> str:
 
 def variants(played: Played, marks: Sequence[str]) -> str:
     """Members beside their variants (denoising steps, eight bits, ablations) on the tasks that both have played."""
-    lines = ["| variant | itself | variant | tasks |", "|---|---|---|---|"]
+    lines = ["| variant | itself | variant | points, over tasks | tasks |", "|---|---|---|---|---|"]
     for player in sorted(p for p in played.outcomes if any(mark in p for mark in marks)):
         base = player.split("@")[0].split("+")[0].split("~")[0]
-        tasks = played.shared([base, player], *dict.fromkeys(played.streams.values()))
-        if tasks:
+        groups = [played.shared([base, player], *streams) for streams in (SUITES, *((d,) for d in DIMENSIONS))]
+        if tasks := [task for group in groups for task in group]:
             (own, n), (other, _) = rate(played, [base], tasks), rate(played, [player], tasks)
-            where = ", ".join(sorted({played.streams[task] for task in tasks}))
-            lines.append(f"| {_worded(player)} | {own}/{n} | {other}/{n} | {where} |")
+            low, high = paired(*matrix(played.outcomes, [player, base], tasks))
+            points = f"{100 * (other - own) / n:+.0f} [{low:+.0f}, {high:+.0f}]"
+            sizes = sorted(map(len, groups))
+            each = f"{sizes[0]}–{sizes[-1]}" if sizes[0] < sizes[-1] else f"{sizes[0]}"
+            lines.append(f"| {_worded(player)} | {own}/{n} | {other}/{n} | {points} | {each} of each dimension |")
     return "\n".join(lines)
 
 
