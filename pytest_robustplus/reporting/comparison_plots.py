@@ -10,8 +10,8 @@ from pytest_robustplus.results.comparison import ComparisonReport
 _KNOWN, _OPEN, _LINE = "#0969da", "#57606a", "#d0d7de"
 
 
-def intervals(reports: Sequence[ComparisonReport]) -> str:
-    """Draw one line a difference; of several policies, those to the first that nobody beats."""
+def intervals(reports: Sequence[ComparisonReport], width: float = 6.0) -> str:
+    """Draw one line a difference; of several policies, those to the first that nobody beats. ``width`` in inches."""
     lines = []
     for report in reports:
         best = report.unbeaten[0] if report.unbeaten else report.models[0]
@@ -26,7 +26,7 @@ def intervals(reports: Sequence[ComparisonReport]) -> str:
             names = (found.second, found.first) if turned else (found.first, found.second)
             label = report.dimension if len(report.models) == 2 else f"{report.dimension}: {names[0]} − {names[1]}"
             lines.append((label, low, seen, high))
-    with figure(6.0, 0.7 + 0.3 * len(lines)) as drawing:
+    with figure(width, 0.7 + 0.3 * len(lines)) as drawing:
         axes = drawing.axes
         axes.axvline(0, color=_LINE, lw=1.2)
         for place, (_, low, seen, high) in enumerate(lines):
@@ -35,5 +35,5 @@ def intervals(reports: Sequence[ComparisonReport]) -> str:
             axes.plot([min(max(seen, low), high)], [place], "o", color=colour, ms=5)
         axes.set_yticks(range(len(lines)), [line[0] for line in lines])
         axes.set_ylim(len(lines) - 0.5, -0.5)
-        axes.set_xlabel("points")
+        axes.set_xlabel("points", fontsize=8)
     return drawing.svg

@@ -175,7 +175,9 @@ def _intervals(group: Sequence[ComparisonReport]) -> Figure | None:
     except ImportError:
         return None
     caption = "Difference of success rates, with intervals that hold at every look"
-    return Figure(intervals(group), caption, said, kind="wide")
+    # Names of two policies beside a dimension's leave a phone's screen no room to draw in.
+    upright = intervals(group, width=3.3) if len(group[0].models) == 2 else ""
+    return Figure(intervals(group), caption, said, kind="wide", upright=upright)
 
 
 def _frontier_figures(frontiers: Sequence[FrontierReport]) -> list[Figure] | None:

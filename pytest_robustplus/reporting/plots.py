@@ -23,6 +23,11 @@ _COLOURS = {"pass": "#1a7f37", "fail": "#cf222e", "measured": "#9a6700"}
 _MARKS = {"pass": "o", "fail": "X", "measured": "s"}
 _BASELINE = "#57606a"
 _CURVES = ("#0969da", "#bc4c00", "#1a7f37", "#8250df")
+DARK = {
+    "#1a7f37": "#3fb950", "#cf222e": "#ff7b72", "#9a6700": "#d29922", "#0969da": "#4493f8", "#bc4c00": "#f0883e",
+    "#8250df": "#a371f7", "#57606a": "#9da7b1", "#000000": "#e6edf3", "#b0b0b0": "#3d444d", "#d0d7de": "#3d444d",
+}  # fmt: skip
+"""What each colour of a drawing is on a dark page; those of its text and its states are the page's own."""
 _Z = 1.96
 
 
@@ -211,9 +216,22 @@ class figure:  # noqa: N801 - reads as a verb where it is used
         stream = io.StringIO()
         # Text stays text: small, and drawn by the reader's own font.
         with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "robustplus", "font.family": "sans-serif"}):
-            self._figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+            self._figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         text = stream.getvalue()
-        self.svg = text[text.index("<svg") :]
+        head, end, drawn = text[text.index("<svg") :].partition(">")
+        self.svg = f"{head}{end}\n {_follows()}{drawn}"
+
+
+def _follows() -> str:
+    """The style by which a drawing follows the reader's light or dark; a viewer without it shows the light one."""
+    rules = [
+        f'[style*="{what}: {light}"] {{ {what}: {dark} !important }}'
+        for light, dark in DARK.items()
+        for what in ("fill", "stroke")
+    ]
+    # Text is black by saying nothing.
+    rules.append(f"text {{ fill: {DARK['#000000']} }}")
+    return f"<style>@media (prefers-color-scheme: dark) {{ {' '.join(rules)} }}</style>"
 
 
 def _errorbars(axes: Axes, places: Sequence[float], points: Sequence[Point], colour: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 import subprocess
@@ -13,6 +14,9 @@ import numpy as np
 import pytest
 
 from pytest_robustplus.ledger import StoredEpisode
+from pytest_robustplus.reporting import plots
+from pytest_robustplus.reporting.frontier_plots import radar
+from pytest_robustplus.reporting.plots import DARK
 from pytest_robustplus.rollout.replay import ReplayResult
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -53,6 +57,29 @@ def test_the_page_holds_everything_and_fetches_nothing(written: Path) -> None:
     assert "pytest --robust-replay=" in text
     assert "weight 0." in text, "the parameters of a failing episode"
     assert text.count("data:image/svg+xml;base64,") >= 4
+
+
+def test_drawings_follow_light_and_dark(written: Path) -> None:
+    """On a dark page they stood on white."""
+    drawn = re.findall(r"data:image/svg\+xml;base64,([\w+/=]+)", written.read_text())
+    assert drawn
+    for svg in (base64.b64decode(data).decode() for data in drawn):
+        rules, shown = (
+            re.findall("<style>(.*?)</style>", svg, re.DOTALL),
+            re.sub("<style.*?</style>", "", svg, flags=re.S),
+        )
+        assert "prefers-color-scheme: dark" in rules[0]
+        assert "#ffffff" not in shown
+        assert {*re.findall("#[0-9a-f]{6}", shown)} <= {*DARK}
+
+
+def test_every_colour_that_is_drawn_has_one_for_dark_pages() -> None:
+    sources = [path.read_text() for path in Path(plots.__file__).parent.glob("*plots.py")]
+    assert len(sources) >= 3
+    own = re.sub("^DARK = .*?^}", "", "\n".join(sources), flags=re.S | re.M)
+    assert {*re.findall("#[0-9a-f]{6}", own)} <= {*DARK}
+    # An axis around a circle is matplotlib's own, grid and all.
+    assert {*re.findall("#[0-9a-f]{6}", radar({"camera": 0.5, "noise": 1.0, "light": 0.2}))} <= {*DARK, *DARK.values()}
 
 
 def test_an_unmeasured_cell_has_words_and_no_figure(written: Path) -> None:
