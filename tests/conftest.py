@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -15,6 +16,8 @@ import pytest
 pytest_plugins = ["pytester"]
 # Toys and servers; what pytest starts in another process inherits the path.
 sys.path.insert(0, str(Path(__file__).parent / "support"))
+# As much as on a machine without room, whatever this one has: runs within tests follow, too.
+os.environ["ROBUSTPLUS_SCENES_GB"] = "0.85"
 
 
 class _Checkout:

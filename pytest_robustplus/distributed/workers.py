@@ -63,13 +63,19 @@ def guard(scheduler: Any) -> None:
 class Controller:
     """The process that hands out: leases cards to workers, and gives a dead worker's cell to another.
 
-    ``began`` is told the run's id, ``lost`` a check or another item whose worker died for good.
+    ``began`` is told the run's id, ``lost`` a check or another item whose worker died for good; ``keeping`` says what
+    each of so many workers may keep of scenes.
     """
 
     def __init__(
-        self, config: pytest.Config, *, began: Callable[[str], None], lost: Callable[[Identity], None]
+        self,
+        config: pytest.Config,
+        began: Callable[[str], None],
+        lost: Callable[[Identity], None],
+        keeping: Callable[[int], str],
     ) -> None:
-        self._config, self._began, self._lost = config, began, lost
+        self._config, self._began, self._lost, self._keeping = config, began, lost, keeping
+        self._kept = ""
         self._leases: devices.Leases | None = None
         self._seats: dict[str, int] = {}
         self._crashes: Counter[str] = Counter()
@@ -87,7 +93,10 @@ class Controller:
         # pytest-xdist calls a worker that replaces another by a new number; an address counts by the place it takes.
         seat = next(number for number in count() if number not in self._seats.values())
         self._seats[node.gateway.id] = seat
-        node.workerinput[ENVIRONMENT] = {SEAT_VARIABLE: str(seat), **({} if device is None else device.environment())}
+        # As it was before the first of them took anything.
+        self._kept = self._kept or self._keeping(node.workerinput["workercount"])
+        told = {SEAT_VARIABLE: str(seat), machine.KEPT: self._kept}
+        node.workerinput[ENVIRONMENT] = told | ({} if device is None else dict(device.environment()))
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="robustplus-"))
             self._board = Board(self._folder)

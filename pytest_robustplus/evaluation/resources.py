@@ -43,6 +43,7 @@ class Resources:
         key = (subject.benchmark.name, repr(subject.profile))
         if key not in self._simulators:
             protocol = subject.benchmark.protocol(subject.profile)
+            self.session.share_memory()
             with blaming(SimulatorError, "Starting the simulator", subject.benchmark.title):
                 self._simulators[key] = subject.benchmark.simulator(subject.profile, protocol)
         return self._simulators[key]
@@ -109,6 +110,7 @@ class Resources:
         return self._setups[subject.key]
 
     def _processes(self, setup: Setup, policy: Policy | None, count: int) -> Pool:
+        self.session.share_memory()
         limit = self.session.settings.episode_limit
         return Pool(setup, policy, count, limit=limit, expendable=self.session.spread)
 

@@ -94,7 +94,11 @@ class Session:
         ledger.begin_run(
             self.run,
             command=self.command,
-            versions={"pytest_robustplus": metadata.version("pytest-robustplus"), "python": sys.version.split()[0]},
+            versions={
+                "pytest_robustplus": metadata.version("pytest-robustplus"),
+                "python": sys.version.split()[0],
+                "scenes_gb": machine.told(self.share_memory()),
+            },
         )
         return ledger
 
@@ -131,6 +135,23 @@ class Session:
         except ValueError:  # the plugin of pytest's cache is switched off
             cache = ".pytest_cache"
         return ledger_of(self.config.rootpath, self.config.rootpath / cache)
+
+    def share_memory(self) -> int:
+        """Tell the simulators of this process, and of those that it starts, how many bytes of scenes each may keep.
+
+        Each machine of a cluster finds that out for itself.
+        """
+        if machine.KEPT not in os.environ and not self.settings.cluster:
+            os.environ[machine.KEPT] = self.keeping(1)
+            self.config.add_cleanup(_forget_memory)
+        return machine.kept()
+
+    def keeping(self, workers: int) -> str:
+        """What ``machine.KEPT`` says in each of so many workers, for every simulator; a person's own word stands."""
+        if own := os.environ.get(machine.KEPT):
+            return own
+        beside = workers * self.settings.simulators
+        return machine.told(machine.keeping(beside, inside=self.registry.plays_inside()))
 
     @cached_property
     def lease(self) -> Lease:
@@ -199,6 +220,10 @@ class Session:
                 ledger.end_run(self.run, int(exitstatus))
 
 
+def _forget_memory() -> None:
+    os.environ.pop(machine.KEPT, None)
+
+
 def _anchored(settings: Settings, config: pytest.Config) -> Settings:
     """The settings with the files of policy specs found from the folder in which they are written."""
     root = config.rootpath
@@ -228,6 +253,7 @@ def session_of(config: pytest.Config) -> Session:
     """The session of this pytest process, made on first use; raises ``pytest.UsageError`` for bad options."""
     if _SESSION not in config.stash:
         try:
+            machine.kept()  # refuses what nobody can mean
             config.stash[_SESSION] = Session(config, _fitted(_anchored(read_settings(config), config), config))
         except BadInputError as error:
             raise pytest.UsageError(str(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from pytest_robustplus.distributed import devices, machine, process, workers
 from pytest_robustplus.distributed.board import BOARD, Board
 from pytest_robustplus.distributed.devices import Device, Leases
+from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.evaluation.gates import Gate
 from pytest_robustplus.policies import specs
 from pytest_robustplus.reporting import outlook
@@ -122,7 +124,9 @@ class Lost(list[Identity]):
         self.dsession = SimpleNamespace(shouldstop=False)
         plugins = SimpleNamespace(getplugin={"dsession": self.dsession}.get)
         self.config = cast(Any, SimpleNamespace(option=option, pluginmanager=plugins))
-        self.controller = workers.Controller(self.config, began=lambda run: None, lost=self.append)
+        self.controller = workers.Controller(
+            self.config, lambda run: None, self.append, lambda workers: f"{workers}.00"
+        )
 
     def told(self) -> workers.Controller:
         """A worker has started and collected."""
@@ -134,7 +138,7 @@ class Lost(list[Identity]):
 
 
 def node(name: str) -> Any:
-    return SimpleNamespace(gateway=SimpleNamespace(id=name), workerinput={"testrunuid": "run-1"})
+    return SimpleNamespace(gateway=SimpleNamespace(id=name), workerinput={"testrunuid": "run-1", "workercount": 2})
 
 
 @pytest.mark.usefixtures("cards")
@@ -144,6 +148,7 @@ def test_the_controller_leases_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = [node("gw0"), node("gw1"), node("gw2")]
     for one in nodes[:2]:
         controller.configure(one)
+        assert one.workerinput["robustplus_environment"][machine.KEPT] == "2.00", "two workers share the memory"
     controller.free(nodes[1], None)
     controller.configure(nodes[2])
     seen = [devices.visible(one.workerinput["robustplus_environment"]) for one in nodes]
@@ -233,6 +238,47 @@ def test_cores_memory_and_cards_bound_what_fits(
     assert machine.room({"CUDA_VISIBLE_DEVICES": "MIG-7"}) >= 5, "a part of a card is not listed"
 
 
+@pytest.mark.parametrize(
+    ("gigabytes", "beside", "free", "inside", "expected"),
+    [
+        (22, 2, None, False, "3.00"),  # no more than that is worth keeping
+        (16, 4, None, False, "1.70"),
+        (9.2, 4, None, False, "0.85"),  # nothing is left once all have their own
+        (2, 4, None, False, "0.85"),
+        (100, 16, (80_000, 80_000), False, "2.82"),
+        (100, 16, (80_000, 80_000), True, "0.85"),
+        (100, 16, (12_000, 12_000), False, "1.28"),
+        (100, 16, ("[N/A]", "[N/A]"), False, "0.85"),
+        (None, 1, None, False, "0.85"),
+    ],
+)
+def test_scenes_are_kept_where_every_simulator_has_its_own_memory(
+    gigabytes: float | None,
+    beside: int,
+    free: tuple[object, object] | None,
+    inside: bool,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = [f"{index}, GPU-{index}, {megabytes}" for index, megabytes in enumerate(free or ())]
+    monkeypatch.setattr(machine, "memory", lambda: gigabytes and int(gigabytes * 1e9))
+    monkeypatch.setattr(devices, "ask", lambda what, units=True: lines)
+    environment = {"CUDA_VISIBLE_DEVICES": "0,1" if free else ""}
+    kept = machine.keeping(beside, inside=inside, environment=environment)
+    assert machine.told(kept) == expected
+    if gigabytes is not None and kept > machine.KEPT_BYTES:
+        peak = machine.PEAK_BYTES + kept - machine.KEPT_BYTES
+        assert beside * peak <= gigabytes * 1e9, "the machine bears it, whatever all of them do at once"
+
+
+def test_a_size_of_ones_own_counts_as_it_is_and_nonsense_is_refused() -> None:
+    assert machine.kept({}) == machine.kept({machine.KEPT: ""}) == machine.KEPT_BYTES
+    assert machine.kept({machine.KEPT: "0.5"}) == 500_000_000
+    for nonsense in ("lots", "-1", "0", "inf", "nan"):
+        with pytest.raises(BadInputError, match="ROBUSTPLUS_SCENES_GB="):
+            machine.kept({machine.KEPT: nonsense})
+
+
 def test_a_containers_share_is_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, content in (
         ("cpu.max", "150000 100000\n"),
@@ -277,6 +323,23 @@ def test_simulators_are_as_many_as_their_workers_leave_room_for(
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "2")
     config = pytester.parseconfig("--robust-simulators=auto")
     assert session_of(config).settings.simulators == 3, "as one of two workers"
+
+
+def test_simulators_beside_each_other_are_reckoned_together(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of all workers; the worker that was told says it to its own, and a person's word stands."""
+    monkeypatch.setattr(machine, "keeping", lambda simulators, *, inside: simulators * 10**9)
+    monkeypatch.delenv(machine.KEPT, raising=False)
+    config = pytester.parseconfig("--robust-simulators=3")
+    session = session_of(config)
+    assert session.keeping(2) == "6.00"
+    assert session.share_memory() == machine.kept() == 3 * 10**9
+    config._ensure_unconfigure()
+    assert machine.KEPT not in os.environ, "the next run of this process reckons anew"
+    monkeypatch.setenv(machine.KEPT, "0.9")
+    assert session.keeping(2) == "0.9"
+    assert session.share_memory() == 900_000_000
 
 
 def test_half_an_idle_machine_is_told_what_to_add() -> None:

@@ -25,6 +25,7 @@ from pytest_robustplus.benchmarks.libero_plus import assets
 from pytest_robustplus.benchmarks.libero_plus.benchmark import DEMONSTRATIONS
 from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, instruction, tasks
+from pytest_robustplus.distributed import machine
 from pytest_robustplus.errors import CheckFailedError, CheckSkipped
 from pytest_robustplus.perturbations import Dimension
 from pytest_robustplus.policies.contract import Actions, Image, Observation
@@ -60,11 +61,12 @@ def _versions(context: CheckContext) -> str:
 
 
 def _renderer(context: CheckContext) -> str:
-    return check_renderer(
+    drawn = check_renderer(
         context,
         _first(context),
         "The OpenGL driver is broken here; try the other of MUJOCO_GL=egl and MUJOCO_GL=osmesa, or update Mesa.",
     )
+    return f"{drawn}; each simulator keeps up to {machine.told(machine.kept())} GB of scenes"
 
 
 def _settling(context: CheckContext) -> str:

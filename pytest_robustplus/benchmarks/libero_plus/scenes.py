@@ -13,6 +13,7 @@ import re
 from collections import OrderedDict
 from functools import partial
 from pathlib import Path
+from weakref import WeakSet
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_plus import packages
@@ -20,29 +21,36 @@ from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
 from pytest_robustplus.benchmarks.libero_plus.drawing import Canvas, Painter
 from pytest_robustplus.benchmarks.libero_plus.memory import bound_mesh_cache, forget_last_compile, return_freed_memory
 from pytest_robustplus.benchmarks.libero_plus.scene import Scene, build, in_base_scene, scene_name
+from pytest_robustplus.distributed import machine
 from pytest_robustplus.errors import BadInputError, SimulatorError
 from pytest_robustplus.perturbations import Layout, part
 
-# What is kept: models, shapes and textures. Imports, GL, MuJoCo's own cache of meshes and passing needs take another
-# 1.3 GB at most, so that a simulator stays below 2.3 GB.
-MEMORY_BYTES = 850_000_000
+# Nothing beyond KEPT_BYTES is kept where less than this is left on the machine: others need it more.
+_RESERVE_BYTES = 1_000_000_000
 _COMPILING_BYTES = 150_000_000
 _UPLOADING_BYTES = 50_000_000
 _FEWEST_MODELS = 2
 _MOST_SCENES = 48  # of 1 MB each, without their models
+_OPEN: WeakSet[SceneCache] = WeakSet()
 _SENTENCE = re.compile(rb"\(\s*:language\b[^()]*\)")
 
 
 class SceneCache:
-    """Scenes by what their BDDL files describe; the least recently played go when memory runs out."""
+    """Scenes by what their BDDL files describe; the least recently played go when memory runs out.
 
-    def __init__(self, assets: Path | None, canvas: Canvas | None, memory_bytes: int = MEMORY_BYTES) -> None:
+    ``memory_bytes`` of models, shapes and textures are kept, by default what the machine has room for
+    (``machine.keeping``). Imports, GL, MuJoCo's own cache of meshes and passing needs take another 1.4 GB at most.
+    """
+
+    def __init__(self, assets: Path | None, canvas: Canvas | None, memory_bytes: int | None = None) -> None:
         bound_mesh_cache()
         self._problems = packages.import_environment(assets).TASK_MAPPING
-        self._canvas, self._memory_bytes = canvas, memory_bytes
+        self._canvas = canvas
+        self._memory_bytes = machine.kept() if memory_bytes is None else memory_bytes
         self._scenes: OrderedDict[str, Scene] = OrderedDict()
         self._compiled: OrderedDict[str, CompiledScene] = OrderedDict()
         self._painters: dict[CompiledScene, Painter] = {}
+        _OPEN.add(self)
 
     def scene(self, task: Task) -> Scene:
         """Return the scene of a task, built and compiled (0.5–3 s) unless it is kept."""
@@ -81,6 +89,7 @@ class SceneCache:
     def close(self) -> None:
         while self._compiled:
             self._drop()
+        _OPEN.discard(self)
 
     def _compile(self, xml: str, *, shared: bool) -> CompiledScene:
         digest = hashlib.sha256(xml.encode()).hexdigest()
@@ -96,16 +105,25 @@ class SceneCache:
         """Drop what is cheapest to get back: scenes (5 ms a megabyte), then textures (12), the last scene never."""
         while len(self._scenes) > _MOST_SCENES:
             self._scenes.popitem(last=False)
-        while self._nbytes() + coming > self._memory_bytes and len(self._compiled) > _FEWEST_MODELS:
+        allowed = self._allowed()
+        while self._nbytes() + coming > allowed and len(self._compiled) > _FEWEST_MODELS:
             self._drop()
         if self._canvas:
             self._canvas.activate()
-        while self._nbytes() + coming > self._memory_bytes:
+        while self._nbytes() + coming > allowed:
             if self._canvas and self._canvas.textures.forget_oldest():
                 continue
             if len(self._compiled) < 2:
                 break
             self._drop()
+
+    def _allowed(self) -> int:
+        """How much may be kept now: simulators of one process share what is more than the least."""
+        least = min(self._memory_bytes, machine.KEPT_BYTES)
+        left = machine.memory()
+        if left is not None and left < _RESERVE_BYTES:
+            return least
+        return max(self._memory_bytes - sum(other._nbytes() for other in _OPEN if other is not self), least)
 
     def _nbytes(self) -> int:
         kept = sum(compiled.nbytes for compiled in self._compiled.values())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_robustplus.benchmarks.contract import Benchmark, Task
-from pytest_robustplus.distributed import devices
+from pytest_robustplus.distributed import devices, machine
 from pytest_robustplus.errors import BadInputError, SimulatorError
 from pytest_robustplus.policies.transports.address import COUNT_VARIABLE, NODE_VARIABLE, SEAT_VARIABLE
 from pytest_robustplus.results.notes import Note
@@ -484,6 +484,9 @@ def inspect_machine(packed: bytes) -> Facts:
 def surroundings(cards: Sequence[Any], node: str, seat: int, seats: int) -> Mapping[str, str]:
     """What a process finds in its environment: who it is, and the cards that it computes on; it draws on the first."""
     found = {NODE_VARIABLE: node, SEAT_VARIABLE: str(seat), COUNT_VARIABLE: str(seats)}
+    # Ray tells nobody how many will be beside each other here: as many as cores at most.
+    kept = machine.keeping(machine.cores(), inside=bool(cards))
+    found[machine.KEPT] = os.environ.get(machine.KEPT) or machine.told(kept)
     if not cards:
         return found
     named = devices.find({**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(map(str, cards))})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from weakref import WeakSet
 
 import mujoco
 import numpy as np
 import pytest
 
-from pytest_robustplus.benchmarks.libero_plus import cameras
+from pytest_robustplus.benchmarks.libero_plus import cameras, scenes
 from pytest_robustplus.benchmarks.libero_plus.drawing import Painter
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.scene import scene_name
@@ -17,6 +18,7 @@ from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache
 from pytest_robustplus.benchmarks.libero_plus.settling import settling
 from pytest_robustplus.benchmarks.libero_plus.simulator import CLOCK_SUBSTEP, SUBSTEPS, LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
+from pytest_robustplus.distributed import machine
 from pytest_robustplus.errors import BadInputError, SimulatorError
 from pytest_robustplus.perturbations import Camera, Dimension
 
@@ -258,6 +260,28 @@ def test_memory_bounds_what_is_kept() -> None:
     assert again is not first
     assert again.compiled is not first.compiled
     cache.close()
+
+
+def test_what_is_more_than_the_least_is_shared_and_given_up_where_memory_runs_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Simulators of one process have the room of one between them, and none takes more where a machine has no more."""
+    spatial = find_task(f"{SPATIAL}#0")
+    monkeypatch.setattr(machine, "memory", lambda: 20 * 10**9)
+    monkeypatch.setenv(machine.KEPT, "1.2")
+    monkeypatch.setattr(scenes, "_OPEN", WeakSet())
+    first, second = SceneCache(None, None), SceneCache(None, None)
+    model = first.scene(spatial).compiled
+    assert first._allowed() == 1_200_000_000
+    assert second._allowed() == 1_200_000_000 - model.nbytes
+    monkeypatch.setattr(type(model), "nbytes", 900_000_000)
+    assert second._allowed() == machine.KEPT_BYTES, "never less than a simulator has on any machine"
+    monkeypatch.setattr(machine, "memory", lambda: 900_000_000)
+    assert first._allowed() == machine.KEPT_BYTES
+    monkeypatch.setattr(machine, "memory", lambda: None)
+    first.close()
+    assert second._allowed() == 1_200_000_000
+    second.close()
 
 
 @pytest.mark.parametrize("pose", [0, 501])
