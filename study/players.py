@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.benchmarks.libero_generated.tasks import find_task, played, tasks
-from pytest_robustplus.benchmarks.libero_plus.scenes import MEMORY_BYTES
+from pytest_robustplus.distributed import machine
 from pytest_robustplus.distributed.devices import Device
 from pytest_robustplus.perturbations import DIMENSIONS, Dimension, Layout, part
 from pytest_robustplus.statistics.order import order
@@ -157,12 +157,6 @@ class _Worker:
             self._process.kill()
 
 
-def _room(workers: int) -> int:
-    """Bytes for the scenes of each worker, so that all together leave half of the memory that is free now."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(MEMORY_BYTES, min(_ROOM_BYTES, free // 2 // max(workers, 1)))
-
-
 def _serve(pipe: connection.Connection, folder: str, end: float, room_bytes: int) -> None:
     """Play what is asked for until the other end is closed; of a task, sends each outcome and then None."""
     from pytest_robustplus.benchmarks.libero_generated.benchmark import LiberoGenerated
@@ -208,7 +202,7 @@ class Pool:
     def __init__(self, folder: Path, outcomes: Path, workers: int, end: float, devices: Sequence[Device] = ()) -> None:
         self._folder, self._outcomes, self._end = folder, outcomes, end
         self._devices = [devices[n % len(devices)] if devices else None for n in range(workers)]
-        self._room_bytes = _room(workers)
+        self._room_bytes = machine.keeping(max(workers, 1), inside=False, most=_ROOM_BYTES)
         self._workers = [_Worker(folder, end, device, self._room_bytes) for device in self._devices]
         self.work = Work(read(outcomes))
 

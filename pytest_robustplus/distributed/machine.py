@@ -49,7 +49,9 @@ def room(environment: Mapping[str, str] = os.environ) -> int:
     return max(min(fitting), 1)
 
 
-def keeping(simulators: int, *, inside: bool, environment: Mapping[str, str] = os.environ) -> int:
+def keeping(
+    simulators: int, *, inside: bool, most: int = MOST_KEPT_BYTES, environment: Mapping[str, str] = os.environ
+) -> int:
     """How many bytes of scenes each of so many simulators may keep: more than ``KEPT_BYTES`` where all have room.
 
     What one of them needs comes first. Of what is left then, half is for policies and whatever else begins. Where a
@@ -61,7 +63,7 @@ def keeping(simulators: int, *, inside: bool, environment: Mapping[str, str] = o
     if names := devices.visible(environment):
         free = None if inside else _free(names)
         spare = min(spare, 0.0 if free is None else sum(free) / simulators - CARD_BYTES)
-    return min(KEPT_BYTES + int(max(spare, 0) / 2), MOST_KEPT_BYTES)
+    return min(KEPT_BYTES + int(max(spare, 0) / 2), most)
 
 
 def told(kept: int) -> str:
