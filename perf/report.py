@@ -23,6 +23,7 @@ from pytest_robustplus.reporting.html import page
 from pytest_robustplus.reporting.json import stories
 from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.events import EpisodeEvents, Event, Failure, Subgoal
+from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.run import CellName, CellResult
 
 SECONDS, BYTES, READY_S = 5.0, 8_000_000, 2.0
@@ -99,7 +100,7 @@ def main() -> int:
             results = fill(ledger, benchmark)
             run = ledger.runs()[-1]
             wall, start = time.perf_counter(), time.process_time()
-            text = page(stories(results, ledger), {benchmark.name: benchmark}, run)
+            text = page(stories(results, ledger), {benchmark.name: benchmark}, run, Findings(tuple(results)))
             seconds, wall = time.process_time() - start, time.perf_counter() - wall
         path = Path(folder) / "report.html"
         path.write_text(text, encoding="utf-8")

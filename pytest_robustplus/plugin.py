@@ -312,7 +312,7 @@ class Run:
         from pytest_robustplus.reporting.notes import text
         from pytest_robustplus.session.session import session_of
 
-        terminal.summarize(terminalreporter, lambda: session_of(self._config).registry.benchmarks)
+        terminal.summarize(terminalreporter, self._outputs.found, lambda: session_of(self._config).registry.benchmarks)
         workers = [] if self._controller is None else self._controller.notes()
         for note in (*workers, *session_of(self._config).notes):
             terminalreporter.write_line(text(note))

@@ -34,7 +34,7 @@ def recorded_page(
     found = _concluded(ledger, audits) if kept is None else Findings.read(kept)
     found = _present(found)
     names = [cell.name.benchmark for cell in found.cells]
-    names += [one.benchmark for one in (*found.latencies, *found.comparisons, *found.probes)]
+    names += [one.benchmark for one in (*found.latencies, *found.comparisons, *found.probes, *found.unanswered)]
     for name in names:
         if name not in benchmarks:
             raise unknown("benchmark", name, benchmarks, where=str(ledger.path))
@@ -43,7 +43,7 @@ def recorded_page(
     until = max((audit.opened for audit in audits), default=run.ended or run.started)
     told = stories(found.cells, ledger, until=until)
     filmed = films(told, found.comparisons, ledger, benchmarks, videos, say)
-    return page(told, benchmarks, run, filmed, found.probes, found.latencies, found.comparisons)
+    return page(told, benchmarks, run, found, filmed)
 
 
 def _present(found: Findings) -> Findings:

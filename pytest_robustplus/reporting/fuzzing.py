@@ -5,23 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-import pytest
-
 from pytest_robustplus.fuzz.judging import Judgement
 from pytest_robustplus.perturbations import Perturbation
 from pytest_robustplus.reporting.notes import text
-from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Interval, Probe, in_order, probes
+from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Interval, Probe
 from pytest_robustplus.results.text import percent, quantity
-
-
-def summarize(terminal: pytest.TerminalReporter) -> None:
-    """Write a line for every frontier and every search of the run."""
-    tests = (test for tests in terminal.stats.values() for test in tests if isinstance(test, pytest.TestReport))
-    found = [probe for test in tests if test.when == "call" for probe in probes(test.user_properties)]
-    if found:
-        terminal.section("fuzzing", sep="-")
-        for probe in in_order(found):
-            terminal.write_line(line(probe), red=probe.outcome == "fail")
 
 
 def corpus_cases(found: Iterable[Probe]) -> list[dict[str, object]]:

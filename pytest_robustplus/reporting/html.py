@@ -19,8 +19,8 @@ from pytest_robustplus.reporting.json import CellStory, Solved, totals
 from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.results import text as figures
 from pytest_robustplus.results.comparison import ComparisonReport
-from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe
-from pytest_robustplus.results.latency import LatencyResult
+from pytest_robustplus.results.findings import Findings
+from pytest_robustplus.results.fuzzing import FrontierReport
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,28 +53,25 @@ def page(
     told: Sequence[CellStory],
     benchmarks: Mapping[str, Benchmark],
     run: Run | None,
+    found: Findings,
     videos: Mapping[int, bytes] | None = None,
-    probes: Sequence[Probe] = (),
-    latencies: Sequence[LatencyResult] = (),
-    comparisons: Sequence[ComparisonReport] = (),
 ) -> str:
-    """Build the page; ``videos`` holds MP4 files by episode, ``probes`` what fuzzing found out."""
+    """Build the page; ``told`` are the cells that were found, ``videos`` holds MP4 files by episode."""
     videos = videos or {}
     names = [story.result.name.benchmark for story in told]
-    names += [found.benchmark for found in (*probes, *latencies, *comparisons)]
+    names += [one.benchmark for one in (*found.probes, *found.latencies, *found.comparisons, *found.unanswered)]
     reports = [story.result.figures for story in told if story.result.figures is not None]
     style, script = ((_HERE / "static" / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    frontiers = [probe for probe in probes if isinstance(probe, FrontierReport)]
     return _environment().get_template("page.html").render(
         title="Robustness: " + ", ".join(dict.fromkeys(benchmarks[name].title for name in names)),
-        style=style, script=script, run=run, told=told, reports=reports, videos=videos, latencies=latencies,
+        style=style, script=script, run=run, told=told, reports=reports, videos=videos,
+        latencies=found.latencies, unanswered=found.unanswered,
         headline=text.in_words([story.result for story in told], benchmarks),
         counts=_counts(told), filters=_filters(told),
         sources=list(dict.fromkeys(report.source for report in reports if report.baseline is not None)),
         modalities=list(dict.fromkeys(ablation.modality for report in reports for ablation in report.ablations)),
-        totals=list(_totals(told, benchmarks)), compared=list(_compared(comparisons, benchmarks, videos)),
-        frontiers=frontiers, frontier_figures=_frontier_figures(frontiers),
-        falsified=[probe for probe in probes if isinstance(probe, FuzzReport)],
+        totals=list(_totals(told, benchmarks)), compared=list(_compared(found.comparisons, benchmarks, videos)),
+        frontiers=found.frontiers, frontier_figures=_frontier_figures(found.frontiers), falsified=found.searches,
         plots=_plots(told),
         changed=[(s, gate) for s in told if s.result.figures for gate in s.result.figures.gates if gate.pairs],
         seen_from={name: " and ".join(benchmarks[name].profile.cameras) for name in names},

@@ -17,8 +17,8 @@ from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.reporting.text import ablations
 from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.comparison import ComparisonReport
+from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.fuzzing import FrontierReport, Probe
-from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.latency import LatencyResult
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.results.run import CellResult
@@ -111,24 +111,21 @@ def document(
     told: Sequence[CellStory],
     benchmarks: Mapping[str, Benchmark],
     run: Run | None,
-    latencies: Sequence[LatencyResult] = (),
-    comparisons: Sequence[ComparisonReport] = (),
-    found: Sequence[Probe] = (),
-    unanswered: Sequence[Identity] = (),
+    found: Findings,
 ) -> dict[str, Any]:
-    """Put a run into the form that ``schema.json`` beside this module describes."""
+    """Put a run into the form that ``schema.json`` beside this module describes; ``told`` are its cells."""
     return {
         "$schema": SCHEMA,
         "version": VERSION,
         "run": None if run is None else {"id": run.run, "command": run.command, "started": run.started, **run.versions},
         "cells": [_cell(story) for story in told],
-        "totals": [asdict(found) for found in totals([story.result for story in told], benchmarks)],
-        "latencies": [_latency(result) for result in latencies],
-        "comparisons": [_comparison(report) for report in comparisons],
-        "fuzzing": [_probe(probe) for probe in found],
+        "totals": [asdict(total) for total in totals([story.result for story in told], benchmarks)],
+        "latencies": [_latency(result) for result in found.latencies],
+        "comparisons": [_comparison(report) for report in found.comparisons],
+        "fuzzing": [_probe(probe) for probe in found.probes],
         "unanswered": [
             {"kind": item.kind, "model": item.model, "benchmark": item.benchmark, "subject": item.subject}
-            for item in unanswered
+            for item in found.unanswered
         ],
     }
 

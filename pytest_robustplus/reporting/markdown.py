@@ -25,8 +25,7 @@ from pytest_robustplus.reporting.text import (
     unanswered,
 )
 from pytest_robustplus.results.comparison import ComparisonReport
-from pytest_robustplus.results.fuzzing import Probe
-from pytest_robustplus.results.identity import Identity
+from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.latency import LatencyResult
 from pytest_robustplus.results.run import CellResult
 from pytest_robustplus.results.text import count, interval, percent, quantity
@@ -41,22 +40,16 @@ _SIGN = {
 }
 
 
-def markdown(
-    results: Sequence[CellResult],
-    benchmarks: Mapping[str, Benchmark],
-    latencies: Sequence[LatencyResult] = (),
-    comparisons: Sequence[ComparisonReport] = (),
-    found: Sequence[Probe] = (),
-    left: Sequence[Identity] = (),
-) -> str:
+def markdown(found: Findings, benchmarks: Mapping[str, Benchmark]) -> str:
     """Write one table per benchmark, one of latencies, and what fuzzing found; what was not measured says why."""
+    results = found.cells
     parts = [line for said in in_words(results, benchmarks) for line in (f"**{_escape(said)}**", "")]
     if paired := [line for result in results for line in _since(result)]:
         parts += ["Since the accepted run:", "", *paired, ""]
     for name in dict.fromkeys(result.name.benchmark for result in results):
         own = [result for result in results if result.name.benchmark == name]
         parts += [f"### Robustness: {benchmarks[name].title}", "", *_table(own), ""]
-        parts += [f"- {_total(found)}" for found in totals(own, benchmarks)]
+        parts += [f"- {_total(total)}" for total in totals(own, benchmarks)]
         parts += [
             f"- {_escape(f'{r.name.model}, {r.name.dimension}: {how}')}."
             for r in own
@@ -78,14 +71,14 @@ def markdown(
         parts += [f"- † {_escape(line)}" for line in footnotes(noted)]
         parts.append("")
         parts += [line for result in own for line in _lost(result, benchmarks[name].title)]
-    for (name, models), group in by_group(comparisons).items():
+    for (name, models), group in by_group(found.comparisons).items():
         parts += [f"### {_escape(' against '.join(models))}: {benchmarks[name].title}", "", *_comparison(group), ""]
-    if latencies:
-        parts += ["### Latency", "", *_latencies(latencies), ""]
-    if found:
-        parts += ["### Fuzzing", "", *(f"- {_escape(line(probe))}" for probe in found), ""]
-    if left:
-        parts += [_escape(unanswered(left)), ""]
+    if found.latencies:
+        parts += ["### Latency", "", *_latencies(found.latencies), ""]
+    if found.probes:
+        parts += ["### Fuzzing", "", *(f"- {_escape(line(probe))}" for probe in found.probes), ""]
+    if found.unanswered:
+        parts += [_escape(unanswered(found.unanswered)), ""]
     return "\n".join(parts)
 
 

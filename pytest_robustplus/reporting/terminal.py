@@ -33,9 +33,9 @@ from pytest_robustplus.reporting.text import (
 )
 from pytest_robustplus.results.cell import CellReport
 from pytest_robustplus.results.claims import ClaimReport
-from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport
+from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.identity import Identity
-from pytest_robustplus.results.latency import LatencyReport
+from pytest_robustplus.results.latency import LatencyReport, measured
 from pytest_robustplus.results.run import cell_name, reason
 from pytest_robustplus.results.text import count, percent, quantity
 from pytest_robustplus.results.totals import columns, summed
@@ -44,7 +44,9 @@ _HEADING = {Dimension.BACKGROUND: "backgr."}
 _STYLE = {"pass": "green", "fail": "bold red", "measured": "yellow", "undecided": "yellow"}
 
 
-def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mapping[str, Benchmark]]) -> None:
+def summarize(
+    terminal: pytest.TerminalReporter, found: Findings, benchmarks: Callable[[], Mapping[str, Benchmark]]
+) -> None:
     """Write one table per benchmark that was played, each with its notes, what fuzzing found out, and the latencies.
 
     A green run that played no cell at all says why.
@@ -52,7 +54,7 @@ def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mappin
     reported = (test for tests in terminal.stats.values() for test in tests if isinstance(test, pytest.TestReport))
     # What pytest-rerunfailures runs again, another report says.
     tests = [test for test in reported if test.when == "call" and test.outcome in ("passed", "failed", "skipped")]
-    reports = _cells(tests)
+    reports = [cell.figures for cell in found.cells if cell.figures is not None]
     for name in sorted({report.benchmark for report in reports}):
         benchmark = benchmarks()[name]
         own = [report for report in reports if report.benchmark == name]
@@ -60,52 +62,31 @@ def summarize(terminal: pytest.TerminalReporter, benchmarks: Callable[[], Mappin
         terminal.write_line(_rendered(_table(own, benchmark), terminal))
         for line in _footnotes(own, benchmark):
             terminal.write_line(line)
-    compared = _comparisons(tests)
-    for (name, models), group in comparison.by_group(compared).items():
+    for (name, models), group in comparison.by_group(found.comparisons).items():
         terminal.section(f"{' against '.join(models)}: {benchmarks()[name].title}", sep="-")
         terminal.write_line(_rendered(comparison.table(group), terminal))
         for line in comparison.remarks(group):
             terminal.write_line(complete(line, terminal.config))
-    apart = [gap for test in tests if (gap := ContrastReport.read(test.user_properties)) is not None]
-    if not reports and not compared and not apart and not any(test.failed for test in tests):
+    if not reports and not found.comparisons and not found.contrasts and not any(test.failed for test in tests):
         for line in _unplayed(tests):
             terminal.write_line(line)
-    for contrast in apart:
+    for contrast in found.contrasts:
         terminal.write_line(comparison.contrasted(contrast))
     claimed = [judged for test in tests if (judged := ClaimReport.read(test.user_properties)) is not None]
     if claimed:
         terminal.section("claims", sep="-")
         for line in claims.summary(claimed):
             terminal.write_line(line)
-    fuzzing.summarize(terminal)
-
-    timed = [report for test in tests if (report := LatencyReport.read(test.user_properties)) is not None]
-    if timed:
+    if found.probes:
+        terminal.section("fuzzing", sep="-")
+        for probe in found.probes:
+            terminal.write_line(fuzzing.line(probe), red=probe.outcome == "fail")
+    if timed := measured(found.latencies):
         terminal.section("latency", sep="-")
         terminal.write_line(_rendered(_latencies(timed), terminal))
         for latency in timed:
             for line in sentences(latency):
                 terminal.write_line(f"{latency.model}, {latency.benchmark}: {line}.")
-
-
-def _comparisons(tests: Iterable[pytest.TestReport]) -> list[ComparisonReport]:
-    """Comparisons in the order of their dimensions, whoever reported first."""
-    found = (ComparisonReport.read(test.user_properties) for test in tests)
-    places = {str(dimension): place for place, dimension in enumerate(Dimension)}
-    return sorted((report for report in found if report is not None), key=lambda report: places[report.dimension])
-
-
-def _cells(tests: Iterable[pytest.TestReport]) -> list[CellReport]:
-    """One report a cell that a test asks about, however often some plugin repeats the test: the worst."""
-    found: dict[object, CellReport] = {}
-    for test in tests:
-        report = CellReport.read(test.user_properties)
-        if report is None:
-            continue
-        key = Identity.read(test.user_properties), report.model, report.benchmark, report.dimension
-        if key not in found or report.outcome == "fail":
-            found[key] = report
-    return list(found.values())
 
 
 def _unplayed(tests: Iterable[pytest.TestReport]) -> Iterable[str]:

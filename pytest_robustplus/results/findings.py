@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from pytest_robustplus.results.carried import restored
-from pytest_robustplus.results.comparison import ComparisonReport
-from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe
+from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport
+from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe, in_order
+from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.latency import LatencyResult
 from pytest_robustplus.results.run import CellResult
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the items of a run ended with, those included that were not decided."""
+    """What the items of a run ended with, those included that were not decided; ``unanswered`` is what had no end."""
 
     cells: tuple[CellResult, ...] = ()
     latencies: tuple[LatencyResult, ...] = ()
     comparisons: tuple[ComparisonReport, ...] = ()
     frontiers: tuple[FrontierReport, ...] = ()
     searches: tuple[FuzzReport, ...] = ()
+    contrasts: tuple[ContrastReport, ...] = ()
+    unanswered: tuple[Identity, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, field.name) for field in fields(self))
 
     @property
-    def probes(self) -> tuple[Probe, ...]:
-        """What fuzzing found, frontiers first."""
-        return (*self.frontiers, *self.searches)
+    def probes(self) -> list[Probe]:
+        """What fuzzing found."""
+        return in_order([*self.searches, *self.frontiers])
 
     def to_json(self) -> dict[str, Any]:
         """Everything; ``read`` takes it back."""

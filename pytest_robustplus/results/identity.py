@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Generic, Literal, NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
 
 Kind = Literal["cell", "check", "latency", "frontier", "fuzz", "play", "comparison", "contrast", "claim"]
 
@@ -39,30 +39,3 @@ class Identity(NamedTuple):
         """Read back what ``property`` wrote; None for a test that is none of ours."""
         found = next((value for name, value in properties if name == PROPERTY), None)
         return None if found is None else cls(*json.loads(str(found)))
-
-
-Answer = TypeVar("Answer")
-
-
-class Answers(Generic[Answer]):
-    """One answer a question, however many items ask it: where some plugin repeats tests, the worst of theirs."""
-
-    def __init__(self, badness: Callable[[Answer], int]) -> None:
-        self._badness = badness
-        self._found: dict[Identity, dict[str, Answer]] = {}
-
-    def put(self, item: Identity, node: str, answer: Answer) -> None:
-        """Take an item's answer, in place of an earlier one of the same item."""
-        self._found.setdefault(item, {})[node] = answer
-
-    def of(self, item: Identity, node: str) -> Answer | None:
-        """What an item has answered so far."""
-        return self._found.get(item, {}).get(node)
-
-    def worst(self, item: Identity) -> Answer | None:
-        """The answer to a question, if there is one."""
-        return max(self._found.get(item, {}).values(), key=self._badness, default=None)
-
-    def all(self) -> dict[Identity, Answer]:
-        """Every question with its answer, in the order in which the first items answered."""
-        return {item: max(found.values(), key=self._badness) for item, found in self._found.items()}

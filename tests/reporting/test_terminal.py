@@ -9,6 +9,8 @@ import pytest
 from pytest_robustplus.perturbations import PERTURBATIONS
 from pytest_robustplus.reporting.terminal import summarize
 from pytest_robustplus.results.cell import CellReport
+from pytest_robustplus.results.findings import Findings
+from pytest_robustplus.results.run import CellName, CellResult
 
 
 class Terminal:
@@ -17,21 +19,15 @@ class Terminal:
     hasmarkup = False
     _tw = SimpleNamespace(fullwidth=80, _file=None)
 
-    def __init__(self, reports: list[CellReport]) -> None:
+    def __init__(self) -> None:
         self.text = io.StringIO()
-        self.stats = {"passed": [_tested(report) for report in reports]}
+        self.stats: dict[str, list[object]] = {}
 
     def section(self, title: str, sep: str) -> None:
         self.write_line(title)
 
     def write_line(self, line: str) -> None:
         print(line, file=self.text)
-
-
-def _tested(report: CellReport) -> Any:
-    test = pytest.TestReport("", ("", 0, ""), {}, "passed", None, "call")
-    test.user_properties = report.properties()
-    return test
 
 
 @pytest.mark.parametrize("count", [6, 7])
@@ -53,8 +49,11 @@ def test_no_cell_of_a_full_table_is_folded_at_eighty_columns(count: int) -> None
         for d in PERTURBATIONS[:count]
     ]
     toy: Any = SimpleNamespace(title="Toy", dimensions=PERTURBATIONS, total_rule="mean_of_seven")
-    terminal: Any = Terminal(reports)
-    summarize(terminal, lambda: {"toy": toy})
+    found = Findings(
+        tuple(CellResult("", CellName(r.model, r.benchmark, r.dimension), "measured", "", r) for r in reports)
+    )
+    terminal: Any = Terminal()
+    summarize(terminal, found, lambda: {"toy": toy})
     lines = terminal.text.getvalue().splitlines()
     assert [sum(line.count(word) for line in lines) for word in ("MEASURED", "≥90.0 %*", "40/50")] == [count] * 3
     assert max(map(len, lines[:6])) <= 80

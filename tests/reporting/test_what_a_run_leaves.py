@@ -138,7 +138,7 @@ def test_a_run_that_ends_before_any_answer_says_what_is_open(toy: pytest.Pyteste
     )
     result = toy.runpytest_subprocess(
         "-pender", "--robust-compare=weak:steady", "--robust-perturbation=camera,noise", "--robust-json=out.json",
-        "--robust-markdown=out.md",
+        "--robust-markdown=out.md", "--robust-html=out.html", "--robust-ledger=l.sqlite",
     )  # fmt: skip
     assert result.ret == pytest.ExitCode.INTERRUPTED
     open_ = "ended before an answer: 2 comparisons (weak-vs-steady-toy-camera, weak-vs-steady-toy-noise)."
@@ -150,6 +150,10 @@ def test_a_run_that_ends_before_any_answer_says_what_is_open(toy: pytest.Pyteste
         ("comparison", "noise"),
     ]
     assert "ended before an answer" in (toy.path / "out.md").read_text()
+    # The page held neither, nor did the one that is made of the ledger.
+    toy.runpytest("--robust-page=l.sqlite", "--robust-html=later.html")
+    for page in ("out.html", "later.html"):
+        assert f'<p class="headline">E{open_[1:]} The same' in (toy.path / page).read_text()
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])

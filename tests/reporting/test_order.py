@@ -1,0 +1,58 @@
+"""Models stand in the order asked for and dimensions in the table's, in whatever order their items are run."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+MODELS, DIMENSIONS = ("weak", "steady"), ("original", "camera", "noise")
+COMPARED = """
+
+@pytest.mark.robustness("toy")
+def test_comparison(comparison):
+    assert comparison.answer()
+"""
+LAST_FIRST = """
+import pytest
+
+@pytest.hookimpl(tryfirst=True, wrapper=True)
+def pytest_runtestloop(session):
+    session.items.reverse()
+    return (yield)
+"""
+
+
+def test_every_report_has_the_order_of_the_table(toy: pytest.Pytester) -> None:
+    """All but the terminal had that of the finishing, and there the models had it, too."""
+    suite = toy.path / "test_suite.py"
+    suite.write_text(suite.read_text() + COMPARED)
+    toy.makepyfile(last_first=LAST_FIRST)
+    result = toy.runpytest_subprocess(
+        "-plast_first", "-v", f"--robust-model={','.join(MODELS)}", f"--robust-compare={':'.join(MODELS)}",
+        f"--robust-perturbation={','.join(DIMENSIONS)}", "--robust-budget=12", "--robust-json=r.json",
+        "--robust-markdown=r.md", "--robust-html=r.html", "--robust-csv=r.csv", "--robust-ledger=l.sqlite",
+    )  # fmt: skip
+    said = result.stdout.str()
+    ran = re.findall(r"test_success_rate\[(\w+)-toy-(\w+)\] [A-Z]", said)
+    cells = [(model, dimension) for model in MODELS for dimension in DIMENSIONS]
+    assert ran == cells[::-1]
+    document = json.loads((toy.path / "r.json").read_text())
+    assert [(cell["model"], cell["dimension"]) for cell in document["cells"]] == cells
+    assert [found["dimension"] for found in document["comparisons"]] == [*DIMENSIONS]
+    table = said.partition("robustness: Toy Table")[2]
+    assert [line.split()[0] for line in table.splitlines() if line.startswith(MODELS)][:2] == [*MODELS]
+    compared = said.partition("weak against steady")[2]
+    assert re.findall("^(original|camera|noise) +[0-9]", compared, re.MULTILINE)[:3] == [*DIMENSIONS]
+    assert re.findall(r"^(\w+),toy,(\w+)", (toy.path / "r.csv").read_text(), re.MULTILINE) == cells
+    markdown = (toy.path / "r.md").read_text()
+    assert re.findall(r"^\| (\w+) \| (original|camera|noise) \|", markdown, re.MULTILINE) == cells
+    assert re.findall(r"^\| (original|camera|noise) \|", markdown, re.MULTILINE) == [*DIMENSIONS]
+    toy.runpytest("--robust-page=l.sqlite", "--robust-html=later.html")
+    for name in ("r.html", "later.html"):
+        page = (toy.path / name).read_text()
+        shown = r'data-label="model"><span>(\w+)</span></td>\s*<td data-label="dimension"><span>(\w+)<'
+        assert re.findall(shown, page)[: len(cells)] == cells
+        found = re.findall(r'<td data-label="dimension"><span>(\w+)<', page.partition("weak against steady")[2])
+        assert found[:3] == [*DIMENSIONS]
