@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_robustplus.ledger import StoredAudit, StoredEpisode
 from pytest_robustplus.results.cell import CellReport
+from pytest_robustplus.results.totals import Z
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,6 @@ DARK = {
     "#8250df": "#a371f7", "#57606a": "#9da7b1", "#000000": "#e6edf3", "#b0b0b0": "#3d444d", "#d0d7de": "#3d444d",
 }  # fmt: skip
 """What each colour of a drawing is on a dark page; those of its text and its states are the page's own."""
-_Z = 1.96
 
 
 class Point(NamedTuple):
@@ -45,8 +45,8 @@ class Point(NamedTuple):
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval: descriptive, it knows nothing of early verdicts."""
         n, p = self.played, self.rate
-        centre, spread = p + _Z**2 / (2 * n), _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n * n))
-        return max(0.0, (centre - spread) / (1 + _Z**2 / n)), min(1.0, (centre + spread) / (1 + _Z**2 / n))
+        centre, spread = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n * n))
+        return max(0.0, (centre - spread) / (1 + Z**2 / n)), min(1.0, (centre + spread) / (1 + Z**2 / n))
 
 
 def severities(episodes: Iterable[StoredEpisode]) -> Mapping[tuple[str, str], Sequence[Point]]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from toy import BASELINES, SUITE
+from toy import BASELINES, SEARCHES, SUITE
 
 from pytest_robustplus.ledger import Ledger
 
@@ -685,17 +685,6 @@ def disk_is_full() -> None:
             subprocess.run(["umount", str(small)], check=False)
 
 
-SEARCHES = """
-import pytest
-
-@pytest.mark.robustness("toy")
-def test_fuzz(fuzz):
-    assert fuzz.holds()
-
-@pytest.mark.robustness("toy")
-def test_frontier(frontier):
-    assert frontier.not_nearer_than_accepted()
-"""
 LISTENER = """
 import numpy as np
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from toy import COMPARISON, SUITE
 
 import pytest_robustplus.reporting
 from pytest_robustplus.ledger import Ledger
@@ -18,18 +19,7 @@ from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.results.comparison import ComparisonReport
 
 SCHEMA = json.loads((Path(pytest_robustplus.reporting.__file__).parent / "schema.json").read_text())
-SUITE = """
-import pytest
-
-@pytest.mark.robustness("toy")
-def test_success_rate(cell):
-    assert cell.not_worse_than(cell.baseline)
-
-@pytest.mark.robustness("toy")
-def test_comparison(comparison):
-    assert comparison.answer()
-"""
-
+BOTH = SUITE + COMPARISON
 GATES = """
 import pytest
 
@@ -56,7 +46,7 @@ def compared(result: pytest.RunResult) -> list[ComparisonReport]:
     return [found for report in finished if (found := ComparisonReport.read(report.user_properties)) is not None]
 
 
-def run(toy: pytest.Pytester, *arguments: str, suite: str = SUITE) -> ComparisonReport:
+def run(toy: pytest.Pytester, *arguments: str, suite: str = BOTH) -> ComparisonReport:
     """Compare once and return what was found."""
     toy.makepyfile(test_suite=suite)
     result = toy.inline_run(CAMERA, *arguments)
@@ -68,7 +58,7 @@ def run(toy: pytest.Pytester, *arguments: str, suite: str = SUITE) -> Comparison
 
 @pytest.mark.everywhere
 def test_one_item_a_dimension_says_who_is_better(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     result = toy.runpytest("--robust-compare=strong:weak")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
@@ -85,7 +75,7 @@ def test_one_item_a_dimension_says_who_is_better(toy: pytest.Pytester) -> None:
 
 
 def test_without_the_option_nothing_is_compared_and_with_it_nothing_else_is_played(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     plain = toy.runpytest("--robust-model=steady", "--collect-only", "-q").outlines
     assert not [line for line in plain if "test_comparison" in line]
     both = toy.runpytest("--robust-compare=strong:weak", "--collect-only", "-q").outlines
@@ -102,7 +92,7 @@ def test_without_the_option_nothing_is_compared_and_with_it_nothing_else_is_play
     ],
 )
 def test_what_is_collected_is_what_is_listed(toy: pytest.Pytester, options: list[str], listed: int) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     lines = toy.runpytest_inprocess("-n0", *options, "--collect-only").outlines
     assert f"collected {listed} items" in lines
     assert sum("<Function " in line for line in lines) == listed
@@ -131,7 +121,7 @@ def test_what_is_collected_is_what_is_listed(toy: pytest.Pytester, options: list
 def test_a_test_named_by_its_id_is_not_left_out_without_a_word(
     toy: pytest.Pytester, test: str, options: list[str], said: str
 ) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     result = toy.runpytest("-n0", f"test_suite.py::{test}", *options)
     assert result.ret is pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {said}*"])
@@ -215,7 +205,7 @@ def test_gates_turn_red_with_their_story(toy: pytest.Pytester) -> None:
 
 @pytest.mark.everywhere
 def test_the_set_that_nobody_beats(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     result = toy.runpytest(CAMERA, "--robust-compare=weak,strong,steady")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["camera*strong beats the others", "*beaten at *", "* of 180 episodes were needed*"])
@@ -231,7 +221,7 @@ def test_beaten_policies_stop_playing(toy: pytest.Pytester) -> None:
 
 
 def test_spreading_changes_nothing(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     found = set()
     for number, spread in enumerate((["-n0"], ["-n3"], ["-n0", "--robust-simulators=4"])):
         result = toy.runpytest(CAMERA, "--robust-compare=steady:weak", f"--robust-ledger={number}.sqlite", *spread)
@@ -243,7 +233,7 @@ def test_spreading_changes_nothing(toy: pytest.Pytester) -> None:
 def test_a_pool_plays_comparisons_and_cells_at_once_with_the_same_answers(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     chosen = ["--robust-compare=steady:weak", "--robust-model=steady", "--robust-perturbation=camera,noise"]
     alone = compared(toy.runpytest(*chosen, "--robust-ledger=one.sqlite", "-n0"))
     monkeypatch.setenv("TOY_SECONDS", "0.02")
@@ -264,7 +254,7 @@ def test_a_pool_plays_comparisons_and_cells_at_once_with_the_same_answers(
 
 
 def test_both_sides_play_in_scenes_of_their_own_that_step_together(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     chosen = ["--robust-compare=steady:weak", "--robust-perturbation=camera,noise", "-n0"]
     alone = compared(toy.runpytest(*chosen))
     toy.makeconftest(
@@ -284,7 +274,7 @@ def facts(report: ComparisonReport) -> tuple[object, ...]:
 
 
 def test_a_fault_is_an_error_and_the_next_run_goes_on(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     faults = toy.path / "faults"
     faults.write_text("3")
     monkeypatch.setenv("TOY_FAULTS", str(faults))
@@ -298,7 +288,7 @@ def test_a_fault_is_an_error_and_the_next_run_goes_on(toy: pytest.Pytester, monk
 def test_a_budget_ends_the_playing_and_leaves_the_question(toy: pytest.Pytester) -> None:
     """Ten equal pairs are no proof about sixty tasks: undecided, with an interval that says so."""
     pair = "--robust-compare=steady:python:toy:unnamed".replace(":python", ",python")
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     result = toy.runpytest(CAMERA, pair, "--robust-budget=5,camera=10")
     result.assert_outcomes(skipped=1)
     (report,) = compared(result)
@@ -310,7 +300,7 @@ def test_a_budget_ends_the_playing_and_leaves_the_question(toy: pytest.Pytester)
 
 def test_a_budget_of_several_leaves_whoever_is_not_beaten_on_the_whole_list(toy: pytest.Pytester) -> None:
     """Four tasks decide four tasks, and not sixty."""
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     (report,) = compared(toy.runpytest(CAMERA, "--robust-compare=strong,steady,weak", "--robust-budget=4"))
     assert (report.total, report.pairs, report.unbeaten) == (60, 4, ("strong", "steady", "weak"))
 
@@ -327,7 +317,7 @@ def test_a_budget_of_several_leaves_whoever_is_not_beaten_on_the_whole_list(toy:
     ],
 )
 def test_what_cannot_be_compared_is_said_in_one_paragraph(toy: pytest.Pytester, value: str, said: str) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     result = toy.runpytest(CAMERA, f"--robust-compare={value}")
     assert result.ret in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.TESTS_FAILED)
     assert re.search(said.replace("*", ".*"), result.stdout.str() + result.stderr.str(), re.DOTALL)
@@ -335,14 +325,14 @@ def test_what_cannot_be_compared_is_said_in_one_paragraph(toy: pytest.Pytester, 
 
 
 def test_one_way_of_reaching_is_not_for_several(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     result = toy.runpytest("--robust-compare=strong:weak", "--robust-policy=zero")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--robust-policy says how to reach one model, and --robust-compare names several*"])
 
 
 def test_a_checkpoint_played_twice_tells_its_own_noise(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     chosen = [CAMERA, "--robust-model=steady", "--robust-baseline=none", "--robust-ledger=l.sqlite"]
     result = toy.runpytest(*chosen, "--robust-repeat=20", "--robust-accept=steady.toml", "--robust-json=r.json")
     result.assert_outcomes(skipped=1)
@@ -358,7 +348,7 @@ def test_a_checkpoint_played_twice_tells_its_own_noise(toy: pytest.Pytester) -> 
 
 def test_a_policy_that_draws_lots_differs_from_itself(toy: pytest.Pytester) -> None:
     toy.makepyfile(
-        test_suite=SUITE,
+        test_suite=BOTH,
         lots="""
         import random
         from toy import Steady
@@ -381,13 +371,13 @@ def test_a_policy_that_draws_lots_differs_from_itself(toy: pytest.Pytester) -> N
 
 
 def test_too_few_repeats_set_no_margin(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     result = toy.runpytest(CAMERA, "--robust-model=steady", "--robust-baseline=none", "--robust-repeat=5")
     result.stdout.fnmatch_lines(["*5 tasks played twice, 0 with another outcome: too few to set a margin by."])
 
 
 def test_files_and_the_page_tell_of_comparisons(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     outputs = ["--robust-json=r.json", "--robust-html=r.html", "--robust-markdown=r.md"]
     toy.runpytest("--robust-compare=strong:weak", "--robust-compare=strong,weak,steady", *outputs).assert_outcomes(
         passed=4
@@ -409,7 +399,7 @@ def test_files_and_the_page_tell_of_comparisons(toy: pytest.Pytester) -> None:
 
 
 def test_the_margin_against_an_accepted_run_knows_its_measured_noise(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     accept = [CAMERA, "--robust-model=steady", "--robust-baseline=none", "--robust-accept=steady.toml"]
     arguments = [
         CAMERA,
@@ -431,7 +421,7 @@ def test_both_runs_of_a_repeat_are_played_where_the_cell_has_not_played_its_task
     toy: pytest.Pytester, spread: list[str]
 ) -> None:
     """It waited for ever for the second run of the first task, before the first run had ended."""
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     chosen = [CAMERA, "--robust-model=steady", "--robust-baseline=none", "--robust-budget=4", "--robust-repeat=12"]
     command = [sys.executable, "-m", "pytest", *chosen, *spread]
     result = toy.run(*command, timeout=60)
@@ -439,7 +429,7 @@ def test_both_runs_of_a_repeat_are_played_where_the_cell_has_not_played_its_task
 
 
 def test_an_accepted_runs_own_noise_says_what_is_beyond_it(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     accept = [CAMERA, "--robust-model=weak", "--robust-baseline=none", "--robust-accept=weak.toml"]
     toy.runpytest(*accept, "--robust-repeat=40").assert_outcomes(skipped=1)
     measured, worst = run(toy, "--robust-compare=steady:weak.toml"), run(toy, "--robust-compare=steady:weak")
@@ -485,7 +475,7 @@ def accepted(toy: pytest.Pytester, *more: str) -> str:
     ],
 )
 def test_a_file_of_something_else_is_not_compared(toy: pytest.Pytester, mend: Any, said: str) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     toy.path.joinpath("w.toml").write_text(mend(accepted(toy)))
     result = toy.runpytest(CAMERA, "--robust-compare=steady:w.toml")
     assert result.ret != 0
@@ -494,14 +484,14 @@ def test_a_file_of_something_else_is_not_compared(toy: pytest.Pytester, mend: An
 
 
 def test_a_published_rate_cannot_be_paired(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     result = toy.runpytest(CAMERA, "--robust-compare=weak:toy_baselines.toml")
     assert result.parseoutcomes() == {"errors": 1}
     result.stdout.fnmatch_lines(["*holds only a rate, and pairing needs outcomes task by task*"])
 
 
 def test_other_prompts_and_an_early_stop_are_said(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     text = accepted(toy, "--robust-protocol=prompt_source=bddl")
     toy.path.joinpath("w.toml").write_text(text.replace('task_list = "', 'task_list = "early verdict in camera, '))
     report = run(toy, "--robust-compare=steady:w.toml")
@@ -509,7 +499,7 @@ def test_other_prompts_and_an_early_stop_are_said(toy: pytest.Pytester) -> None:
 
 
 def test_recorded_on_other_tasks_only_is_refused(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=BOTH)
     accepted(toy, "--robust-suite=left")
     result = toy.runpytest(CAMERA, "--robust-compare=steady:w.toml", "--robust-suite=right")
     assert result.parseoutcomes() == {"errors": 1}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from toy import SEARCHES
 
 from pytest_robustplus.errors import SimulatorError
 from pytest_robustplus.evaluation.campaign import Move
@@ -21,17 +22,6 @@ from pytest_robustplus.evaluation.searching import Search
 from pytest_robustplus.rollout import replay
 from pytest_robustplus.session.cells import Subject
 
-FUZZ = """
-import pytest
-
-@pytest.mark.robustness("toy")
-def test_fuzz(fuzz):
-    assert fuzz.holds()
-
-@pytest.mark.robustness("toy")
-def test_frontier(frontier):
-    assert frontier.not_nearer_than_accepted()
-"""
 PROPERTY = """
 import pytest
 from hypothesis import example, given, settings
@@ -50,7 +40,7 @@ AXIS = "test_frontier[steady-toy-camera.azimuth+]"
 @pytest.fixture
 def fuzzed(toy: pytest.Pytester) -> pytest.Pytester:
     """The toy project with a suite that fuzzes."""
-    toy.makepyfile(test_suite=FUZZ)
+    toy.makepyfile(test_suite=SEARCHES)
     return toy
 
 

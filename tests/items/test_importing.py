@@ -5,26 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from toy import COUNT, Toy
+from toy import COMPARISON, COUNT, PREFLIGHT, SUITE, Toy
 
 from pytest_robustplus.ledger import Ledger
 
 CAMERA = "--robust-perturbation=camera"
-SUITE = """
-import pytest
-
-@pytest.mark.robustness("toy")
-def test_success_rate(cell):
-    assert cell.not_worse_than(cell.baseline)
-
-@pytest.mark.robustness("toy")
-def test_preflight(check):
-    check.run()
-
-@pytest.mark.robustness("toy")
-def test_comparison(comparison):
-    assert comparison.answer()
-"""
+ALL = SUITE + PREFLIGHT + COMPARISON
 
 
 def table(toy: pytest.Pytester, solved: float, name: str = "old.csv", dimensions: tuple[str, ...] = ("camera",)) -> str:
@@ -62,7 +48,7 @@ def test_a_table_becomes_episodes_once(toy: pytest.Pytester) -> None:
 
 
 def test_imported_results_pass_gates_without_a_simulator(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=ALL)
     do_import(toy, table(toy, 0.5, dimensions=("camera", "light")))
     monkeypatch.setenv("TOY_DEATHS", str(toy.path / "deaths"))
     toy.path.joinpath("deaths").write_text("1000 any hang")
@@ -80,7 +66,7 @@ def test_imported_results_pass_gates_without_a_simulator(toy: pytest.Pytester, m
 
 
 def test_imported_results_are_compared_with_a_live_policy(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=ALL)
     do_import(toy, table(toy, 0.3))
     result = toy.runpytest(CAMERA, "--robust-compare=strong,recorded:old", "--robust-ledger=l.sqlite")
     result.assert_outcomes(passed=2, skipped=1)
@@ -114,7 +100,7 @@ def test_what_cannot_be_imported_leaves_the_ledger_alone(toy: pytest.Pytester, a
 
 
 def test_an_import_becomes_an_accepted_file_that_claims_nothing_it_does_not_know(toy: pytest.Pytester) -> None:
-    toy.makepyfile(test_suite=SUITE)
+    toy.makepyfile(test_suite=ALL)
     do_import(toy, table(toy, 0.5))
     arguments = ["--robust-model=recorded:old", "--robust-baseline=none", "--robust-ledger=l.sqlite"]
     toy.runpytest(CAMERA, *arguments, "--robust-accept=old.toml").assert_outcomes(skipped=1)

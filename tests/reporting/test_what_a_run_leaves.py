@@ -12,26 +12,20 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from toy import COMPARISON, SEARCHES
 
 import pytest_robustplus.reporting
 from pytest_robustplus.ledger import Ledger
 
 SCHEMA = json.loads((Path(pytest_robustplus.reporting.__file__).parent / "schema.json").read_text())
-FUZZ = """
-import pytest
-
-@pytest.mark.robustness("toy")
-def test_frontier(frontier):
-    assert frontier.not_nearer_than_accepted()
-"""
 CAMERA = ("--robust-model=steady", "--robust-perturbation=camera")
 
 
 def test_a_run_that_only_fuzzes_writes_everything(toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    toy.makepyfile(test_suite=FUZZ)
+    toy.makepyfile(test_suite=SEARCHES)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(toy.path / "summary.md"))
     result = toy.runpytest(
-        "--robust-model=steady", "-k", "azimuth+", "--robust-json=out.json", "--robust-markdown=out.md"
+        "--robust-model=steady", "-k", "frontier and azimuth+", "--robust-json=out.json", "--robust-markdown=out.md"
     )
     result.stdout.fnmatch_lines(["written: *out.md", "written: *out.json"])
     written = json.loads((toy.path / "out.json").read_text(), parse_constant=pytest.fail)
@@ -120,13 +114,7 @@ def test_a_run_that_is_ended_leaves_its_table_and_files(
 
 def test_a_run_that_ends_before_any_answer_says_what_is_open(toy: pytest.Pytester) -> None:
     toy.makepyfile(
-        test_suite="""
-        import pytest
-
-        @pytest.mark.robustness("toy")
-        def test_comparison(comparison):
-            assert comparison.answer()
-        """,
+        test_suite=COMPARISON,
         ender="""
         import toy
 

@@ -306,6 +306,26 @@ def test_latency(latency):
     assert latency.not_slower()
 """
 
+COMPARISON = """
+import pytest
+
+@pytest.mark.robustness("toy")
+def test_comparison(comparison):
+    assert comparison.answer()
+"""
+
+SEARCHES = """
+import pytest
+
+@pytest.mark.robustness("toy")
+def test_fuzz(fuzz):
+    assert fuzz.holds()
+
+@pytest.mark.robustness("toy")
+def test_frontier(frontier):
+    assert frontier.not_nearer_than_accepted()
+"""
+
 BASELINES = """
 [[table]]
 benchmark = "toy"
