@@ -5,6 +5,9 @@ compiled scene. What counts is the time from when every worker has finished its 
 without the seconds in which pytest, its workers and their simulators start. With ``--alone`` the run of one worker
 ends earlier than that of many, and what both have played is compared.
 
+Beside it stands what the machine itself gives: bare ``mj_step`` of the same scene in as many processes at once. Cores
+that share caches, memory and clock give less than as many times one.
+
 Usage: python perf/scaling.py [--workers 2] [--episodes 120] [--alone 120] [--cells robot,camera]
 """
 
@@ -14,13 +17,18 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from datetime import datetime
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from pytest_robustplus.ledger import Ledger
 
 BOUND = 0.9
+STEPPING_S = 8.0
 ROOT = Path(__file__).parent.parent
 SUITE = ROOT / "suites" / "libero_plus" / "test_success_rate.py"
 
@@ -61,6 +69,37 @@ def episodes_an_hour(given: argparse.Namespace, workers: int, episodes: int, fol
     return 3600 * len(later) / (max(later) - begin), outcomes
 
 
+def bare_steps(seconds: float, suite: str, barrier: Any = None) -> float:
+    """Bare physics steps a second of a scene of ``suite``, from when all processes have built theirs."""
+    import mujoco
+
+    from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
+    from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
+    from pytest_robustplus.benchmarks.libero_plus.tasks import tasks
+
+    simulator = LiberoSimulator(LiberoProtocol(), render=False)
+    simulator.reset(next(task for task in tasks() if task.suite == suite and not task.blocked))
+    model, data = (getattr(simulator.environment.sim, part) for part in ("model", "data"))
+    if barrier is not None:
+        barrier.wait()
+    end, steps = time.perf_counter() + seconds, 0
+    while time.perf_counter() < end:
+        mujoco.mj_step(model._model, data._data, nstep=25)
+        steps += 25
+    return steps / seconds
+
+
+def bare_scaling(workers: int, suite: str) -> float:
+    """How many times one process's bare physics so many processes at once get done."""
+    context = get_context("spawn")
+    with context.Pool(1) as pool:
+        alone = pool.apply(bare_steps, (STEPPING_S, suite))
+    with context.Manager() as manager, context.Pool(workers) as pool:
+        stepping = partial(bare_steps, STEPPING_S, suite, manager.Barrier(workers))
+        together = [pool.apply_async(stepping) for _ in range(workers)]
+        return sum(each.get() for each in together) / alone
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
@@ -76,6 +115,9 @@ def main() -> int:
     print(f"{len(outcomes)} episodes: {alone:.0f} an hour alone, {spread:.0f} with {given.workers} workers")
     same = all(outcomes.get(key) == outcome for key, outcome in expected.items())
     print("same outcomes and final states" if same else "OUTCOMES OR FINAL STATES DIFFER")
+    print(
+        f"bare physics in {given.workers} processes at once: {bare_scaling(given.workers, given.suite):.2f} times one's"
+    )
     print(
         f"scaling: {spread / alone:.2f} times as many episodes an hour with {given.workers} workers on {given.cells}"
         f" (bound {BOUND * given.workers:.1f})"
