@@ -352,9 +352,9 @@ def figures(played: Played, timings: Mapping[str, Mapping[str, float]], out: Pat
             continue
         place = timings[first]["median_ms"], _mean(played, members)
         axes.plot(*place, "o", color=_COLOURS[kind])
-        below = _below(place, points)
+        beside = {"xytext": (-5, -3), "ha": "right"} if _taken(place, points) else {"xytext": (5, 5)}
         points.append(place)
-        axes.annotate(KINDS[kind], place, (5, -9 if below else 5), textcoords="offset points", fontsize=7)
+        axes.annotate(KINDS[kind], place, **beside, textcoords="offset points", fontsize=7)
         own = sorted((row["median_ms"], p) for p, row in timings.items() if p.startswith(f"{kind}-0@") or p == first)
         brief = [(ms, _shared(played, first, p)) for ms, p in own]
         curve = [(ms, share) for ms, share in brief if share is not None]
@@ -368,8 +368,8 @@ def figures(played: Played, timings: Mapping[str, Mapping[str, float]], out: Pat
     _save(figure, out / "study_latency.png")
 
 
-def _below(place: tuple[float, float], others: Iterable[tuple[float, float]]) -> bool:
-    """Whether a label belongs below its point, since another point is so near that theirs stands above."""
+def _taken(place: tuple[float, float], others: Iterable[tuple[float, float]]) -> bool:
+    """Whether another point is so near that its label stands where this one's would."""
     return any(abs(x / place[0] - 1) < 0.05 and abs(y - place[1]) < 5 for x, y in others)
 
 
