@@ -34,11 +34,11 @@ def recorded_page(
     found = _concluded(ledger, audits) if kept is None else Findings.read(kept)
     found = _present(found)
     names = [cell.name.benchmark for cell in found.cells]
-    names += [one.benchmark for one in (*found.latencies, *found.comparisons, *found.probes, *found.unanswered)]
+    names += [one.benchmark for one in found.about]
     for name in names:
         if name not in benchmarks:
             raise unknown("benchmark", name, benchmarks, where=str(ledger.path))
-    if not names:
+    if not found:
         raise BadInputError(f"Run {run.run} of {ledger.path} ended before anything was found out.")
     until = max((audit.opened for audit in audits), default=run.ended or run.started)
     told = stories(found.cells, ledger, until=until)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Run, StoredEpisode
-from pytest_robustplus.reporting import comparison, fuzzing, latency, notes, text
+from pytest_robustplus.reporting import claims, comparison, fuzzing, latency, notes, text
 from pytest_robustplus.reporting.json import CellStory, Solved, totals
 from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.results import text as figures
@@ -59,13 +59,14 @@ def page(
     """Build the page; ``told`` are the cells that were found, ``videos`` holds MP4 files by episode."""
     videos = videos or {}
     names = [story.result.name.benchmark for story in told]
-    names += [one.benchmark for one in (*found.probes, *found.latencies, *found.comparisons, *found.unanswered)]
+    names += [one.benchmark for one in found.about]
+    titles = dict.fromkeys(benchmarks[name].title for name in names)
     reports = [story.result.figures for story in told if story.result.figures is not None]
     style, script = ((_HERE / "static" / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     return _environment().get_template("page.html").render(
-        title="Robustness: " + ", ".join(dict.fromkeys(benchmarks[name].title for name in names)),
+        title=": ".join(["Robustness", *([", ".join(titles)] if titles else [])]),
         style=style, script=script, run=run, told=told, reports=reports, videos=videos,
-        latencies=found.latencies, unanswered=found.unanswered,
+        latencies=found.latencies, unanswered=found.unanswered, contrasts=found.contrasts, claimed=found.claims,
         headline=text.in_words([story.result for story in told], benchmarks),
         counts=_counts(told), filters=_filters(told),
         sources=list(dict.fromkeys(report.source for report in reports if report.baseline is not None)),
@@ -100,7 +101,8 @@ def _environment() -> Environment:
         tell=lambda word, before: before + word,
     )
     made.globals.update(
-        text=text, figures=figures, latency=latency, comparison=comparison, fuzzing=fuzzing, notes=notes, words=WORDS,
+        text=text, figures=figures, latency=latency, claims=claims,
+        comparison=comparison, fuzzing=fuzzing, notes=notes, words=WORDS,
         differences=_differences, zip=zip,
     )  # fmt: skip
     return made

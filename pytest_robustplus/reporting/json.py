@@ -11,11 +11,12 @@ from typing import Any
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.ledger import Ledger, Run, StoredAudit, StoredEpisode
 from pytest_robustplus.perturbations import Dimension
-from pytest_robustplus.reporting.comparison import answer
+from pytest_robustplus.reporting.comparison import answer, contrasted
 from pytest_robustplus.reporting.fuzzing import line
 from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.reporting.text import ablations
 from pytest_robustplus.results.cell import CellReport
+from pytest_robustplus.results.claims import ClaimReport
 from pytest_robustplus.results.comparison import ComparisonReport
 from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.fuzzing import FrontierReport, Probe
@@ -122,11 +123,23 @@ def document(
         "totals": [asdict(total) for total in totals([story.result for story in told], benchmarks)],
         "latencies": [_latency(result) for result in found.latencies],
         "comparisons": [_comparison(report) for report in found.comparisons],
+        "contrasts": [{**_fields(report), "says": contrasted(report)} for report in found.contrasts],
+        "claims": [_claim(report) for report in found.claims],
         "fuzzing": [_probe(probe) for probe in found.probes],
         "unanswered": [
             {"kind": item.kind, "model": item.model, "benchmark": item.benchmark, "subject": item.subject}
             for item in found.unanswered
         ],
+    }
+
+
+def _claim(report: ClaimReport) -> dict[str, Any]:
+    return {
+        "sentence": text(report.sentence),
+        "verdict": report.verdict,
+        "refuted_by": report.refuted_by,
+        "lines": texts(report.lines),
+        "notes": texts(report.notes),
     }
 
 

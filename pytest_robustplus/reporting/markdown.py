@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pytest_robustplus.benchmarks.contract import Benchmark
-from pytest_robustplus.reporting.comparison import answer, by_group, difference, errors, noise
+from pytest_robustplus.reporting.claims import verdict
+from pytest_robustplus.reporting.comparison import answer, by_group, contrasted, difference, errors, noise
 from pytest_robustplus.reporting.fuzzing import line
 from pytest_robustplus.reporting.json import RowTotal, totals
 from pytest_robustplus.reporting.latency import control, sentences
@@ -73,6 +74,12 @@ def markdown(found: Findings, benchmarks: Mapping[str, Benchmark]) -> str:
         parts += [line for result in own for line in _lost(result, benchmarks[name].title)]
     for (name, models), group in by_group(found.comparisons).items():
         parts += [f"### {_escape(' against '.join(models))}: {benchmarks[name].title}", "", *_comparison(group), ""]
+    if found.contrasts:
+        parts += ["### Where they differ most", "", *(f"- {_escape(contrasted(one))}" for one in found.contrasts), ""]
+    if found.claims:
+        parts += ["### Claims", ""]
+        parts += [f"- {_escape(worded(one.sentence))}: {_escape(verdict(one))}" for one in found.claims]
+        parts.append("")
     if found.latencies:
         parts += ["### Latency", "", *_latencies(found.latencies), ""]
     if found.probes:

@@ -89,7 +89,7 @@ def _claim_better(first: Sequence[str], second: Sequence[str], by: str, dimensio
 def _claim_binomial(alpha: float, compared: int) -> str:
     return (
         f"each table is one run: binomial with its printed n; holds at {alpha:g} for every part, refuted at {alpha:g}"
-        f" over all {compared} comparisons"
+        f" over {quantity(compared, 'comparison')}"
     )
 
 
@@ -128,7 +128,9 @@ def _claim_ratio(name: str, ratio: float, than: str, same_device: bool, source: 
 
 
 def _claim_sample(first: int, second: int) -> str:
-    return f"the sample is {first} and {second} models, not their episodes: so few say little about families"
+    return (
+        f"the sample is {first} and {quantity(second, 'model')}, not their episodes: so few say little about families"
+    )
 
 
 def _claim_slower(models: Sequence[str], least: float, most: float, than: str) -> str:

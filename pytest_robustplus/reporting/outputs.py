@@ -28,6 +28,7 @@ from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.latency import measured
 from pytest_robustplus.results.rows import RunRecord
 from pytest_robustplus.results.run import CellResult
+from pytest_robustplus.results.text import quantity
 from pytest_robustplus.session.session import session_of
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class Outputs:
         for model, benchmark in dict.fromkeys((report.model, report.benchmark) for report in measured):
             own = [report for report in measured if (report.model, report.benchmark) == (model, benchmark)]
             path = accept_frontiers(session, own)
-            self._said.append((f"accepted {len(own)} frontiers of {model}: {path}", False))
+            self._said.append((f"accepted {quantity(len(own), 'frontier')} of {model}: {path}", False))
 
     def _write_markdown(self, found: Findings, summary: str | None) -> None:
         from pytest_robustplus.reporting.markdown import markdown

@@ -32,7 +32,6 @@ from pytest_robustplus.reporting.text import (
     threshold,
 )
 from pytest_robustplus.results.cell import CellReport
-from pytest_robustplus.results.claims import ClaimReport
 from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.latency import LatencyReport, measured
@@ -72,10 +71,9 @@ def summarize(
             terminal.write_line(line)
     for contrast in found.contrasts:
         terminal.write_line(comparison.contrasted(contrast))
-    claimed = [judged for test in tests if (judged := ClaimReport.read(test.user_properties)) is not None]
-    if claimed:
+    if found.claims:
         terminal.section("claims", sep="-")
-        for line in claims.summary(claimed):
+        for line in claims.summary(found.claims):
             terminal.write_line(line)
     if found.probes:
         terminal.section("fuzzing", sep="-")

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import pytest
 
 from pytest_robustplus.results.cell import CellReport
+from pytest_robustplus.results.claims import ClaimReport
 from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport
 from pytest_robustplus.results.findings import Findings
 from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe, probes
@@ -57,6 +58,7 @@ class Results:
         self._timed: Answers[LatencyResult] = Answers(lambda result: ("fail", "error").count(result.state))
         self._compared: Answers[ComparisonReport] = Answers(lambda report: report.answer == "fail")
         self._apart: Answers[ContrastReport] = Answers(lambda report: 0)
+        self._claimed: Answers[ClaimReport] = Answers(lambda report: report.verdict == "refuted")
         self._probed: Answers[Probe] = Answers(lambda probe: probe.outcome == "fail")
 
     def expect(self, items: Mapping[str, Identity]) -> None:
@@ -80,6 +82,8 @@ class Results:
             self._compared.put(item, report.nodeid, compared)
         if (apart := ContrastReport.read(report.user_properties)) is not None:
             self._apart.put(item, report.nodeid, apart)
+        if (claimed := ClaimReport.read(report.user_properties)) is not None:
+            self._claimed.put(item, report.nodeid, claimed)
         for probe in probes(report.user_properties):
             self._probed.put(item, report.nodeid, probe)
 
@@ -99,6 +103,7 @@ class Results:
             tuple(probe for probe in found if isinstance(probe, FrontierReport)),
             tuple(probe for probe in found if isinstance(probe, FuzzReport)),
             self._all(self._apart),
+            self._all(self._claimed),
             self._unanswered(),
         )
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from pytest_robustplus.results.carried import restored
+from pytest_robustplus.results.claims import ClaimReport
 from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport
 from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe, in_order
 from pytest_robustplus.results.identity import Identity
@@ -23,10 +24,16 @@ class Findings:
     frontiers: tuple[FrontierReport, ...] = ()
     searches: tuple[FuzzReport, ...] = ()
     contrasts: tuple[ContrastReport, ...] = ()
+    claims: tuple[ClaimReport, ...] = ()
     unanswered: tuple[Identity, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def about(self) -> list[ComparisonReport | ContrastReport | LatencyResult | Probe | Identity]:
+        """What says which benchmark it is about, cells left out."""
+        return [*self.latencies, *self.comparisons, *self.contrasts, *self.probes, *self.unanswered]
 
     @property
     def probes(self) -> list[Probe]:

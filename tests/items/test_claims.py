@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 from toy import Toy
 
+import pytest_robustplus.reporting
+
 ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((Path(pytest_robustplus.reporting.__file__).parent / "schema.json").read_text())
 SUITE = """
 import pytest
 
@@ -51,7 +56,8 @@ def test_sentences_hold_are_refuted_or_stay_undecided(toy: pytest.Pytester) -> N
     do_import(toy, "old", camera=0.2, noise=0.9)
     do_import(toy, "new", camera=0.6, noise=0.9)
     toy.makepyfile(test_suite=SUITE)
-    result = toy.runpytest("--robust-ledger=l.sqlite")
+    files = ["--robust-json=r.json", "--robust-markdown=r.md", "--robust-html=r.html"]
+    result = toy.runpytest("--robust-ledger=l.sqlite", *files)
     result.assert_outcomes(passed=1, failed=2, skipped=2)
     result.stdout.fnmatch_lines(
         [
@@ -59,11 +65,22 @@ def test_sentences_hold_are_refuted_or_stay_undecided(toy: pytest.Pytester) -> N
             "  recorded:old: camera 20.0 % of 60 below noise 90.0 % of 60, p *",
             "recorded:old have the leader over recorded:new on camera: refuted by camera",
             "camera is the hardest dimension for recorded:old: holds",
-            "*the sample is 1 and 1 models, not their episodes: so few say little about families",
+            "*refuted at 0.05 over 1 comparison",
+            "*the sample is 1 and 1 model, not their episodes: so few say little about families",
             "weak take 2 to 3 times as long as steady: undecided",
             "  note      no latency is published of weak",
         ]
     )
+    # Only the terminal had them.
+    document = json.loads(toy.path.joinpath("r.json").read_text())
+    jsonschema.validate(document, SCHEMA)
+    verdicts = {claim["sentence"]: claim["verdict"] for claim in document["claims"]}
+    assert list(verdicts.values()).count("refuted") == 2
+    assert verdicts["camera is the hardest dimension for recorded:old"] == "holds"
+    for name in ("r.md", "r.html"):
+        written = toy.path.joinpath(name).read_text()
+        for sentence in verdicts:
+            assert sentence in written
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -447,8 +448,16 @@ def test_where_two_policies_differ_most_goes_into_the_corpus(toy: pytest.Pyteste
     """
     toy.makepyfile(test_suite=suite)
     arguments = ["--robust-compare=strong:weak", "--robust-corpus=c.json", "--robust-budget=40"]
-    result = toy.runpytest(CAMERA, *arguments)
+    files = ["--robust-json=r.json", "--robust-markdown=r.md", "--robust-html=r.html"]
+    result = toy.runpytest(CAMERA, *arguments, *files)
     result.assert_outcomes(passed=1)
+    # Only the terminal and the corpus had it.
+    document = json.loads(toy.path.joinpath("r.json").read_text())
+    jsonschema.validate(document, SCHEMA)
+    (found,) = document["contrasts"]
+    assert (found["models"], found["dimension"], found["played"]) == (["strong", "weak"], "camera", 20)
+    for name in ("r.md", "r.html"):
+        assert found["says"] in unescape(toy.path.joinpath(name).read_text())
     result.stdout.fnmatch_lines(
         [
             "1 search: 360 episodes at most*",

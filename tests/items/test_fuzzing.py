@@ -138,7 +138,7 @@ def test_a_frontier_is_measured_accepted_and_gated(fuzzed: pytest.Pytester) -> N
     arguments = ["-rs", "--robust-model=steady", "-k", "azimuth+ and frontier", "--robust-budget=120"]
     measured = fuzzed.runpytest(*arguments, "--robust-accept=default", "--robust-html=page.html")
     measured.assert_outcomes(skipped=1)
-    measured.stdout.fnmatch_lines(["accepted 1 frontiers of steady: *steady.toml", "*there is no accepted frontier*"])
+    measured.stdout.fnmatch_lines(["accepted 1 frontier of steady: *steady.toml", "*there is no accepted frontier*"])
     file = fuzzed.path / "frontiers" / "steady.toml"
     accepted = tomllib.loads(file.read_text())["axis"]["camera.azimuth+"]
     assert accepted["low"] <= 24 <= accepted["high"]
