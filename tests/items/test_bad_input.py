@@ -106,17 +106,18 @@ def test_a_benchmark_that_is_not_installed_does_not_stop_the_others(toy: pytest.
     toy.runpytest("--robust-model=steady").assert_outcomes(passed=2)
 
 
+IMPOSSIBLE = [
+    (SUITE.replace("toy", "toi"), "-v", "Unknown benchmark 'toi'*Did you mean 'toy'?*"),
+    (SUITE.replace('("toy")', ""), "-v", "@pytest.mark.robustness(): the mark takes the name of one benchmark*"),
+    (SUITE.replace('"toy"', "'toy', 7"), "-v", "@pytest.mark.robustness('toy', 7): the mark takes the name of *"),
+    (SUITE, "--robust-perturbation=robot", "Toy Table has none of the dimensions robot. Choose others by *"),
+    (LATENCY, "--robust-baselines=broken.toml", "*broken.toml is not valid TOML: *Correct it, or leave it out."),
+]
+
+
+# The first is found as tests get their parameters, the last as they are put into order.
 @pytest.mark.everywhere
-@pytest.mark.parametrize(
-    ("suite", "argument", "message"),
-    [
-        (SUITE.replace("toy", "toi"), "-v", "Unknown benchmark 'toi'*Did you mean 'toy'?*"),
-        (SUITE.replace('("toy")', ""), "-v", "@pytest.mark.robustness(): the mark takes the name of one benchmark*"),
-        (SUITE.replace('"toy"', "'toy', 7"), "-v", "@pytest.mark.robustness('toy', 7): the mark takes the name of *"),
-        (SUITE, "--robust-perturbation=robot", "Toy Table has none of the dimensions robot. Choose others by *"),
-        (LATENCY, "--robust-baselines=broken.toml", "*broken.toml is not valid TOML: *Correct it, or leave it out."),
-    ],
-)
+@pytest.mark.parametrize(("suite", "argument", "message"), [IMPOSSIBLE[0], IMPOSSIBLE[-1]])
 def test_what_only_collecting_finds_impossible_is_said_once(
     toy: pytest.Pytester, suite: str, argument: str, message: str
 ) -> None:
@@ -129,6 +130,15 @@ def test_what_only_collecting_finds_impossible_is_said_once(
     result.stderr.fnmatch_lines([f"ERROR: {message}"])
     result.stdout.no_fnmatch_line("INTERNALERROR*")
     result.stdout.fnmatch_lines(["*no tests ran in*"])
+
+
+@pytest.mark.parametrize(("suite", "argument", "message"), IMPOSSIBLE[1:-1])
+def test_whatever_cannot_be_asked_is_refused(toy: pytest.Pytester, suite: str, argument: str, message: str) -> None:
+    toy.makepyfile(test_suite=suite)
+    result = toy.runpytest("--robust-model=steady", argument)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert [line for line in result.errlines if line] == result.errlines[:1]
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
 
 
 @pytest.mark.parametrize(
