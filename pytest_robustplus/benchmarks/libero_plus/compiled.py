@@ -14,6 +14,7 @@ import mujoco
 import numpy as np
 
 from pytest_robustplus.benchmarks.libero_plus import kept
+from pytest_robustplus.benchmarks.libero_plus.memory import forget_last_compile, return_freed_memory
 
 # Larger arrays (meshes, bounding volumes, textures) are never written to.
 _LARGEST_MUTABLE_BYTES = 1 << 16
@@ -75,6 +76,9 @@ def _model(xml: str, *, shared: bool = True) -> Any:
     if known := kept.model(name):
         return known
     model = mujoco.MjModel.from_xml_string(xml)
+    # Before it is written, which takes as much memory again.
+    forget_last_compile()
+    return_freed_memory()
     kept.keep_model(name, model, shared=shared)
     return model
 

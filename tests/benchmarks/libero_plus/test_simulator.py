@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 from weakref import WeakSet
 
 import mujoco
 import numpy as np
 import pytest
 
-from pytest_robustplus.benchmarks.libero_plus import cameras, scenes
+from pytest_robustplus.benchmarks.libero_plus import cameras, drawing, scenes
 from pytest_robustplus.benchmarks.libero_plus.drawing import Painter
+from pytest_robustplus.benchmarks.libero_plus.passes import View
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.scene import scene_name
 from pytest_robustplus.benchmarks.libero_plus.scenes import SceneCache
@@ -103,16 +105,53 @@ def test_a_mirror_shows_what_lies_outside_the_frame(
     assert left_out(simulator, cameras.NAMES["wrist"])[0] > 50
 
 
+@pytest.mark.parametrize("shadows", [False, True])
+def test_a_mirror_is_drawn_only_what_it_shows(
+    simulator: LiberoSimulator, shadows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor the frame what only the mirror shows, unless that casts a shadow into it; no bit depends on either."""
+    simulator.reset(find_task(f"{SPATIAL}#0"))
+    model, painter = simulator.scene.compiled.model, simulator._scenes.painter(simulator.scene)
+    if not painter._canvas.software:
+        pytest.skip("a graphics card draws everything in next to no time")
+    model.light_castshadow[:] = shadows
+    spared = []
+    for move in np.random.default_rng(3).uniform(-0.6, 0.6, (1 if shadows else 3, 7)):
+        for _ in range(6):
+            simulator.step(move, render=False)
+        for camera in [cameras.NAMES["wrist"]] if shadows else cameras.NAMES.values():
+            assert left_out(simulator, camera)[1]
+            painter.draw(camera)
+            spared.append(told(painter))
+    assert min(len(parts.unmirrored) for parts in spared) > 3
+    assert any(parts.outside for parts in spared) is not shadows
+    if not shadows:
+        # The first mirror is the one that reflects; of a plane its outline says nothing.
+        floor = model.geom_matid[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, "floor")]
+        model.mat_reflectance[floor] = 0.4
+        monkeypatch.setattr(painter, "_mirrors", drawing._mirrors(model))
+        assert left_out(simulator, "agentview")[1]
+        painter.draw("agentview")
+        assert not told(painter).unmirrored
+
+
+def told(painter: Painter) -> Any:
+    """What the latest picture left out of either pass."""
+    assert painter._passes is not None
+    return painter._passes._now
+
+
 def left_out(simulator: LiberoSimulator, camera: str) -> tuple[int, bool]:
     """How many geoms a picture leaves out, and whether it reflects, once it was seen that no bit depends on either."""
     scene = simulator.scene
     painter, data = simulator._scenes.painter(scene), scene.compiled.sim.data._data
     seen = painter.draw(camera)
-    outside, reflecting = painter._in_view(data)
+    view = painter._in_view(data)
+    everything = np.zeros(scene.compiled.model.ngeom, bool)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Painter, "_in_view", lambda self, data: ([], True))
+        patched.setattr(Painter, "_in_view", lambda self, data: View(everything, everything, True))
         assert np.array_equal(seen, painter.draw(camera))
-    return int(outside.sum()), reflecting
+    return int((view.outside & view.unmirrored).sum()), view.reflecting
 
 
 @pytest.mark.parametrize("name", cameras.NAMES)
