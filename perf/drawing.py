@@ -3,7 +3,8 @@
 Draws the same states of every suite twice, as the simulator does and with everything in, in alternating order, while
 the arm moves at random; compares every bit. The figure of a camera is the median ratio of the two times: of processor
 where the processor draws, so that a machine's other work counts little, and of the wall otherwise. Bounds: no bit
-differs, agentview's pictures take at most 5 % longer in any suite, and the wrist's at most .92 of the time over all.
+differs, agentview's pictures take at most 5 % longer in any suite, and the wrist's at most .8 of the time over all;
+where the processor draws, agentview's take at most .85 in suites of which a mirror is in view.
 
 Usage: python perf/drawing.py [PICTURES]  (of each camera and suite; 16)
 """
@@ -26,7 +27,8 @@ from pytest_robustplus.benchmarks.libero_plus.simulator import LiberoSimulator
 from pytest_robustplus.benchmarks.libero_plus.tasks import tasks
 from pytest_robustplus.perturbations import Dimension
 
-MOST_AGENTVIEW, MOST_WRIST = 1.05, 0.92
+MOST_AGENTVIEW, MOST_WRIST = 1.05, 0.8
+MIRRORED, MOST_MIRRORED = ("libero_spatial", "libero_goal"), 0.85
 BETWEEN = 5  # control steps
 
 
@@ -59,7 +61,9 @@ def main() -> int:
         f"drawing, by {renderer}: the wrist's pictures take {wrist:.2f} (bound {MOST_WRIST}) and agentview's at most"
         f" {agentview:.2f} (bound {MOST_AGENTVIEW}) of the time; {differing} of {drawn} differ"
     )
-    return int(bool(differing) or agentview > MOST_AGENTVIEW or wrist > MOST_WRIST)
+    mirrored = max(float(np.median(ratios[cameras.MAIN][suite])) for suite in MIRRORED)
+    slow = "llvmpipe" in renderer and mirrored > MOST_MIRRORED
+    return int(bool(differing) or agentview > MOST_AGENTVIEW or wrist > MOST_WRIST or slow)
 
 
 def both(painter: Any, camera: str, clock: Callable[[], float], *, whole_first: bool) -> tuple[float, float, bool]:
