@@ -83,7 +83,7 @@ def forecast(session: Session, items: Iterable[Identity], bound: Bound, players:
         return ""
     known = [episodes for episodes in most.values() if episodes is not None]
     if len(known) < len(asked):
-        return f"{nouns(asked)}: how many episodes they take is up to them"
+        return f"{nouns(asked)}: how many episodes that takes is not known beforehand"
     text = f"{nouns(asked)}: {quantity(sum(known), 'episode')} at most"
     models: dict[tuple[str, str], float] = defaultdict(float)
     for item, episodes in most.items():

@@ -161,8 +161,8 @@ def _total(row: Mapping[str, CellReport], benchmark: Benchmark) -> Text:
 
 def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[str]:
     played, total = sum(r.played for r in reports), sum(r.total for r in reports)
-    saved = percent(1 - played / total)
-    yield f"{quantity(played, 'episode')} decided what {count(total)} would have said: {saved} saved."
+    saved = f" decided what {count(total)} would have said: {percent(1 - played / total)} saved"
+    yield f"{quantity(played, 'episode')}{saved if played < total else ', all that were asked for'}."
     if resumed := sum(report.resumed for report in reports):
         were = "was" if resumed == 1 else "were"
         yield f"{count(resumed)} of them {were} resumed from an earlier run that did not finish."

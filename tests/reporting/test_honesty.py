@@ -84,6 +84,7 @@ def test_an_interval_is_for_the_list_of_which_a_budget_audits_a_sample(toy: pyte
     written = ["--robust-json=r.json", "--robust-markdown=r.md", "--robust-html=r.html"]
     chosen = ["--robust-model=strong", "--robust-perturbation=camera", "--robust-baseline=none"]
     said = toy.runpytest(*chosen, "--robust-budget=8", *written).stdout.str()
+    assert "\n8 episodes, all that were asked for.\n" in said
     (cell,) = json.loads((toy.path / "r.json").read_text())["cells"]
     assert (cell["state"], cell["rate"], cell["high"], cell["estimate"]["rate"]) == ("measured", 1.0, 1.0, 1.0)
     assert cell["low"] < cell["estimate"]["low"] < 0.8
