@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import io
 import os
 import socket
@@ -203,6 +204,8 @@ def _in_turn(
                 inside, steps = harnesses[name](task, trial)
                 took = time.perf_counter() - start
                 scores[name].add(took, inside, steps)
+                # Now, and not while somebody else plays.
+                gc.collect()
                 print(f"{task.name[-40:]}, state {trial}: {name} {took:.2f} s, {inside:.2f} s inside", flush=True)
     return scores
 
@@ -244,11 +247,21 @@ def _ours(spec: str, steps: int) -> Iterator[Harness]:
     def harness(task: Task, trial: int) -> tuple[float, int]:
         episode = play(simulator, policy, replace(task, init_state=trial), profile)
         assert episode.steps == steps, "a stub succeeded"
+        simulator.provenance()  # raises where OpenGL has refused to draw
+        _let_go()
         return episode.simulator_s, episode.steps + SETTLING
 
     yield harness
     policy.close()
     simulator.close()
+
+
+def _let_go() -> None:
+    """Leave no GL context current: robosuite frees what it drew with, by number, in whichever is, ours among them."""
+    from OpenGL import EGL
+
+    if display := EGL.eglGetCurrentDisplay():
+        EGL.eglMakeCurrent(display, EGL.EGL_NO_SURFACE, EGL.EGL_NO_SURFACE, EGL.EGL_NO_CONTEXT)
 
 
 def _peers_environment(lerobot: bool) -> Any:
