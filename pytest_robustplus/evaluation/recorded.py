@@ -12,6 +12,7 @@ from pytest_robustplus.baselines import Baselines
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.evaluation.population import digest
+from pytest_robustplus.ledger import GENERATED
 from pytest_robustplus.policies.recorded import Recorded
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.episode import Episode
@@ -89,10 +90,13 @@ def _in_ledger(session: Session, cell: TableCell, model: str) -> Recording:
         audit for audit in session.ledger.audits() if (a := audit.key) and (a.model, a.benchmark, a.dimension) == place
     ]
     if not audits:
-        models = sorted({audit.key.model for audit in session.ledger.audits()})
+        keys = [audit.key for audit in session.ledger.audits()]
+        models = sorted({key.model for key in keys})
+        held = sorted({key.dimension for key in keys if (key.model, key.benchmark) == place[:2]} - {GENERATED})
         raise BadInputError(
             f"recorded:{model}: the ledger {session.ledger.path} holds no episode of {model} under {cell.dimension} on"
-            f" {cell.benchmark.title}. It knows {', '.join(models) or 'no model'}; import results with --robust-import."
+            f" {cell.benchmark.title}. It knows {', '.join(models) or 'no model'}, and of {model} there"
+            f" {', '.join(held) or 'nothing'}: choose by --robust-perturbation, or import results with --robust-import."
         )
     latest = audits[-1].key
     known = session.ledger.known(latest)

@@ -166,7 +166,8 @@ def remarks(reports: Sequence[ComparisonReport]) -> Iterator[str]:
         f"Differences in points on the pairs played, with the interval for the whole list; α {alpha:.2g} a side"
         + (f", the share of each of {family} comparisons." if family > 1 else ".")
     )
-    yield f"{count(played)} of {quantity(total, 'episode')} were needed, {count(reused)} of them known before."
+    if total:
+        yield f"{count(played)} of {quantity(total, 'episode')} were needed, {count(reused)} of them known before."
     if len(reports[0].models) == 2:
         for report in reports:
             found = report.differences[0]

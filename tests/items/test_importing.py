@@ -63,6 +63,10 @@ def test_imported_results_pass_gates_without_a_simulator(toy: pytest.Pytester, m
     assert json.loads(toy.path.joinpath("r.json").read_text())
     # Of the lights nothing can be played here, and everything is recorded.
     toy.runpytest(*arguments, "--robust-perturbation=light", "--robust-baseline=none").assert_outcomes(skipped=1)
+    other = toy.runpytest(*arguments, "--robust-perturbation=noise")
+    other.stdout.fnmatch_lines(
+        ["recorded:old: * under noise on Toy Table. It knows *, and of old there camera, light: choose by *"]
+    )
 
 
 def test_imported_results_are_compared_with_a_live_policy(toy: pytest.Pytester) -> None:
