@@ -114,7 +114,7 @@ def _refuse_other_outcomes(
     other = [task.name for _, task, trial in own if task.name in known and known[task.name][0] != trial.success]
     if other:
         raise BadInputError(
-            f"--robust-import: {len(other):,} tasks, {other[0]} among them, came out otherwise in what"
+            f"--robust-import: {len(other):,} tasks, {other[0]} among them, came out differently in what"
             f" {session.ledger.path} holds of {model} already. If this is another run, import it under another name."
         )
 

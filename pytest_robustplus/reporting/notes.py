@@ -82,8 +82,8 @@ def _cannot_fail(rate: float, raised: bool, total: int, margin: float, budget: i
 
 
 def _claim_better(first: Sequence[str], second: Sequence[str], by: str, dimensions: Sequence[str]) -> str:
-    how = "have the leader over" if by == "leader" else "are better on average than"
-    return f"{_listed(first)} {how} {_listed(second)} on {_listed(dimensions)}"
+    what = "best" if by == "leader" else "mean"
+    return f"the {what} of {_listed(first)} is above the {what} of {_listed(second)} on {_listed(dimensions)}"
 
 
 def _claim_binomial(alpha: float, compared: int) -> str:
@@ -116,7 +116,7 @@ def _claim_no_figure(dimension: str) -> str:
 
 
 def _claim_no_latency(models: Sequence[str]) -> str:
-    return f"no latency is published of {_listed(models)}"
+    return f"no published latency for {_listed(models)}"
 
 
 def _claim_other_device(models: Sequence[str]) -> str:
@@ -134,7 +134,7 @@ def _claim_sample(first: int, second: int) -> str:
 
 
 def _claim_slower(models: Sequence[str], least: float, most: float, than: str) -> str:
-    return f"{_listed(models)} take {least:g} to {most:g} times as long as {than}"
+    return f"an inference of {_listed(models)} takes {least:g} to {most:g} times as long as one of {than}"
 
 
 def _cluster(
@@ -148,7 +148,7 @@ def _cluster(
         return f"{said} (auto: as many as find a place)"
     if simulators <= useful or not episodes:
         return said
-    return f"{said}; some {episodes:,} episodes are needed, for which {useful:,} would do: what is beyond plays in vain"
+    return f"{said}; some {episodes:,} episodes are needed, for which {useful:,} would do: more would play in vain"
 
 
 def _compared(comparison: str) -> str:
@@ -199,7 +199,7 @@ def _machine_unfit(machine: str, why: str) -> str:
 
 
 def _machines_differ(episodes: int, first: str) -> str:
-    return f"cluster: {quantity(episodes, 'episode')} ended otherwise on another machine, {first} among them"
+    return f"cluster: {quantity(episodes, 'episode')} ended differently on another machine, {first} among them"
 
 
 def _no_accepted_latency(name: str, model: str, transport: str, device: str) -> str:
@@ -231,7 +231,7 @@ def _nothing_published(model: str) -> str:
 
 
 def _other_checkpoints(model: str, others: int) -> str:
-    return f"of {model} the ledger also holds {others} other checkpoints or protocols; the latest is compared"
+    return f"the ledger also holds {others} other checkpoints or protocols of {model}; the latest is compared"
 
 
 def _other_chunks(printed: tuple[int, int], here: tuple[int, int]) -> str:
@@ -248,7 +248,7 @@ def _other_prompts(here: str, baseline: str) -> str:
 
 
 def _other_rules(rules: Sequence[tuple[str, object, object]]) -> str:
-    return "played by other rules: " + ", ".join(f"{key}={first} against {other}" for key, first, other in rules)
+    return "played by different rules: " + ", ".join(f"{key}={first} against {other}" for key, first, other in rules)
 
 
 def _other_suites(rate: float, source: str, suites: Sequence[str]) -> str:
@@ -293,7 +293,7 @@ def _recorded_early(file: str, tasks: int) -> str:
 
 
 def _repeat_short(tasks: int, discordant: int) -> str:
-    return f"{tasks} tasks played twice, {discordant} with another outcome: too few to set a margin by"
+    return f"{tasks} tasks played twice, {discordant} with different outcomes: too few to set a margin by"
 
 
 def _repeat_unplayed(error: str) -> str:
@@ -305,7 +305,7 @@ def _robot_waits(needed_hz: float, control_hz: float) -> str:
 
 
 def _server_memory(milliseconds: float) -> str:
-    return f"{milliseconds:.1f} ms more an inference to feed the server's memory"
+    return f"{milliseconds:.1f} ms more per inference, to feed the server's memory"
 
 
 def _scenes_hide(hidden: int, scenes: int, first: str) -> str:
@@ -329,7 +329,7 @@ def _share(share: str, total: int) -> str:
 
 
 def _still_running(when: str) -> str:
-    return f"decided at {when} by a run of the same command that still goes on; --robust-fresh plays it anew"
+    return f"decided at {when} by a run of the same command that is still running; --robust-fresh plays it anew"
 
 
 def _subgoals_unknown() -> str:

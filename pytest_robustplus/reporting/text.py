@@ -261,7 +261,7 @@ def ablations(cell: CellReport) -> list[str]:
 def repeats(cell: CellReport) -> list[str]:
     """Say how far a second run of the checkpoint differed, and what margin that asks for."""
     return [
-        f"played twice, {found.discordant} of {found.tasks} tasks came out otherwise"
+        f"played twice, {found.discordant} of {found.tasks} tasks came out differently"
         f" ({interval(found.low, found.high)} % of the list): two runs differ by more than"
         f" {100 * found.margin:.1f} points once in a hundred times"
         for found in cell.repeat

@@ -63,12 +63,12 @@ def test_sentences_hold_are_refuted_or_stay_undecided(toy: pytest.Pytester) -> N
         [
             "noise is the hardest dimension for recorded:old: refuted by recorded:old (camera)",
             "  recorded:old: camera 20.0 % of 60 below noise 90.0 % of 60, p *",
-            "recorded:old have the leader over recorded:new on camera: refuted by camera",
+            "the best of recorded:old is above the best of recorded:new on camera: refuted by camera",
             "camera is the hardest dimension for recorded:old: holds",
             "*refuted at 0.05 over 1 comparison",
             "*the sample is 1 and 1 model, not their episodes: so few say little about families",
-            "weak take 2 to 3 times as long as steady: undecided",
-            "  note      no latency is published of weak",
+            "an inference of weak takes 2 to 3 times as long as one of steady: undecided",
+            "  note      no published latency for weak",
         ]
     )
     # Only the terminal had them.

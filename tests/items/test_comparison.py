@@ -338,7 +338,7 @@ def test_a_checkpoint_played_twice_tells_its_own_noise(toy: pytest.Pytester) -> 
     result = toy.runpytest(*chosen, "--robust-repeat=20", "--robust-accept=steady.toml", "--robust-json=r.json")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(
-        ["steady, camera: played twice, 0 of 20 tasks came out otherwise (*): two runs differ *"]
+        ["steady, camera: played twice, 0 of 20 tasks came out differently (*): two runs differ *"]
     )
     text = toy.path.joinpath("steady.toml").read_text()
     assert "[recorded.repeats]\ncamera = { n = 20, discordant = 0 }\n" in text
@@ -374,7 +374,7 @@ def test_a_policy_that_draws_lots_differs_from_itself(toy: pytest.Pytester) -> N
 def test_too_few_repeats_set_no_margin(toy: pytest.Pytester) -> None:
     toy.makepyfile(test_suite=BOTH)
     result = toy.runpytest(CAMERA, "--robust-model=steady", "--robust-baseline=none", "--robust-repeat=5")
-    result.stdout.fnmatch_lines(["*5 tasks played twice, 0 with another outcome: too few to set a margin by."])
+    result.stdout.fnmatch_lines(["*5 tasks played twice, 0 with different outcomes: too few to set a margin by."])
 
 
 def test_files_and_the_page_tell_of_comparisons(toy: pytest.Pytester) -> None:
@@ -426,7 +426,7 @@ def test_both_runs_of_a_repeat_are_played_where_the_cell_has_not_played_its_task
     chosen = [CAMERA, "--robust-model=steady", "--robust-baseline=none", "--robust-budget=4", "--robust-repeat=12"]
     command = [sys.executable, "-m", "pytest", *chosen, *spread]
     result = toy.run(*command, timeout=60)
-    result.stdout.fnmatch_lines(["steady, camera: played twice, 0 of 12 tasks came out otherwise*"])
+    result.stdout.fnmatch_lines(["steady, camera: played twice, 0 of 12 tasks came out differently*"])
 
 
 def test_an_accepted_runs_own_noise_says_what_is_beyond_it(toy: pytest.Pytester) -> None:

@@ -81,7 +81,7 @@ def test_another_outcome_under_the_same_name_is_refused(toy: pytest.Pytester) ->
     do_import(toy, table(toy, 0.5))
     other = do_import(toy, table(toy, 0.6, "other.csv"))
     assert other.ret == pytest.ExitCode.USAGE_ERROR
-    other.stderr.fnmatch_lines(["*6 tasks, * among them, came out otherwise in what *l.sqlite holds of old already*"])
+    other.stderr.fnmatch_lines(["*6 tasks, * among them, came out differently in what *l.sqlite holds of old already*"])
     assert episodes(toy) == COUNT
     assert do_import(toy, "other.csv", model="other").ret == 0
 

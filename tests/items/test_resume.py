@@ -99,7 +99,7 @@ def test_what_a_run_that_still_goes_on_has_decided_is_taken_and_said_so(
     said, _ = second.communicate()
     assert (second.returncode, process.wait()) == (0, 0)
     assert "steady, camera: decided at 20" in said
-    assert "by a run of the same command that still goes on; --robust-fresh plays it anew" in said
+    assert "by a run of the same command that is still running; --robust-fresh plays it anew" in said
     assert "interrupted" not in said
     with Ledger.open(toy.path / "l.sqlite", create=False) as ledger:
         assert len({audit.id for audit in ledger.audits()}) == 2

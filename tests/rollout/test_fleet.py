@@ -239,7 +239,7 @@ def test_how_many_simulators_are_asked_for() -> None:
 
     assert said(8, 4, 10_000) == (8, "")
     assert said(8, 4, 0) == (8, "")
-    beyond = "; some 500 episodes are needed, for which 10 would do: what is beyond plays in vain"
+    beyond = "; some 500 episodes are needed, for which 10 would do: more would play in vain"
     assert said(64, 64, 500) == (64, beyond)
     needed = " (auto: one for 50 of some 2,700 episodes that are needed, though 4,096 find a place)"
     assert said(AUTO, 4096, 2_700) == (54, needed)
