@@ -4,7 +4,10 @@ The real campaign, items, plans, ledger and claims of a run of pytest on LIBERO-
 they finish on a clock of their own, a failure 2.5 times as late as a success, and policies are as good as the published
 one of each cell. Efficiency is what of the simulators' time went into episodes that verdicts rest on.
 
-Usage: python perf/cluster.py [--point 64 | 512 | 4096 | pair] (default: all four; some minutes)
+Outcomes differ by seed, and so does how many episodes verdicts take: of several seeds the mean has to keep the bound,
+and the first seed, too.
+
+Usage: python perf/cluster.py [--point 64 | 512 | 4096 | pair] [--seed 4] [--runs 1] (default: all four; some minutes)
 """
 
 from __future__ import annotations
@@ -102,7 +105,7 @@ class FakePlayers:
 
     several = True
 
-    def __init__(self, simulators: int, seed: int = 4, worse: float = 0.0) -> None:
+    def __init__(self, simulators: int, seed: int, worse: float = 0.0) -> None:
         """Of model m1 the rates are ``worse`` by so many points."""
         self.simulators, self.seed, self.worse = simulators, seed, worse
         self.block = min(64, max(1, simulators // 8))
@@ -216,9 +219,9 @@ class Fake:
         self.ledger = session_of(session.config).ledger_path
 
 
-def run(point: Point) -> tuple[float, float, float]:
+def run(point: Point, seed: int) -> tuple[float, float, float]:
     """Play a point; returns efficiency, waste (a fraction of what was needed) and outcomes a second."""
-    fake = Fake(FakePlayers(point.simulators, worse=WORSE if point.pair else 0.0))
+    fake = Fake(FakePlayers(point.simulators, seed, WORSE if point.pair else 0.0))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "test_suite.py").write_text(COMPARED if point.pair else SUITE)
@@ -297,14 +300,17 @@ row = [
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--point", choices=[point.name for point in POINTS])
+    parser.add_argument("--seed", type=int, default=4, help="of the first run")
+    parser.add_argument("--runs", type=int, default=1, help="of so many seeds, one after the other")
     given = parser.parse_args()
     sys.modules["cluster_policy"] = sys.modules[__name__]
     chosen = [point for point in POINTS if given.point in (None, point.name)]
-    found = [run(point) for point in chosen]
+    runs = [[run(point, given.seed + n) for n in range(given.runs)] for point in chosen]
+    first, mean = [each[0][0] for each in runs], [float(np.mean([one[0] for one in each])) for each in runs]
     # Where most arrives at once: elsewhere each look brings little.
-    busiest = found[-1][2] if chosen[-1] is POINTS[-1] else None
-    kept = all(efficiency >= point.bound for point, (efficiency, *_) in zip(chosen, found, strict=True))
-    told = ", ".join(f"{100 * e:.1f} % at {p.name}" for p, (e, *_) in zip(chosen, found, strict=True))
+    busiest = min(pace for *_, pace in runs[-1]) if chosen[-1] is POINTS[-1] else None
+    kept = all(min(each) >= point.bound for point, *each in zip(chosen, first, mean, strict=True))
+    told = ", ".join(f"{100 * e:.1f} % at {p.name}" for p, e in zip(chosen, mean, strict=True))
     paced = "" if busiest is None else f"; controller: {busiest:,.0f} outcomes/s (bound {CONTROLLER:,.0f})"
     print(f"efficiency: {told}{paced}")
     return 0 if kept and (busiest is None or busiest >= CONTROLLER) else 1

@@ -12,7 +12,7 @@ from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError, LedgerError, RobustnessError, SimulatorError
 from pytest_robustplus.evaluation.assurance import drifting, earlier, estimated, spot_p, spot_positions
-from pytest_robustplus.evaluation.campaign import Move, Standing, campaign_of
+from pytest_robustplus.evaluation.campaign import EVEN, Move, Standing, campaign_of
 from pytest_robustplus.evaluation.credit import Credit
 from pytest_robustplus.evaluation.gates import gates, share_of_alpha, strictest, watch
 from pytest_robustplus.evaluation.population import Population, audit_key
@@ -94,13 +94,13 @@ class Audit:
         self._told = False
         # How it stood, and until when, since nothing was free for helpers.
         self._barren: tuple[tuple[int, int], float] = ((-1, -1), 0.0)
-        # How far into its places was handed out; how it stood, and until when.
+        # How far into its places was handed out; how it stood, by the chance to be answered, and until when.
         self._ahead = 0
-        self._stood: tuple[int, int | None] | None = None
+        self._stood: dict[float, tuple[int, int | None]] = {}
         self._judged: int | None = None
         self._judged_until = 0.0
-        # How far the order is likely to be played, and for which prefix that was last foreseen.
-        self._foreseen, self._foreseen_at = len(self._places), -1
+        # For which prefix it was last foreseen how far the order is played with a chance, and how far that was.
+        self._foreseen: dict[float, tuple[int, int]] = {}
         self._stood_until = 0.0
 
     @cached_property
@@ -188,34 +188,36 @@ class Audit:
 
     def next(self, *, first: bool) -> Move | None:
         """Claim the next free position for the worker that leads; what it plays beside the ``first`` one is help."""
-        return self._claim(len(self._places) if first else self._reach())
+        return self._claim(len(self._places) if first else self._reach(EVEN))
 
-    def offer(self, room: Callable[[Subject], bool]) -> Move | None:
+    def offer(self, room: Callable[[Subject], bool], chance: float) -> Move | None:
         """Claim the next free position for a helper, who plays until the verdict is known or the lead has given up."""
         if not room(self._cell):
             return None
         ledger, audit = self._session.ledger, self._state.id
         if not self._session.spread:
-            return None if self.standing() is None or self._stood is None else self._claim(self._stood[1] or 0)
+            return None if self.standing(chance) is None else self._claim(self._stood[chance][1] or 0)
         stands, wait_until = (len(self._prefix()), ledger.claimed(audit)), time.monotonic() + BARREN_S
         # Claiming writes, which many idle workers must not do many times a second.
         if stands == self._barren[0] and wait_until - BARREN_S < self._barren[1]:
             return None
         if ledger.conclusion(audit) is None and self.decided() is None:
-            move = self._claim(self._reach())
+            move = self._claim(self._reach(chance))
             if move is not None:
                 return move
         self._barren = stands, wait_until
         return None
 
-    def standing(self) -> Standing | None:
+    def standing(self, chance: float) -> Standing | None:
         """How much is at play and how much is needed; None once it is decided or given up."""
         at, spread = time.monotonic(), self._session.spread
-        if self._stood is None or at > self._stood_until:
+        if at > self._stood_until:
+            self._stood.clear()
+        if chance not in self._stood:
             over = spread and self._session.ledger.conclusion(self._state.id) is not None
-            reach = None if over or self.decided() is not None else self._reach()
-            self._stood, self._stood_until = (len(self._prefix()), reach), at + POLL_S
-        prefix, reach = self._stood
+            reach = None if over or self.decided() is not None else self._reach(chance)
+            self._stood[chance], self._stood_until = (len(self._prefix()), reach), at + POLL_S
+        prefix, reach = self._stood[chance]
         if reach is None:
             return None
         flying = self._session.ledger.claimed(self._state.id) if spread else max(self._ahead - prefix, 0)
@@ -245,7 +247,8 @@ class Audit:
 
     def leave(self) -> None:
         """Give back whatever is claimed for it here."""
-        self._ahead, self._stood = 0, None
+        self._ahead = 0
+        self._stood.clear()
         self._positions.leave()
 
     def helpers(self) -> int:
@@ -261,7 +264,8 @@ class Audit:
 
     def take(self, move: Move, started: str, outcome: EpisodeResult) -> bool:
         """Record what came of a position; False when it is to be played once more."""
-        self._stood, self._judged_until = None, 0.0
+        self._stood.clear()
+        self._judged_until = 0.0
         return self._positions.take(move.position, started, outcome)
 
     def give_back(self, move: Move) -> None:
@@ -328,8 +332,8 @@ class Audit:
     def _shares(self, played: int) -> list[float | None]:
         return self._session.ledger.shares(self._state.id, self._places[:played])
 
-    def _reach(self) -> int:
-        """How far into the order helpers play: to where the verdict will fall if the rate so far holds.
+    def _reach(self, chance: float) -> int:
+        """How far into the order helpers play: to where the verdict will have fallen with a ``chance``.
 
         Beyond it they wait. With 64 workers that takes a fifth off the episodes played in vain, and costs no time.
         """
@@ -339,10 +343,11 @@ class Audit:
             return total
         if open_yet := [gate for gate in self._gates if gate.decision is None]:
             # A bisection over the plan, for a guess: two more episodes of a hundred hardly change it.
-            if not 0 <= played - self._foreseen_at <= played // 50:
-                reach = max(gate.foreseen(played, successes) for gate in open_yet)
-                self._foreseen, self._foreseen_at = reach, played
-            return max(self._foreseen, played + 1)
+            at, reach = self._foreseen.get(chance, (-1, total))
+            if not 0 <= played - at <= played // 50:
+                reach = max(gate.foreseen(played, successes, chance) for gate in open_yet)
+                self._foreseen[chance] = played, reach
+            return max(reach, played + 1)
         passed = max(gate.decision.played for gate in self._gates if gate.decision is not None)
         return self._watch.foreseen(played, successes, passed) or total
 

@@ -246,9 +246,9 @@ class Contest:
         """Claim the next move for who decides it, whatever became of an earlier attempt."""
         return self._claim(lambda _: True)
 
-    def offer(self, room: Callable[[Subject], bool]) -> Move | None:
+    def offer(self, room: Callable[[Subject], bool], chance: float) -> Move | None:
         """Claim the next move for who helps; None also when the answer is known, or who asked has given up."""
-        return None if self.standing() is None else self._claim(room)
+        return None if self.standing(chance) is None else self._claim(room)
 
     def _claim(self, room: Callable[[Subject], bool]) -> Move | None:
         """Take the next move: both sides of a pair, as many pairs ahead as there are simulators at work on them."""
@@ -263,8 +263,11 @@ class Contest:
                 return Move(side.cell, position)
         return None
 
-    def standing(self) -> Standing | None:
-        """How much is at play and how much its answer still takes; None once that is known or given up."""
+    def standing(self, chance: float) -> Standing | None:
+        """How much is at play and how much its answer still takes; None once that is known or given up.
+
+        Evidence grows faster than evenly, so that it seldom takes more than is foreseen, whatever the ``chance``.
+        """
         at = time.monotonic()
         if at > self._stood_until:
             live, ledger = self._live, self._session.ledger

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +17,7 @@ from pytest_robustplus.options import Settings
 from pytest_robustplus.results.cell import Changed, Elsewhere, GateReport
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.statistics.discordance import FEWEST, rerun_margin
-from pytest_robustplus.statistics.evalues import Plan, Planned, least_budget, plan
+from pytest_robustplus.statistics.evalues import Plan, Planned, Verdict, least_budget, plan
 from pytest_robustplus.statistics.paired import PairedPlan, Pairs
 from pytest_robustplus.statistics.sequential import (
     Counted,
@@ -53,14 +55,24 @@ class Gate:
             self.decision = self.test.decide(outcomes, self._judged)
             self._judged = len(outcomes)
 
-    def foreseen(self, played: int, successes: int) -> int:
-        """How many episodes the answer takes if the rate of those ``played`` (at least one) holds; pairs unregarded."""
+    def foreseen(self, played: int, successes: int, chance: float = 0.5) -> int:
+        """After how many episodes it is answered with a ``chance`` (at least a half), judged by the rate so far.
+
+        ``played`` is at least one; pairs are unregarded. Of what is to come a rate known from so few episodes is
+        uncertain, too (beta-binomial, as a normal).
+        """
+        asked, quantile = self.planned.plan, NormalDist().inv_cdf(chance)
+        counted = played - successes if self.side == "above" else successes
+
+        def verdict(count: int, quantile: float) -> Verdict | None:
+            likely = counted * count / played + quantile * _spread(played, counted, count - played)
+            return asked.verdict(count, min(max(round(likely), counted), counted + count - played))
 
         def answered(count: int) -> bool:
-            wins = round(successes * count / played)
-            return self.planned.plan.verdict(count, count - wins if self.side == "above" else wins) is not None
+            # Evidence moves one way with every success: what so few pass with, more pass with, too.
+            return verdict(count, -quantile) is Verdict.PASS or verdict(count, quantile) is Verdict.FAIL
 
-        ahead = range(played + 1, self.planned.plan.total)
+        ahead = range(played + 1, asked.total)
         return played + 1 + bisect_left(ahead, True, key=answered)
 
     def report(self, outcomes: Sequence[bool], tasks: Sequence[str], episodes: Sequence[int]) -> GateReport:
@@ -146,6 +158,13 @@ class Watch:
                 ahead = np.rint(successes * limit / played)
                 on |= (successes < known[played]) & (ahead >= known[limit])
         return on
+
+
+def _spread(played: int, successes: int, more: int) -> float:
+    """The standard deviation of the successes in ``more`` episodes, where any rate was as likely beforehand."""
+    known = played + 2
+    rate = (successes + 1) / known
+    return math.sqrt(more * rate * (1 - rate) * (known + more) / (known + 1))
 
 
 def _foreseen(plan: Plan, played: int, successes: int, passed: int) -> int | None:

@@ -74,9 +74,9 @@ class Search(Generic[Result]):
 
     def next(self, *, first: bool) -> Move | None:
         """Claim the episode that it waits for."""
-        return self.offer(lambda _: True)
+        return self.offer(lambda _: True, 1.0)
 
-    def offer(self, room: Callable[[Subject], bool]) -> Move | None:
+    def offer(self, room: Callable[[Subject], bool], chance: float) -> Move | None:
         """Claim the episode that it waits for, unless somebody plays it already."""
         self._go_on()
         wanted = self._wanted
@@ -88,7 +88,7 @@ class Search(Generic[Result]):
         self._mine = True
         return Move(wanted.episodes.subject, wanted.number)
 
-    def standing(self) -> Standing | None:
+    def standing(self, chance: float) -> Standing | None:
         """One episode at a time; another search of the same model may be playing that one."""
         self._go_on()
         if self._wanted is None:

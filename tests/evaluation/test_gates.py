@@ -127,3 +127,27 @@ def test_a_range_of_other_papers_is_said_with_its_ends() -> None:
 
     assert said(printed) == ["printed elsewhere: 53.0 % (arXiv 1) to 87.6 % (arXiv 3), 3 results in all"]
     assert said(printed[:1]) == ["printed elsewhere: 53.0 % (arXiv 1)"]
+
+
+def test_how_far_a_verdict_is_away_is_foreseen_as_surely_as_is_asked_for() -> None:
+    generator, asked, seen, chances = np.random.default_rng(5), plan(0.75, 400, 0.05), 40, (0.5, 0.7, 0.9)
+    hits = []
+    while len(hits) < 150:
+        outcomes = generator.random(400) < generator.uniform()
+        gate = Gate(None, asked, None, "validate")  # type: ignore[arg-type]
+        gate.update(outcomes[:seen].tolist())
+        if gate.decision is None:
+            reaches = [gate.foreseen(seen, int(outcomes[:seen].sum()), chance) for chance in chances]
+            assert reaches == sorted(reaches)
+            gate.update(outcomes.tolist())
+            assert gate.decision is not None
+            hits.append([gate.decision.played <= reach for reach in reaches])
+    # A verdict that fell before is not taken back, so that each is a little surer than asked for.
+    assert np.mean(hits, axis=0) == pytest.approx([0.6, 0.8, 0.95], abs=0.1)
+
+
+@pytest.mark.parametrize("seen", [20, 25, 28, 35, 40])
+def test_both_sides_foresee_alike(seen: int) -> None:
+    asked = plan(0.5, 400, 0.05)
+    below = Gate(None, asked, None, "validate").foreseen(40, seen, 0.8)  # type: ignore[arg-type]
+    assert Gate(None, asked, None, "above").foreseen(40, 40 - seen, 0.8) == below  # type: ignore[arg-type]

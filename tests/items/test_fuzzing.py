@@ -177,12 +177,12 @@ def test_a_pool_plays_several_searches_at_once_and_finds_the_same(
     asked: list[Search[Any]] = []
     offer, until = Search.offer, time.monotonic() + 60
 
-    def noted(search: Search[Any], room: Callable[[Subject], bool]) -> Move | None:
+    def noted(search: Search[Any], room: Callable[[Subject], bool], chance: float) -> Move | None:
         # Whichever search begins first waits halfway for the others, or for a minute in which they do not begin.
         halfway = asked[:1] == [search] and asked.count(search) >= 10
         if halfway and len(set(map(id, asked))) < 3 and time.monotonic() < until:
             return None
-        found = offer(search, room)
+        found = offer(search, room, chance)
         asked.extend([search] if found else [])
         return found
 
