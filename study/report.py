@@ -180,7 +180,7 @@ def table(played: Played, groups: Mapping[str, Sequence[str]]) -> str:
 def unperturbed(played: Played) -> str:
     """Every member on the initial states of both suites."""
     lines = ["| member | libero_object | libero_spatial |", "|---|---|---|"]
-    for player in sorted(p for p in played.outcomes if "~" not in p and "@" not in p):
+    for player in sorted(p for p in played.outcomes if not set("~@+").intersection(p)):
         cells = []
         for suite in SUITES:
             won, n = rate(played, [player], played.shared([player], suite))
@@ -193,8 +193,9 @@ def unperturbed(played: Played) -> str:
 def compared(played: Played, better: Sequence[str], worse: Sequence[str], dimension: str) -> Contrast | None:
     """Contrast two groups of members in a dimension, in ``all`` of them, or ``original``."""
     streams = {"all": DIMENSIONS, "original": SUITES}.get(dimension, (dimension,))
-    tasks = played.shared([*better, *worse], *streams)
-    strata = [streams.index(played.streams[task]) for task in tasks]
+    groups = [played.shared([*better, *worse], stream) for stream in streams]
+    tasks = [task for group in groups for task in group]
+    strata = [place for place, group in enumerate(groups) for _ in group]
     if not better or not worse or len(tasks) < 2 * _FEWEST or len(set(strata)) < len(streams):
         return None
     return contrast(matrix(played.outcomes, better, tasks), matrix(played.outcomes, worse, tasks), strata)

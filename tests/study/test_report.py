@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import replace
@@ -16,7 +17,7 @@ from pytest_robustplus.perturbations import PERTURBATIONS, Dimension
 from pytest_robustplus.policies.cards import card_from_mapping, load_cards
 from pytest_robustplus.statistics.order import ranked
 from study.make import INT8, MEMBERS, OTHER_STEPS, PLAYED, card
-from study.report import BENCHMARK, DIMENSIONS, load
+from study.report import BENCHMARK, DIMENSIONS, load, page
 from training.words import SUITES
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,15 @@ def test_both_runs_are_read_as_the_page_prints_them() -> None:
         assert len(played.core) == members
         shared = [played.shared(played.core, *streams) for streams in (*((d,) for d in DIMENSIONS), SUITES)]
         assert [len(tasks) for tasks in shared] == prefixes
+
+
+def test_every_table_of_the_page_is_what_the_committed_outcomes_say() -> None:
+    timings, facts = (json.loads((ROOT / "study" / name).read_text()) for name in ("timings.json", "training.json"))
+    made = page(load(ROOT / "study" / "outcomes.csv"), timings, facts)
+    tables = [part for part in made.split("\n\n") if part.startswith("|")]
+    assert len(tables) == 13
+    written = (ROOT / "docs" / "explanation" / "study.md").read_text()
+    assert [table for table in tables if table.strip() not in written] == []
 
 
 def test_a_ledger_is_read_in_the_order_of_its_comparison_up_to_the_first_gap(tmp_path: Path) -> None:
