@@ -429,6 +429,7 @@ class Audit:
             total=len(self._places),
             playable=self._population.playable,
             listed=self._population.listed,
+            drawn_from=self._population.known,
             low=low,
             high=high,
             seconds=seconds,

@@ -95,8 +95,10 @@ def legend(cells: Iterable[CellReport]) -> list[str]:
             "ᵇ biased: successes over played of a cell ended early by its pairs or subgoals; reads high after PASS, low"
             " after FAIL."
         )
-    if any(cell.total < cell.playable for cell in cells):
+    if any(cell.total < cell.drawn_from for cell in cells):
         said.append("A budget or a share audits a random sample of the tasks; intervals are for all of them.")
+    if any(0 < cell.drawn_from < cell.playable for cell in cells):
+        said.append("Against a recorded run a cell is about the tasks that it played, and so is its interval.")
     return said
 
 

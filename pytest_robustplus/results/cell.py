@@ -201,7 +201,9 @@ class CellReport(Conclusion, CarriedByField):
     """The conclusion of a decided cell, with what a report shows beside it.
 
     ``total`` is the audited population, ``listed`` what the benchmark's list holds for this cell and ``playable`` what
-    of it this installation can play; ``audit`` is the ledger's id of the attempt. Of several questions the figures are
+    of it this installation can play; ``drawn_from`` counts the tasks that could have been audited, fewer than
+    ``playable`` where an accepted run knows only some, 0 where it is unknown. ``audit`` is the ledger's id of the
+    attempt. Of several questions the figures are
     those of the one that failed, or else of the strictest; ``needed`` is the least rate that passes it, the greatest
     where its ``side`` is above. A false FAIL in any of ``questions`` cells was to be had at one error rate.
     ``estimate`` is None where the verdict stopped the cell early and no unbiased one is known. ``failures`` count its
@@ -239,6 +241,7 @@ class CellReport(Conclusion, CarriedByField):
     reruns: Rerun = NO_RERUN
     taken: str = ""
     checkpoint: str = ""
+    drawn_from: int = 0
 
     @property
     def rate(self) -> float:

@@ -94,6 +94,13 @@ def test_an_interval_is_for_the_list_of_which_a_budget_audits_a_sample(toy: pyte
     assert f"100.0 % {shown}" in page
     for text in (said, markdown, page):
         assert "A budget or a share audits a random sample of the tasks; intervals are for all of them." in text
+    # The tasks of an accepted run are all that could be audited against it.
+    toy.runpytest(*chosen, "--robust-budget=8", "--robust-accept=then.toml")
+    gate = toy.runpytest(*chosen[:2], "--robust-baseline=then.toml", "--robust-json=r.json").stdout.str()
+    (cell,) = json.loads((toy.path / "r.json").read_text())["cells"]
+    assert (cell["total"], cell["drawn_from"], cell["playable"]) == (8, 8, 60)
+    assert "random sample" not in gate
+    assert "Against a recorded run a cell is about the tasks that it played, and so is its interval." in gate
     toy.runpytest(*chosen, "--robust-html=whole.html")
     whole = _words((toy.path / "whole.html").read_text())
     assert "100.0 % [100.0, 100.0]" in whole
