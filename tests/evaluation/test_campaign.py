@@ -12,13 +12,14 @@ from pytest_robustplus.rollout.executor import EpisodeResult
 
 
 class Players:
-    """Plays whatever is begun, and finishes it in that order, one at a time."""
+    """Plays whatever is begun, ten seconds each, or as long as is said of the subject or of the episode."""
 
     several, pieces = True, 0
 
     def __init__(self, simulators: int) -> None:
         self.simulators, self.now = simulators, 0.0
-        self.playing: list[int] = []
+        self.playing: dict[int, float] = {}
+        self.seconds: dict[Any, float] = {}
         self.begun: list[str] = []
 
     @property
@@ -36,7 +37,7 @@ class Players:
     expect = share = prepare = lambda self, what: None
 
     def start(self, ticket: int, subject: Any, task: Any) -> None:
-        self.playing.append(ticket)
+        self.playing[ticket] = self.now + self.seconds.get(f"{subject}{task}", self.seconds.get(subject, 10.0))
         self.begun.append(f"{subject}{task}")
 
     def hedge(self, ticket: int) -> bool:
@@ -44,11 +45,13 @@ class Players:
         return False
 
     def wait(self, timeout: float) -> Sequence[EpisodeResult]:
-        self.now += 10.0
-        return [EpisodeResult(self.playing.pop(0))]
+        ticket = min(self.playing, key=self.playing.__getitem__)
+        self.now = self.playing.pop(ticket)
+        return [EpisodeResult(ticket)]
 
     def abandon(self, tickets: Collection[int]) -> None:
-        self.playing = [ticket for ticket in self.playing if ticket not in tickets]
+        for ticket in tickets:
+            del self.playing[ticket]
 
 
 class Counting:
@@ -128,10 +131,18 @@ def test_what_holds_a_prefix_is_played_twice_before_anything_is_played_that_may_
 
 
 def test_what_is_at_play_for_an_answered_question_is_given_up_at_once() -> None:
-    own, other = Counting("o", 8, {LIKELY: 8, SAFELY: 8}), Counting("x", 1, {LIKELY: 4, SAFELY: 4})
+    own, other = Counting("o", 6, {LIKELY: 6, SAFELY: 6}), Counting("x", 1, {LIKELY: 4, SAFELY: 4})
     one, players = campaign(6, other)
-    assert one.decide(own) == 8
+    players.seconds = {"x0": 9.0, "x1": 99.0}
+    assert one.decide(own) == 6
     assert other.finished == 1
     assert players.begun[:6].count("x1") == 1
-    assert len(players.begun) == 8 + other.ahead
-    assert players.now == 10.0 * (8 + 1), "nobody waits for the other's episodes"
+    assert players.now == 19.0, "all that is left of its own begins when x0 ends"
+
+
+def test_what_lasts_longest_is_kept_for_the_end() -> None:
+    brief, long = Counting("b", 90, {LIKELY: 90, SAFELY: 90}), Counting("l", 90, {LIKELY: 90, SAFELY: 90})
+    one, players = campaign(6, long)
+    players.seconds = {"b": 10.0, "l": 30.0}
+    one.decide(brief)
+    assert long.finished < 45, "with as much at play for what each still needs it would be 60"
