@@ -188,11 +188,11 @@ class Run:
         session.say = self._say
         self._config = config
         self._outputs = Outputs(config)
-        controls = process.is_controller(config)
-        self._controller: workers.Controller | None = None
-        if controls:
-            told = session.begin, session.lose, session.keeping
-            self._controller = workers.Controller(config, *told)
+        self._controller = (
+            workers.Controller(config, began=session.begin, lost=session.lose, keeping=session.keeping)
+            if process.is_controller(config)
+            else None
+        )
         self._announcer: Announcer | None = None
         self._live: Live | None = None
         if (controller := self._controller) is not None:

@@ -70,6 +70,7 @@ class Controller:
     def __init__(
         self,
         config: pytest.Config,
+        *,
         began: Callable[[str], None],
         lost: Callable[[Identity], None],
         keeping: Callable[[int], str],

@@ -125,7 +125,7 @@ class Lost(list[Identity]):
         plugins = SimpleNamespace(getplugin={"dsession": self.dsession}.get)
         self.config = cast(Any, SimpleNamespace(option=option, pluginmanager=plugins))
         self.controller = workers.Controller(
-            self.config, lambda run: None, self.append, lambda workers: f"{workers}.00"
+            self.config, began=lambda run: None, lost=self.append, keeping=lambda workers: f"{workers}.00"
         )
 
     def told(self) -> workers.Controller:
