@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
-from pytest_robustplus.benchmarks.libero_plus.passes import Passes, View
+from pytest_robustplus.benchmarks.libero_plus.passes import Passes, View, known
 from pytest_robustplus.benchmarks.libero_plus.textures import Source, TextureLibrary
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.policies.contract import Depth, Image
@@ -140,7 +140,7 @@ class Painter:
         view = self._in_view(data)
         model.geom_group[view.outside & view.unmirrored] = _UNDRAWN
         self._shown.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = view.reflecting
-        if view.reflecting and self._passes is None and self._canvas.software:
+        if view.reflecting and self._passes is None and self._canvas.software and known():
             self._passes = Passes(model, self._context)
         mujoco.mjv_updateScene(
             model, data, self._options, self._perturb, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._shown

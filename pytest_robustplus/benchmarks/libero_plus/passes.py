@@ -19,10 +19,16 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+_READ = "3.3."  # how MuJoCo draws is no part of its interface: another version's drawing would have to be read first
 _BOX = 6  # the box's place among MuJoCo's built-in lists
 _FACES = 500  # a mesh of fewer is drawn in both passes
 _OPAQUE = 0.995  # MuJoCo draws what is less behind everything else, and twice
 _LISTS = {"baseMesh": "rangeMesh", "baseBuiltin": "rangeBuiltin", "basePlane": "rangePlane"}
+
+
+def known() -> bool:
+    """Whether this MuJoCo draws as told above."""
+    return str(mujoco.__version__).startswith(_READ)
 
 
 class View(NamedTuple):

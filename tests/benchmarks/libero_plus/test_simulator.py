@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from pytest_robustplus.benchmarks.libero_plus import cameras, drawing, scenes
+from pytest_robustplus.benchmarks.libero_plus import cameras, drawing, passes, scenes
 from pytest_robustplus.benchmarks.libero_plus.drawing import Painter
 from pytest_robustplus.benchmarks.libero_plus.passes import View
 from pytest_robustplus.benchmarks.libero_plus.protocol import LiberoProtocol
@@ -133,6 +133,12 @@ def test_a_mirror_is_drawn_only_what_it_shows(
         assert left_out(simulator, "agentview")[1]
         painter.draw("agentview")
         assert not told(painter).unmirrored
+
+
+def test_another_mujoco_draws_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert passes.known()
+    monkeypatch.setattr(mujoco, "__version__", "3.4.0")
+    assert not passes.known()
 
 
 def told(painter: Painter) -> Any:
