@@ -173,7 +173,12 @@ class FakePlayers:
 
 
 def hash_of(text: str) -> int:
-    """A number that is the same in every process."""
+    """A number that is the same in every process.
+
+    Names of one length that end alike share it, so that tasks fare alike in groups and a rate is some points off the
+    published one. Were every task's luck its own, one model would need 24 episodes a worker of 64 instead of 61 (93 %
+    efficient), twelve 47 of 512 instead of 60 (92 to 93 %); pairs and full runs are as efficient.
+    """
     return int.from_bytes(text.encode()[-8:], "little") + len(text) * 1_000_003
 
 
