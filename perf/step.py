@@ -141,6 +141,7 @@ def side_by_side(
             name, way = ways[(number + turn) % len(ways)]
             clocks.time(name, way)
         contacts.append(int(data.ncon))
+    context.make_current()  # what it drew with is freed, by number, in whichever is
     theirs.close()
     if blind.state_hash() != looking.state_hash():
         raise SystemExit(f"{episode.task.name}: looking changed the episode.")
