@@ -128,17 +128,17 @@ def _scene(name: str) -> tuple[str, bool]:
 
 
 class _Worker:
-    """A process with simulators of its own, on one graphics card where there is one."""
+    """A process with simulators of its own; ``environment`` says on which card, and how many scenes they keep."""
 
-    def __init__(self, folder: Path, end: float, device: Device | None, room_bytes: int) -> None:
+    def __init__(self, folder: Path, end: float, environment: Mapping[str, str]) -> None:
         self.scenes: set[tuple[str, bool]] = set()
         self.at: tuple[Task, tuple[str, ...]] | None = None
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         before = dict(os.environ)
-        os.environ.update(device.environment() if device else {})
+        os.environ.update(environment)
         try:
-            self._process = context.Process(target=_serve, args=(theirs, str(folder), end, room_bytes), daemon=True)
+            self._process = context.Process(target=_serve, args=(theirs, str(folder), end), daemon=True)
             self._process.start()
         finally:
             os.environ.clear()
@@ -157,14 +157,13 @@ class _Worker:
             self._process.kill()
 
 
-def _serve(pipe: connection.Connection, folder: str, end: float, room_bytes: int) -> None:
+def _serve(pipe: connection.Connection, folder: str, end: float) -> None:
     """Play what is asked for until the other end is closed; of a task, sends each outcome and then None."""
     from pytest_robustplus.benchmarks.libero_generated.benchmark import LiberoGenerated
     from training.checkpoint import profile
 
     rules = profile()
-    simulator: Any = LiberoGenerated({}).simulator(rules, {})
-    simulator._scenes._memory_bytes = room_bytes
+    simulator = LiberoGenerated({}).simulator(rules, {})
     policies: dict[str, Any] = {}
     # The other end is closed while an episode is at play, when the time is up.
     with suppress(EOFError, BrokenPipeError):
@@ -201,9 +200,10 @@ class Pool:
 
     def __init__(self, folder: Path, outcomes: Path, workers: int, end: float, devices: Sequence[Device] = ()) -> None:
         self._folder, self._outcomes, self._end = folder, outcomes, end
-        self._devices = [devices[n % len(devices)] if devices else None for n in range(workers)]
-        self._room_bytes = machine.keeping(max(workers, 1), inside=False, most=_ROOM_BYTES)
-        self._workers = [_Worker(folder, end, device, self._room_bytes) for device in self._devices]
+        kept = {machine.KEPT: machine.told(machine.keeping(max(workers, 1), inside=False, most=_ROOM_BYTES))}
+        cards = [devices[n % len(devices)].environment() if devices else {} for n in range(workers)]
+        self._environments = [{**card, **kept} for card in cards]
+        self._workers = [_Worker(folder, end, environment) for environment in self._environments]
         self.work = Work(read(outcomes))
 
     def play(self, rounds: Sequence[Budgets], seconds: float) -> bool:
@@ -237,7 +237,7 @@ class Pool:
                 if not self.work.settled(player, task):
                     yield Outcome(player, task.name, None, error="the process died")
             worker.end()
-            self._workers[place] = _Worker(self._folder, self._end, self._devices[place], self._room_bytes)
+            self._workers[place] = _Worker(self._folder, self._end, self._environments[place])
             return
         if outcome is None:
             worker.at = None

@@ -95,7 +95,7 @@ class Results:
 
     def findings(self) -> Findings:
         """All that the run has found out so far, and what it has not."""
-        found = [self._probed.all()[item] for item in self._in_order(self._probed.all())]
+        found = self._all(self._probed)
         return Findings(
             tuple(self.cells()),
             self._all(self._timed),
