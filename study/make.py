@@ -37,10 +37,12 @@ GROUPS = (
     ("inverse-0", "vla_robust-0"),
     ("flow-0", "inverse_robust-0"),
     ("joint_robust-0", "hybrid_robust-0"),
+    # Added after the ten without augmentation had been played and read.
+    ("inverse-1", "inverse-2"),
 )
 MEMBERS = tuple(member for group in GROUPS for member in group)
 LEAST, MOST = 2000, 6000  # steps: as many as fit into the time, the same for all members
-OTHER_STEPS = {"joint-0": (1, 2), "inverse-0": (1, 2), "flow-0": (1, 2)}
+OTHER_STEPS = {"joint-0": (1, 2), "inverse-0": (1, 2), "flow-0": (1, 2), "joint-1": (2,), "joint-2": (2,)}
 INT8 = ("vla-0", "joint-0", "inverse-0", "hybrid-0")
 # Whom a piece of playing plays, beside the members that are their measure.
 PLAYED: Mapping[str, tuple[str, ...]] = {
