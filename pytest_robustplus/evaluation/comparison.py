@@ -11,11 +11,11 @@ from itertools import combinations
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError, LedgerError, RobustnessError
 from pytest_robustplus.evaluation.campaign import Move, Standing, campaign_of
-from pytest_robustplus.evaluation.population import audit_key, digest
+from pytest_robustplus.evaluation.population import audit_key
 from pytest_robustplus.evaluation.positions import Positions
 from pytest_robustplus.evaluation.recorder import Recorder
 from pytest_robustplus.evaluation.resources import Resources
-from pytest_robustplus.ledger.records import COMPARISON
+from pytest_robustplus.ledger import compared, digest
 from pytest_robustplus.policies.specs import weights
 from pytest_robustplus.results import comparison as results
 from pytest_robustplus.results.cell import Conclusion
@@ -64,7 +64,7 @@ class _Side:
             self.episodes = dict(self.recording.episodes)
             return
         ledger = self._session.ledger
-        population = f"{COMPARISON}{digest([task.name for task in tasks])}"
+        population = compared([task.name for task in tasks])
         self._key = audit_key(self._session, self.cell, self.fingerprint, population)
         self.audit = ledger.open_audit(self._key, run=self._session.run, total=len(tasks), order_seed=seed).id
         self.positions = Positions(self._session, self.recorder, self.audit, len(tasks), tasks.__getitem__)

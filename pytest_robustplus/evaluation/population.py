@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_robustplus.baselines import Baseline
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.ledger import AuditKey
+from pytest_robustplus.ledger import AuditKey, digest
 from pytest_robustplus.policies.specs import weights
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.session.cells import TableCell
@@ -93,8 +91,3 @@ def audit_key(session: Session, cell: TableCell, checkpoint: str, population: st
         protocol=digest([repr(cell.profile), protocol, ""]) + (f"-{session.salt}" if session.salt else ""),
         population=population,
     )
-
-
-def digest(value: Sequence[object]) -> str:
-    """Digest JSON-like data into 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]

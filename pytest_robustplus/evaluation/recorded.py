@@ -11,8 +11,7 @@ import numpy as np
 from pytest_robustplus.baselines import Baselines
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.evaluation.population import digest
-from pytest_robustplus.ledger import GENERATED
+from pytest_robustplus.ledger import GENERATED, digest
 from pytest_robustplus.policies.recorded import Recorded
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.episode import Episode

@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 from pytest_robustplus.benchmarks.contract import Generative, Staging, Task, settle
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.evaluation.population import digest
 from pytest_robustplus.evaluation.positions import Positions
 from pytest_robustplus.evaluation.recorder import Recorder
 from pytest_robustplus.evaluation.resources import Resources
 from pytest_robustplus.evaluation.searching import Episodes, Wanted, ask, play
 from pytest_robustplus.evaluation.stack import current
 from pytest_robustplus.fuzz.points import Point
-from pytest_robustplus.ledger import GENERATED, AuditKey
+from pytest_robustplus.ledger import GENERATED, AuditKey, digest
 from pytest_robustplus.perturbations import Dimension, Perturbation
 from pytest_robustplus.session.cells import Subject
 from pytest_robustplus.statistics.order import order, order_seed

@@ -9,6 +9,8 @@ from pytest_robustplus.ledger.records import (
     Run,
     StoredAudit,
     StoredEpisode,
+    compared,
+    digest,
 )
 from pytest_robustplus.ledger.store import Ledger
 
@@ -22,4 +24,6 @@ __all__ = [
     "Run",
     "StoredAudit",
     "StoredEpisode",
+    "compared",
+    "digest",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,16 @@ Parameter = str | int | float | bool
 
 # What the population of a comparison's audits begins with.
 COMPARISON = "comparison:"
+
+
+def compared(tasks: Sequence[str]) -> str:
+    """The population of a comparison on these tasks, in this order."""
+    return COMPARISON + digest(tasks)
+
+
+def digest(value: Sequence[object]) -> str:
+    """Digest JSON-like data into 16 hexadecimal digits, as keys of audits hold it."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 GENERATED = "generated"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.text import duration, quantity
 
 if TYPE_CHECKING:
+    from pytest_robustplus.options import Settings
     from pytest_robustplus.session.cells import TableCell
     from pytest_robustplus.session.session import Session
 
@@ -23,13 +24,14 @@ SEARCHES = ("frontier", "fuzz", "play", "contrast")
 PLAYED = ("cell", "comparison", *SEARCHES)
 """The kinds of items that play episodes for their own sake."""
 Bound = Callable[[Identity], int | None]
+Tasks = Callable[[str, str], Sequence[str]]
 _WORTH_IT = 4
 """A machine with room for fewer simulators is not told that half of it is idle."""
 
 
 def bounds(session: Session) -> Bound:
     """Return what says how many episodes an item plays at most, arms and repeats included; None where nobody knows."""
-    settings = session.settings
+    settings, tasks = session.settings, listed(session)
 
     @cache
     def cells(benchmark: str) -> dict[tuple[str, str], TableCell]:
@@ -53,13 +55,33 @@ def bounds(session: Session) -> Bound:
         with suppress(BadInputError):  # its package is not installed, which is said when it is played
             if item.kind == "cell":
                 most = size(cells(item.benchmark)[item.model, item.subject])
-                return most * (1 + len(settings.ablations)) + 2 * min(settings.repeat or 0, most)
+                again = repeats(settings, len(tasks(item.benchmark, item.subject))) if most else 0
+                return most * (1 + len(settings.ablations)) + again
             for group in session.registry.contests(item.benchmark):
                 if "-vs-".join(cell.card.name for cell in group) == item.model and group[0].dimension == item.subject:
                     return sum(map(size, group))
         return None
 
     return bound
+
+
+def listed(session: Session) -> Tasks:
+    """Return what names the tasks of a benchmark under a dimension that the cells of this run can play."""
+
+    @cache
+    def tasks(benchmark: str, dimension: str) -> Sequence[str]:
+        with suppress(BadInputError):  # its package is not installed, which is said when it is played
+            groups = session.registry.contests(benchmark) or [tuple(session.registry.cells(benchmark))]
+            for cell in (cell for group in groups for cell in group if cell.dimension == dimension):
+                return [task.name for task in cell.playable()]
+        return []
+
+    return tasks
+
+
+def repeats(settings: Settings, tasks: int) -> int:
+    """How many episodes of so many tasks a cell plays to see how two runs differ, whatever its own budget."""
+    return 2 * min(settings.repeat or 0, tasks)
 
 
 def idle(players: int, room: int) -> str:

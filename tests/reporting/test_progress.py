@@ -17,15 +17,18 @@ from typing import Any, cast
 
 import pytest
 from _pytest._io import TerminalWriter
+from toy import COMPARISON
 
-from pytest_robustplus.ledger import GENERATED, AuditKey, EpisodeRecord, Ledger
-from pytest_robustplus.options import ALL, Budget
+from pytest_robustplus.ledger import GENERATED, AuditKey, EpisodeRecord, Ledger, compared
+from pytest_robustplus.options import ALL, Budget, _budget
 from pytest_robustplus.reporting.live import Overview
 from pytest_robustplus.reporting.outlook import Bound, bounds
 from pytest_robustplus.reporting.progress import Pace
 from pytest_robustplus.reporting.screen import KEPT, Screen
+from pytest_robustplus.results.cell import Conclusion
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.session.session import Session, session_of
+from pytest_robustplus.statistics.order import ranked
 
 
 @pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n0"], ["-n2"]], ids=" ".join)
@@ -107,6 +110,71 @@ def test_a_cell_with_a_budget_bounds_no_rate_of_a_list_whose_length_nobody_knows
         assert overview({}, budget=Budget(20)).lines(ledger) == [said.format("")]
 
 
+def test_a_comparison_with_a_budget_says_what_is_left_of_that(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_robustplus.reporting.progress.PLAIN_EVERY_S", 0.0)
+    toy.makepyfile(test_suite=COMPARISON)
+    compared = ["--robust-compare=steady:weak", "--robust-budget=8,noise=12", "--robust-margin=0", "-n0"]
+    ran = toy.runpytest_inprocess(*compared)
+    for dimension, most in ("camera", 16), ("noise", 24):
+        told = [line for line in ran.outlines if line.startswith(f"steady-vs-weak-toy-{dimension}: ")]
+        left = [int(found[1]) for line in told if (found := re.search(r"≤(\d+)", line))]
+        assert left, ran.outlines
+        assert left[0] <= most
+        assert left == sorted(left, reverse=True)
+
+
+def test_what_a_comparison_has_left_counts_what_its_first_tasks_have_known(tmp_path: Path) -> None:
+    """Tasks beyond the budget, and outcomes of the cells of the same run, are not of them by themselves."""
+    nodes = {
+        "a": Identity("steady", "toy", "cell", "noise"),
+        "b": Identity("steady-vs-weak", "toy", "comparison", "noise"),
+    }
+    order = [LISTED[place] for place in ranked(LISTED, "seed")]
+    with Ledger.open(tmp_path / "l.sqlite") as ledger:
+        ledger.begin_run("run", command="pytest", versions={})
+        cell = ledger.open_audit(replace(KEY, dimension="noise"), run="run", total=20, order_seed="other").id
+        # Two of the comparison's first eight, three of the rest.
+        for position, task in enumerate(order[6:11]):
+            ledger.record(cell, position, played(task))
+        shown = overview(nodes, (), lambda item: 20 if item.kind == "cell" else 16, _budget("8"))
+        assert "0 of 2 items over, ≤31 episodes left" in shown.lines(ledger)[-1]
+        sides = [
+            ledger.open_audit(
+                replace(KEY, model=model, dimension="noise", population=compared(order)),
+                run="run", total=20, order_seed="seed",
+            ).id
+            for model in ("steady", "weak")
+        ]  # fmt: skip
+        first = "steady-vs-weak-toy-noise: its first episodes are being played, ≤14 left"
+        assert shown.lines(ledger)[1:] == [first, "whole run: 0 of 2 items over, ≤29 episodes left"]
+        for side in sides:
+            ledger.record(side, 0, played(order[0], success=side == sides[0]))
+        said, whole = shown.lines(ledger)[1:]
+        assert "steady 100.0 %, weak 0.0 % of 1 task, ≤12 episodes left" in said
+        assert "≤27 episodes left" in whole
+
+
+def test_what_is_left_of_a_cell_counts_its_second_run(tmp_path: Path) -> None:
+    nodes = {"a": Identity("steady", "toy", "cell", "noise"), "b": Identity("steady", "toy", "cell", "camera")}
+    order = [LISTED[place] for place in ranked(LISTED, "seed")]
+    with Ledger.open(tmp_path / "l.sqlite") as ledger:
+        ledger.begin_run("run", command="pytest", versions={})
+        key = replace(KEY, dimension="noise")
+        cell = ledger.open_audit(key, run="run", total=8, order_seed="other").id
+        shown = overview(nodes, ("b",), lambda item: 8 + 10, _budget("8"), repeat=5)
+        assert "≤18 episodes left" in shown.lines(ledger)[-1]
+        for position, task in enumerate(order[:8]):
+            ledger.record(cell, position, played(task))
+        ledger.close_audit(cell, Conclusion(outcome="measured", played=8, successes=8, low=0.5, high=1.0))
+        assert "≤10 episodes left" in shown.lines(ledger)[-1]
+        for model in ("steady", "steady_again"):
+            side = replace(key, model=model, population=compared(order[:5]))
+            ledger.open_audit(side, run="run", total=5, order_seed="seed")
+        assert "≤5 episodes left" in shown.lines(ledger)[-1]
+
+
 def test_the_whole_run_says_what_is_left_of_cells_comparisons_and_searches(tmp_path: Path) -> None:
     nodes = {
         "a": Identity("steady", "toy", "cell", "camera"),
@@ -159,6 +227,7 @@ def test_the_whole_run_says_what_is_left_of_cells_comparisons_and_searches(tmp_p
         assert overview(nodes, over).lines(ledger)[-1] == "whole run: 2 of 4 items over"
 
 
+LISTED = [f"task {number}" for number in range(20)]
 KEY = AuditKey("steady", "toy", "camera", "checkpoint", "protocol", "population")
 
 
@@ -167,9 +236,11 @@ def overview(
     over: Collection[str] = (),
     bound: Bound = lambda item: None,
     budget: Budget | None = None,
+    **settings: object,
 ) -> Overview:
-    session = SimpleNamespace(run="run", settings=SimpleNamespace(ablations=(), budget=budget), share=ALL, fleet=str)
-    return Overview(cast("Session", session), lambda: items, lambda: over, bound)
+    chosen = SimpleNamespace(**{"ablations": (), "budget": budget, "repeat": None, **settings})
+    session = SimpleNamespace(run="run", settings=chosen, share=ALL, fleet=str)
+    return Overview(cast("Session", session), lambda: items, lambda: over, bound, lambda *_: LISTED)
 
 
 @pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=" ".join)
@@ -199,7 +270,7 @@ def test_what_a_run_takes_is_said_before_it_begins(toy: pytest.Pytester, spread:
 
 def test_bounds_count_arms_repeats_and_sides(toy: pytest.Pytester) -> None:
     options = ["--robust-model=steady", "--robust-perturbation=camera"]
-    compared = "--robust-compare=steady:weak"
+    both_sides = "--robust-compare=steady:weak"
     cell = Identity("steady", "toy", "cell", "camera")
     both = Identity("steady-vs-weak", "toy", "comparison", "camera")
     search = Identity("steady", "toy", "fuzz", "camera")
@@ -209,11 +280,13 @@ def test_bounds_count_arms_repeats_and_sides(toy: pytest.Pytester) -> None:
         return [bound(cell), bound(both), bound(search), bound(cell._replace(kind="play"))]
 
     assert most() == [60, None, 260, None]
-    assert most(compared) == [60, 120, 260, None]
-    assert most(compared, "--robust-budget=20") == [20, 40, 30, None]
+    assert most(both_sides) == [60, 120, 260, None]
+    assert most(both_sides, "--robust-budget=20") == [20, 40, 30, None]
     assert most("--robust-ablation=vision,language", "--robust-repeat=5") == [190, None, 260, None]
-    assert most(compared, "--robust-all-runs") == [None, None, 260, None]
+    assert most(both_sides, "--robust-all-runs") == [None, None, 260, None]
     assert most("--robust-shard=1/4")[0] == 15
+    # A second run has tasks of its own, whatever the budget.
+    assert most("--robust-budget=3", "--robust-repeat=5")[0] == 13
 
 
 def played(task: str = "task", *, success: bool = True) -> EpisodeRecord:
