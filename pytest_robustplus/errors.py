@@ -15,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-# More names than this are no help: RoboTwin and ManiSkill have dozens of tasks.
+# More names than this are no help: RoboTwin and ManiSkill have dozens of tasks. Of more, so many are shown.
 _LISTED = 24
+_NEAREST = 5
 # A screenful and a half; what a server adds to a paragraph may be megabytes.
 _LONGEST = 8000
 _LONGEST_TRACE = 40_000
@@ -162,8 +163,8 @@ def shown(value: Any, longest: int = 60) -> str:
     return printable(short.repr(value)[:longest])
 
 
-def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> BadInputError:
-    """Build the error for a name that is not known, naming the nearest one that is."""
+def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "", remedy: str = "") -> BadInputError:
+    """Build the error for a name that is not known, naming the nearest one that is and what else there is to do."""
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -171,6 +172,6 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> B
     if len(choices) <= _LISTED:
         listed = f"Known: {', '.join(choices)}"
     else:
-        nearest = sorted(difflib.get_close_matches(name, choices, n=_LISTED, cutoff=0.0))
+        nearest = difflib.get_close_matches(name, choices, n=_NEAREST, cutoff=0.0)
         listed = f"Of the {len(choices)} known, the nearest: {', '.join(nearest)}"
-    return BadInputError(f"Unknown {kind} {name!r}{origin}.{hint} {listed}.")
+    return BadInputError(f"Unknown {kind} {name!r}{origin}.{hint} {listed}.{remedy and f' {remedy}'}")

@@ -207,8 +207,9 @@ class Run:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         from pytest_robustplus.distributed.board import board_of
-        from pytest_robustplus.items.collection import identities
+        from pytest_robustplus.items.collection import check_files, identities
 
+        check_files(session)
         items = identities(session.items)
         self._outputs.expect(items)
         board_of(self._config).post(items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,7 +13,7 @@ from pytest_robustplus.benchmarks.checks import check_interleaving
 from pytest_robustplus.benchmarks.contract import Benchmark, Check
 from pytest_robustplus.distributed import process
 from pytest_robustplus.distributed.board import board_of
-from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.errors import BadInputError, RobustnessError, unknown
 from pytest_robustplus.items import fuzzing
 from pytest_robustplus.items.cell import Cell
 from pytest_robustplus.items.claims import Claim
@@ -27,6 +28,7 @@ from pytest_robustplus.session.session import session_of
 _REFUSED: pytest.StashKey[BadInputError] = pytest.StashKey()
 COMPARED: Final[dict[Kind, type[Comparison] | type[Contrast]]] = {"comparison": Comparison, "contrast": Contrast}
 CLAIM: Final = "claim"
+_SUITES: Final = "pytest_robustplus.suites"
 MARKS = (
     "robustness(benchmark): this test is about cells of a benchmark. It gets one item for each cell, check, latency,"
     " frontier, fuzz, play, comparison, contrast or claim that it asks for by that name.",
@@ -151,16 +153,54 @@ def _subjects(cells: Iterable[TableCell]) -> list[Subject]:
 
 
 def check_selection(config: pytest.Config) -> None:
-    """Refuse models and suites that nothing offers, and spreading twice, before anything is collected."""
+    """Refuse models and files that nothing offers, and spreading twice, before anything is collected."""
     settings = session_of(config).settings
     if settings.cluster and (process.is_worker(config) or process.is_controller(config)):
         raise pytest.UsageError(
             "--robust-cluster spreads the run itself: leave -n out, or say -n0, and give --robust-simulators=K."
         )
     try:
+        for argument in config.args:
+            _check_suite(config, argument.partition("::")[0])
         session_of(config).registry.check_selection()
     except BadInputError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _check_suite(config: pytest.Config, argument: str) -> None:
+    """Say how a suite of the package is run to whoever takes it for a file of theirs, or misspells it."""
+    module = argument.replace(os.sep, ".").removesuffix(".py").strip(".").partition("suites.")[2]
+    written = argument == f"{_SUITES}.{module}" if config.option.pyargs else argument.startswith("suites/")
+    folder = Path(__file__).parents[1] / "suites"
+    place = folder.joinpath(*module.split("."))
+    if not module or not written or (config.invocation_params.dir / argument).exists():
+        return
+    if place.is_dir() or place.with_suffix(".py").is_file():
+        if not config.option.pyargs:
+            raise BadInputError(
+                f"There is no {argument} in {config.invocation_params.dir}; a checkout of this package has it. An"
+                f" installed suite is run by its module: pytest --pyargs {_SUITES}.{module}"
+            )
+        return
+    if not config.option.pyargs and (config.invocation_params.dir / "suites").exists():
+        return  # their own, of which pytest says what is not there
+    names = [place.stem for place in folder.glob("[!_]*") if place.is_dir() or place.suffix == ".py"]
+    raise unknown("suite of this package", module, names, where=argument)
+
+
+def check_files(session: pytest.Session) -> None:
+    """End a run whose baselines or ledger cannot be read before anything is played, when all is selected."""
+    config, items = session.config, identities(session.items)
+    asked = [identity for identity in items.values() if identity.kind != CLAIM]
+    if not asked or config.option.collectonly or _REFUSED in config.stash:
+        return
+    ours = session_of(config)
+    try:
+        for name in sorted({identity.benchmark for identity in asked if identity.kind == "cell"}):
+            ours.references(ours.registry.benchmarks[name]).check(ours.settings.against)
+        ours.ledger  # noqa: B018 - opens it
+    except RobustnessError as error:
+        process.refuse(config, session.items, str(error))
 
 
 def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -76,7 +76,7 @@ def merge_first(config: pytest.Config) -> None:
     if not config.getoption("--robust-merge"):
         return
     if is_worker(config) or is_controller(config):
-        raise pytest.UsageError("--robust-merge=plays nothing, so there is nothing to spread: say -n0.")
+        raise pytest.UsageError("--robust-merge plays nothing, so there is nothing to spread: say -n0.")
     try:
         told = _merge(config)
     except RobustnessError as error:

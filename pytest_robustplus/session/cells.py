@@ -73,6 +73,9 @@ def select(
 
     Raises ``BadInputError`` for a model, suite or dimension that the benchmark does not have.
     """
+    for suite in settings.suites:
+        if suite not in benchmark.suites:
+            raise unknown("suite", suite, benchmark.suites, where=f"--robust-suite for {benchmark.title}")
     chosen = _cards(models, cards, benchmark)
     wanted = settings.perturbations or _usual(benchmark)
     dimensions = [dimension for dimension in benchmark.dimensions if dimension in wanted]
@@ -81,9 +84,6 @@ def select(
             f"{benchmark.title} has none of the dimensions {', '.join(wanted)}. Choose others by --robust-perturbation:"
             f" it has {', '.join(benchmark.dimensions)}."
         )
-    for suite in settings.suites:
-        if suite not in benchmark.suites:
-            raise unknown("suite", suite, benchmark.suites, where=f"--robust-suite for {benchmark.title}")
     suites = tuple(suite for suite in benchmark.suites if not settings.suites or suite in settings.suites)
     return [TableCell(card, benchmark, suites, dimension) for card in chosen for dimension in dimensions]
 

@@ -33,6 +33,12 @@ class References:
         """Everything that is published or recorded, with the counts and names of the benchmark's tasks."""
         return self._known
 
+    def check(self, names: Iterable[str]) -> None:
+        """Read the files among ``names``; raises ``BadInputError`` for one that cannot be read."""
+        for name in names:
+            if name.endswith(".toml"):
+                self._file(self._invocation / name)
+
     def find(self, name: str, cell: TableCell) -> Baseline | None:
         """Look up what a cell is held against; raises ``BadInputError`` for a file that cannot be read.
 
@@ -77,7 +83,8 @@ class References:
         if path not in self._files:
             if not path.is_file():
                 raise BadInputError(
-                    f"--robust-baseline {path}: there is no such file. Accept a run with --robust-accept."
+                    f"--robust-baseline={path}: there is no such file. Check the path, or make it by"
+                    f" --robust-accept={path}."
                 )
             rows = Baselines.load((path,), self._tasks).rows()
             self._files[path] = Baselines(row for row in rows if row.rank == 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -80,18 +80,14 @@ class Registry:
         return (*(Path(place) for group in groups for place in group), *self._settings.baselines)
 
     def check_selection(self) -> None:
-        """Refuse names that nothing offers; says nothing about which benchmark they belong to."""
+        """Refuse models and benchmarks that nothing offers; which suites there are depends on the benchmark."""
         for name in self._settings.models:
             if name != "all" and not _is_spec(name) and name not in self.cards:
-                raise unknown("model", name, [*self.cards, "all"], where="--robust-model")
+                raise _unknown_model(name, [*self.cards, "all"], "--robust-model")
         for name in (name for group in self._settings.compare for name in group):
             if not _is_spec(name) and name not in self.cards:
-                raise unknown("model", name, self.cards, where="--robust-compare")
+                raise _unknown_model(name, self.cards, "--robust-compare")
         self._other_benchmark()
-        suites = {suite for benchmark in self.benchmarks.values() for suite in benchmark.suites}
-        for suite in self._settings.suites:
-            if suite not in suites:
-                raise unknown("suite", suite, suites, where="--robust-suite")
         if self._settings.policy and self._settings.compare:
             raise BadInputError(
                 "--robust-policy says how to reach one model, and --robust-compare names several. Say how to reach each"
@@ -149,6 +145,18 @@ class Registry:
         """The cards with the profiles that hold over the transport by which this run reaches each model."""
         specs = {name: places.on(self._settings.policy or card.policy, benchmark) for name, card in self.cards.items()}
         return {name: card.over(places.scheme(specs[name])) for name, card in self.cards.items()}
+
+
+def _unknown_model(name: str, known: Iterable[str], where: str) -> BadInputError:
+    return unknown(
+        "model",
+        name,
+        known,
+        where=where,
+        remedy="pytest --robust-models lists them. A policy of your own is chosen by how it is reached, such as"
+        " python:my_policy:Policy or openpi:ws://gpu1:8000, or by its name in a [tool.robustplus.model.NAME] of"
+        " pyproject.toml.",
+    )
 
 
 def _check_depth(cell: TableCell) -> None:

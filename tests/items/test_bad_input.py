@@ -41,6 +41,39 @@ def test_usage_errors_exit_with_pytests_usage_code(toy: pytest.Pytester, argumen
     result.stderr.fnmatch_lines([f"ERROR: {message}"])
 
 
+def test_an_unknown_model_is_told_apart_from_a_policy_without_a_card(toy: pytest.Pytester) -> None:
+    """Two dozen names in alphabetical order once stood where the nearest belong."""
+    result = toy.runpytest("--robust-model=my_policy.py")
+    (said,) = [line for line in result.errlines if line]
+    assert "--robust-models lists them" in said
+    assert "such as python:my_policy:Policy" in said
+    assert len(re.findall(r"the nearest: ([^.]*)\.", said)[0].split(", ")) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["suites/libero_plus"], "There is no suites/libero_plus in *--pyargs pytest_robustplus.suites.libero_plus"),
+        (["suites/test_fuzz.py::test_holds"], "There is no suites/test_fuzz.py in *pytest_robustplus.suites.test_fuzz"),
+        (["suites/liberoplus"], "Unknown suite of this package 'liberoplus'*Did you mean 'libero_plus'?*"),
+        (
+            ["--pyargs", "pytest_robustplus.suites.libero"],
+            "Unknown suite of this package 'libero' (from pytest_robustplus.suites.libero)*libero_plus*",
+        ),
+    ],
+)
+def test_a_suite_of_the_package_is_no_file_of_theirs(
+    pytester: pytest.Pytester, arguments: list[str], message: str
+) -> None:
+    result = pytester.runpytest(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    (pytester.path / "suites").mkdir()
+    if arguments == ["suites/liberoplus"]:
+        result = pytester.runpytest(*arguments)
+        result.stderr.fnmatch_lines(["ERROR: file or directory not found: suites/liberoplus"])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -112,18 +145,24 @@ IMPOSSIBLE = [
     (SUITE.replace('"toy"', "'toy', 7"), "-v", "@pytest.mark.robustness('toy', 7): the mark takes the name of *"),
     (SUITE, "--robust-perturbation=robot", "Toy Table has none of the dimensions robot. Choose others by *"),
     (LATENCY, "--robust-baselines=broken.toml", "*broken.toml is not valid TOML: *Correct it, or leave it out."),
+    (SUITE, "--robust-baseline=broken.toml", "*broken.toml is not valid TOML: *Correct it, or leave it out."),
 ]
 
 
-# The first is found as tests get their parameters, the last as they are put into order.
+@pytest.fixture
+def broken(toy: pytest.Pytester) -> pytest.Pytester:
+    toy.path.joinpath("broken.toml").write_text("[[table")
+    return toy
+
+
+# The first is found as tests get their parameters, the last once all are chosen.
 @pytest.mark.everywhere
 @pytest.mark.parametrize(("suite", "argument", "message"), [IMPOSSIBLE[0], IMPOSSIBLE[-1]])
 def test_what_only_collecting_finds_impossible_is_said_once(
-    toy: pytest.Pytester, suite: str, argument: str, message: str
+    broken: pytest.Pytester, suite: str, argument: str, message: str
 ) -> None:
-    toy.path.joinpath("broken.toml").write_text("[[table")
-    toy.makepyfile(test_suite=suite)
-    result = toy.runpytest("--robust-model=steady", argument)
+    broken.makepyfile(test_suite=suite)
+    result = broken.runpytest("--robust-model=steady", argument)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     said = [line for line in result.errlines if line]
     assert len(said) == 1
@@ -133,9 +172,9 @@ def test_what_only_collecting_finds_impossible_is_said_once(
 
 
 @pytest.mark.parametrize(("suite", "argument", "message"), IMPOSSIBLE[1:-1])
-def test_whatever_cannot_be_asked_is_refused(toy: pytest.Pytester, suite: str, argument: str, message: str) -> None:
-    toy.makepyfile(test_suite=suite)
-    result = toy.runpytest("--robust-model=steady", argument)
+def test_whatever_cannot_be_asked_is_refused(broken: pytest.Pytester, suite: str, argument: str, message: str) -> None:
+    broken.makepyfile(test_suite=suite)
+    result = broken.runpytest("--robust-model=steady", argument)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert [line for line in result.errlines if line] == result.errlines[:1]
     result.stderr.fnmatch_lines([f"ERROR: {message}"])
@@ -198,8 +237,8 @@ def test_a_file_that_is_no_ledger_is_left_alone(toy: pytest.Pytester) -> None:
     diary = toy.path / "diary.sqlite"
     diary.write_text("Dear diary, today I trained for 30k steps.")
     result = toy.runpytest("--robust-model=steady", "--robust-ledger=diary.sqlite")
-    result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*diary.sqlite*left as it is*--robust-ledger*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*diary.sqlite*left as it is*--robust-ledger*"])
     assert diary.read_text().startswith("Dear diary")
 
 
@@ -225,8 +264,8 @@ def test_a_ledger_in_pytests_cache_is_moved(toy: pytest.Pytester) -> None:
         database.create_function("record_checksum", -1, lambda *_: 0)
         database.execute("UPDATE run SET exitstatus = exitstatus")
         result = toy.runpytest("--robust-model=steady")
-        result.assert_outcomes(errors=2)
-        result.stdout.fnmatch_lines(["*is to be moved to*but database is locked. End the run*"])
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["*is to be moved to*but database is locked. End the run*"])
     toy.runpytest("--robust-model=steady").assert_outcomes(passed=2)
     assert not (old / "ledger.sqlite").exists()
     with Ledger.open(ledger) as opened:

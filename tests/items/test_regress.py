@@ -116,10 +116,12 @@ def test_a_wrong_name_is_refused(toy: pytest.Pytester, name: str, wrong: str) ->
     result.stderr.fnmatch_lines([f"*{wrong}*"])
 
 
-def test_a_missing_file_is_an_error_not_a_pass(toy: pytest.Pytester) -> None:
+def test_a_missing_file_ends_the_run_before_anything_is_played(toy: pytest.Pytester) -> None:
+    """It once cost the time of the pre-flight checks, and was an error of every cell."""
     result = toy.runpytest("--robust-model=steady", CAMERA, "--robust-baseline=nowhere.toml")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*nowhere.toml: there is no such file*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *nowhere.toml: there is no such file. Check the path*--robust-accept=*"])
+    assert not (toy.path / ".robustplus").exists()
 
 
 def _played(toy: pytest.Pytester, ledger: str) -> int:
