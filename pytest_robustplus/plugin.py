@@ -245,13 +245,19 @@ class Run:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        from pytest_robustplus.distributed import ending
+        from pytest_robustplus.distributed import ending, process
         from pytest_robustplus.items.helping import afterwards
+        from pytest_robustplus.reporting.screen import HELD
 
         told = self._announcer.watching() if self._announcer is not None else nullcontext()
         with ending.told(), told, self._live.watching() if self._live is not None else nullcontext():
             try:
                 ended = yield
+            except KeyboardInterrupt:
+                # Who presses Ctrl-C twice still wants the table and the files.
+                said = "" if process.is_worker(self._config) else HELD
+                self._config.add_cleanup(ending.finishing(ending.CTRL_C, said))
+                raise
             finally:
                 if self._controller is not None:
                     self._controller.stop()

@@ -1,15 +1,17 @@
-"""How a batch system ends a run: politely, by a signal, a while before it kills."""
+"""How a run is ended: by a batch system politely, a while before it kills; by a person with Ctrl-C, often twice."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 # Slurm and Kubernetes send the first, a closed terminal the second.
 POLITE = (signal.SIGTERM, signal.SIGHUP)
+CTRL_C = (signal.SIGINT,)
 
 
 @contextmanager
@@ -38,14 +40,14 @@ def told() -> Iterator[None]:
             signal.signal(each, signal.SIG_DFL)
 
 
-def finishing() -> Callable[[], None]:
-    """Let a run that has played everything say so though a signal asks it to end; returns what undoes this.
+def finishing(signals: Sequence[signal.Signals] = (*POLITE, *CTRL_C), said: str = "") -> Callable[[], None]:
+    """Let a run that is about to end anyway say what it found though a signal asks it to end; returns what undoes this.
 
-    It is about to end anyway, once its workers have gone. A second signal ends the process at once.
+    Then ``said`` is written to standard error. A second signal ends the process at once.
     """
     usual: dict[signal.Signals, Callable[[int, FrameType | None], object] | signal.Handlers]
     usual = {**dict.fromkeys(POLITE, signal.SIG_DFL), signal.SIGINT: signal.default_int_handler}
-    ours = [each for each, handler in usual.items() if signal.getsignal(each) is handler]
+    ours = [each for each in signals if signal.getsignal(each) is usual[each]]
     if threading.current_thread() is not threading.main_thread():
         ours = []
 
@@ -56,6 +58,9 @@ def finishing() -> Callable[[], None]:
 
     def once(_number: int, _frame: FrameType | None) -> None:
         undo()
+        # Streams of Python may be in the middle of a line of their own.
+        with suppress(OSError):
+            os.write(2, said.encode())
 
     for each in ours:
         signal.signal(each, once)

@@ -197,15 +197,16 @@ class Overview:
 
     def _contest(self, contest: _Contest, now: float) -> str:
         """One about policies side by side, on the tasks that all of them have played."""
-        outcomes, left = contest.outcomes, contest.left
-        name = contest.item.id if contest.item else "-".join(("-vs-".join(contest.models), *contest.where))
+        outcomes, left, models = contest.outcomes, contest.left, contest.models
+        # Its policies are named with their rates, and in 80 columns there is no room for both.
+        name = "-".join(contest.where)
         common = set[str].intersection(*map(set, outcomes))
-        pace = self._pace.rest(name, sum(map(len, outcomes)), left, now)
+        pace = self._pace.rest("-".join((*models, name)), sum(map(len, outcomes)), left, now)
         if not common:
-            return f"{name}: its first episodes are being played, ≤{count(left)} left"
+            return f"{name}: the first episodes of {' and '.join(models)} are being played, ≤{count(left)} left"
         rates = ", ".join(
             f"{model} {percent(sum(found[task] for task in common) / len(common))}"
-            for model, found in zip(contest.models, outcomes, strict=True)
+            for model, found in zip(models, outcomes, strict=True)
         )
         return f"{name}: {rates} of {quantity(len(common), 'task')}, ≤{quantity(left, 'episode')} left{pace}"
 

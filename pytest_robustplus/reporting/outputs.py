@@ -81,7 +81,7 @@ class Outputs:
             return None
         session, known = session_of(self._config), None
         with suppress(LedgerError), Ledger.open(session.ledger_path, create=False, verify=False) as ledger:
-            run = next((run for run in ledger.runs() if run.run == session.run), None)
+            run = self._run(ledger)
             known = None if run is None else recorded_run(ledger, run)
         known = known or RunRecord(session.run, session.command, "", cell_rows(()))
         told = document([], session.registry.benchmarks, None, self.found)
@@ -191,11 +191,11 @@ class Outputs:
         """What the ledger knows of the cells, and of the run."""
         from pytest_robustplus.reporting.json import stories
 
-        told = stories(found.cells, ledger)
-        runs = {story.episodes[-1].run for story in told if story.episodes}
-        if found.latencies or found.comparisons or found.probes:
-            runs.add(session_of(self._config).run)
-        return told, next((run for run in reversed(ledger.runs()) if run.run in runs), None)
+        return stories(found.cells, ledger), self._run(ledger)
+
+    def _run(self, ledger: Ledger) -> Run | None:
+        """This run; None where it had no use for a ledger."""
+        return next((run for run in ledger.runs() if run.run == session_of(self._config).run), None)
 
     def _write_json(self, found: Findings, ledger: Ledger) -> None:
         from pytest_robustplus.reporting.json import document

@@ -15,6 +15,8 @@ from pytest_robustplus.session.session import Session
 
 # Lines of the terminal that the block leaves to pytest: beyond the upper edge it could not be erased.
 KEPT = 3
+# After a second Ctrl-C.
+HELD = "\nThe run ends, and writes what it found; Ctrl-C once more stops that, too.\n"
 
 
 def say(session: Session, note: Note) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -12,14 +13,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import jsonschema
 import pytest
+from toy import COMPARISON, SEARCHES, SUITE
 
+import pytest_robustplus.reporting
 from pytest_robustplus.ledger import Ledger, StoredEpisode
 
 pytestmark = pytest.mark.own_spread
 
 ARGUMENTS = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-ledger=l.sqlite"]
 TIMEOUT_S = 240.0
+SCHEMA = json.loads((Path(pytest_robustplus.reporting.__file__).parent / "schema.json").read_text())
 
 
 @pytest.fixture
@@ -143,6 +148,50 @@ def test_an_interrupted_run_says_what_it_has_and_resumes(slow: pytest.Pytester, 
     assert set(before) <= {(e.id, e.record.task) for e in episodes(slow)}
     with Ledger.open(slow.path / "l.sqlite", create=False) as ledger:
         assert [run.exitstatus for run in ledger.runs()] == [2, 0]
+
+
+def test_ctrl_c_twice_with_workers_leaves_files_that_name_what_is_open(
+    slow: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow.makepyfile(test_suite=SUITE + COMPARISON + SEARCHES)
+    with (slow.path / "conftest.py").open("a") as file:
+        # The second comes before anything is written, to the controller as to its workers.
+        file.write(
+            """
+import os, signal, pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish():
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+        )
+    monkeypatch.setenv("TOY_SECONDS", "0.1")
+    written = [f"--robust-{kind}=out.{kind}" for kind in ("json", "html", "markdown")]
+    lasting = "--robust-alpha-pass=1e-9"
+    process = start(
+        slow, "-n2", "--robust-perturbation=camera,noise", "--robust-compare=steady:weak", lasting, *written
+    )
+    wait_for(lambda: len({episode.audit for episode in episodes(slow)}) >= 3, process)
+    before = {(e.audit, e.id, e.record.task) for e in episodes(slow)}
+    os.killpg(process.pid, signal.SIGINT)
+    said = end(process)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, said
+    assert said.count("written: ") == len(written)
+    assert said.count("Ctrl-C once more stops that, too.") == 1
+    assert "ended before an answer: 2 cells (steady-toy-camera, steady-toy-noise); 2 comparisons (" in said
+    document = json.loads((slow.path / "out.json").read_text())
+    jsonschema.validate(document, SCHEMA)
+    assert {one["kind"] for one in document["unanswered"]} == {"cell", "comparison", "frontier", "fuzz"}
+    with Ledger.open(slow.path / "l.sqlite", create=False) as ledger:
+        (run,) = ledger.runs()
+    assert (run.exitstatus, document["run"]["id"]) == (2, run.run)
+    assert '<p class="headline">Ended before an answer: 2 cells (' in (slow.path / "out.html").read_text()
+    assert "ended before an answer: 2 cells (" in (slow.path / "out.markdown").read_text()
+    assert before <= {(e.audit, e.id, e.record.task) for e in episodes(slow)}
+    deadline = time.monotonic() + TIMEOUT_S
+    while left_behind(slow) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not left_behind(slow)
 
 
 def test_two_runs_share_a_ledger(slow: pytest.Pytester) -> None:

@@ -70,7 +70,7 @@ def test_a_first_episode_that_takes_long_has_a_line_in_every_cell(
     toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a process that plays by itself nothing is drawn while an episode is under way."""
-    monkeypatch.setattr("pytest_robustplus.reporting.progress.PLAIN_EVERY_S", 0.05)
+    monkeypatch.setattr("pytest_robustplus.reporting.progress.PLAIN_EVERY_S", 0.0)
     monkeypatch.setenv("TOY_SECONDS", "0.1")
     result = toy.runpytest_inprocess("--robust-model=steady", "--robust-baseline=none", "--robust-budget=1", "-n0")
     for dimension in ("camera", "noise"):
@@ -118,7 +118,7 @@ def test_a_comparison_with_a_budget_says_what_is_left_of_that(
     compared = ["--robust-compare=steady:weak", "--robust-budget=8,noise=12", "--robust-margin=0", "-n0"]
     ran = toy.runpytest_inprocess(*compared)
     for dimension, most in ("camera", 16), ("noise", 24):
-        told = [line for line in ran.outlines if line.startswith(f"steady-vs-weak-toy-{dimension}: ")]
+        told = [line for line in ran.outlines if line.startswith(f"toy-{dimension}: ")]
         left = [int(found[1]) for line in told if (found := re.search(r"≤(\d+)", line))]
         assert left, ran.outlines
         assert left[0] <= most
@@ -147,7 +147,7 @@ def test_what_a_comparison_has_left_counts_what_its_first_tasks_have_known(tmp_p
             ).id
             for model in ("steady", "weak")
         ]  # fmt: skip
-        first = "steady-vs-weak-toy-noise: its first episodes are being played, ≤14 left"
+        first = "toy-noise: the first episodes of steady and weak are being played, ≤14 left"
         assert shown.lines(ledger)[1:] == [first, "whole run: 0 of 2 items over, ≤29 episodes left"]
         for side in sides:
             ledger.record(side, 0, played(order[0], success=side == sides[0]))
@@ -214,14 +214,12 @@ def test_the_whole_run_says_what_is_left_of_cells_comparisons_and_searches(tmp_p
             replace(KEY, model=model, dimension="noise", population="comparison:x") for model in ("steady", "weak")
         ]
         audits = [ledger.open_audit(side, run="run", total=20, order_seed="seed").id for side in sides]
-        assert "steady-vs-weak-toy-noise: its first episodes are being played, ≤40 left" in shown.lines(ledger)
+        assert "toy-noise: the first episodes of steady and weak are being played, ≤40 left" in shown.lines(ledger)
         for position, (one, other) in enumerate([(True, False), (True, True)]):
             ledger.record(audits[0], position, played(f"task {position}", success=one))
             ledger.record(audits[1], position, played(f"task {position}", success=other))
         lines = shown.lines(ledger)
-        assert lines[1].startswith(
-            "steady-vs-weak-toy-noise: steady 100.0 %, weak 50.0 % of 2 tasks, ≤36 episodes left, ≤"
-        )
+        assert lines[1].startswith("toy-noise: steady 100.0 %, weak 50.0 % of 2 tasks, ≤36 episodes left, ≤")
         assert "≤55 episodes left" in lines[-1]
         # Who nobody has a bound for is not summed up.
         assert overview(nodes, over).lines(ledger)[-1] == "whole run: 2 of 4 items over"
