@@ -223,6 +223,11 @@ class Run:
         assert self._controller is not None
         self._controller.configure(node)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        if self._live is not None:
+            self._live.foresee()
+
     @pytest.hookimpl(optionalhook=True, wrapper=True)
     def pytest_xdist_make_scheduler(self) -> Generator[None, Any, Any]:
         from pytest_robustplus.distributed import workers

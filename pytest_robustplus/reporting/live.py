@@ -273,6 +273,7 @@ class Live:
         self._bound = bounds(session)
         self._overview = Overview(session, items, over, self._bound, listed(session))
         self._announced = False
+        self._foreseen: str | None = None
         self._screen: Screen | None = None
         self._every = POLL_EVERY_S
         self._lock = threading.Lock()
@@ -311,11 +312,17 @@ class Live:
         hint = "" if not said or self._session.settings.cluster else idle(players, machine.room())
         return f"{said}\n{hint}" if hint else said
 
+    def foresee(self) -> None:
+        """Look at what the ledger has before anything is played."""
+        if self._foreseen is None and self._items():
+            self._foreseen = self.forecast()
+
     def announce(self) -> None:
         """Write the forecast, once."""
-        if not self._announced and self._items():
+        self.foresee()
+        if not self._announced and self._foreseen is not None:
             self._announced = True
-            if text := self.forecast():
+            if text := self._foreseen:
                 self._session.config.pluginmanager.getplugin("terminalreporter").write_line(text)
 
     @contextmanager

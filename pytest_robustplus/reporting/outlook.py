@@ -55,8 +55,8 @@ def bounds(session: Session) -> Bound:
         with suppress(BadInputError):  # its package is not installed, which is said when it is played
             if item.kind == "cell":
                 most = size(cells(item.benchmark)[item.model, item.subject])
-                again = repeats(settings, len(tasks(item.benchmark, item.subject))) if most else 0
-                return most * (1 + len(settings.ablations)) + again
+                again = len(tasks(item.benchmark, item.subject)) if most and settings.repeat else 0
+                return most * (1 + len(settings.ablations)) + repeats(settings, again)
             for group in session.registry.contests(item.benchmark):
                 if "-vs-".join(cell.card.name for cell in group) == item.model and group[0].dimension == item.subject:
                     return sum(map(size, group))
