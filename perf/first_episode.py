@@ -68,9 +68,11 @@ class Start(NamedTuple):
 def played(cache: str, checkout: Path = ROOT) -> Start:
     """What came of a process that plays."""
     path = [str(checkout), os.environ.get("PYTHONPATH", "")]
+    # The first start of each writes Python's bytecode, as installing does.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     run = subprocess.run(
         [sys.executable, __file__, "--inside"],
-        env={**os.environ, CACHE_VARIABLE: cache, "PYTHONPATH": os.pathsep.join(path)},
+        env={**inherited, CACHE_VARIABLE: cache, "PYTHONPATH": os.pathsep.join(path)},
         capture_output=True,
         text=True,
         check=False,

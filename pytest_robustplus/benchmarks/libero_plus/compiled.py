@@ -24,7 +24,7 @@ Attributes = tuple[tuple[str, str], ...]
 
 
 class Texture(NamedTuple):
-    """A texture left out of a compiled scene: its number there, its file, and how the scene's XML declares it."""
+    """A texture left out of a compiled scene: its number there, its file if any, and what the scene's XML says."""
 
     number: int
     file: str
@@ -39,15 +39,12 @@ class CompiledScene:
 
         self.digest = digest
         root = ElementTree.fromstring(xml)
-        declared = _without_files(root)
+        declared = _without_textures(root)
         model = _model(ElementTree.tostring(root, encoding="unicode"), shared=shared)
         self.casts_shadows = bool(model.light_castshadow.any())
         self.sim: Any = MjSim(model)
         self.model: Any = model
-        self.textures = tuple(
-            Texture(mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_TEXTURE, name), file, attributes)
-            for name, file, attributes in declared
-        )
+        self.textures = tuple(Texture(number, file, attributes) for number, (file, attributes) in enumerate(declared))
         self._compiled = {
             name: array.copy()
             for name in dir(model)
@@ -83,17 +80,15 @@ def _model(xml: str, *, shared: bool = True) -> Any:
     return model
 
 
-def _without_files(root: ElementTree.Element) -> list[tuple[str, str, tuple[tuple[str, str], ...]]]:
-    """Put one plain pixel in place of every texture that is read from a file; return name, file and declaration."""
+def _without_textures(root: ElementTree.Element) -> list[tuple[str, Attributes]]:
+    """Put one plain pixel in place of every texture; return what each was, file and declaration, by its number."""
     declared = []
     for texture in root.iter("texture"):
         file = texture.attrib.pop("file", "")
-        if not file:
-            continue
-        name = texture.get("name") or Path(file).stem  # MuJoCo's own rule
-        attributes = {key: value for key, value in texture.attrib.items() if key != "name"}
-        declared.append((name, file, tuple(sorted(attributes.items()))))
+        name = texture.attrib.pop("name", "") or Path(file).stem  # MuJoCo's own rule
+        declared.append((file, tuple(sorted(texture.attrib.items()))))
         height = "1" if texture.get("type", "cube") == "2d" else "6"
-        texture.attrib.clear()
-        texture.attrib.update(attributes, name=name, builtin="flat", width="1", height=height)
+        texture.attrib.update(builtin="flat", width="1", height=height)
+        if name:
+            texture.set("name", name)
     return declared

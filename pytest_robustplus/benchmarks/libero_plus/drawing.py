@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
 from pytest_robustplus.benchmarks.libero_plus.passes import Passes, View, known
-from pytest_robustplus.benchmarks.libero_plus.textures import Source, TextureLibrary
+from pytest_robustplus.benchmarks.libero_plus.rasters import Source
+from pytest_robustplus.benchmarks.libero_plus.textures import TextureLibrary
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.policies.contract import Depth, Image
 
@@ -47,7 +49,7 @@ class Canvas:
                 "MUJOCO_GL to egl or osmesa, MUJOCO_EGL_DEVICE_ID to a device that this process may use, or install "
                 "the libraries: apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libosmesa6"
             ) from error
-        self.textures = TextureLibrary()
+        self.textures = TextureLibrary(f"{self.renderer()}, {self._told('GL_VERSION')}" if self.software else "")
         self.image_size = image_size
         self._shadows: Any = None
 
@@ -69,10 +71,13 @@ class Canvas:
 
     def renderer(self) -> str:
         """Name what draws, as the driver calls itself: ``llvmpipe …`` is the processor, a card's name is the card."""
-        from OpenGL import GL
+        return self._told("GL_RENDERER")
+
+    def _told(self, what: str) -> str:
+        from OpenGL.raw.GL.VERSION import GL_1_1  # OpenGL.GL takes 0.1 s to import
 
         self.activate()
-        return str(GL.glGetString(GL.GL_RENDERER).decode())
+        return ctypes.string_at(GL_1_1.glGetString(getattr(GL_1_1, what))).decode()
 
     @cached_property
     def software(self) -> bool:

@@ -58,8 +58,8 @@ def find(kind: str, name: str) -> Path | None:
     return None
 
 
-def keep(kind: str, name: str, content: Bytes, *, shared: bool = True) -> None:
-    """Write a file for the next start, if the disk lets us; drop what has not been used for longest.
+def keep(kind: str, name: str, *parts: Bytes, shared: bool = True) -> None:
+    """Write a file of some parts for the next start, if the disk lets us; drop what has not been used for longest.
 
     What only one task needs (not ``shared``) is written while there is room: a list of a thousand such would drive out
     everything else, and each of them before it is needed again.
@@ -67,13 +67,14 @@ def keep(kind: str, name: str, content: Bytes, *, shared: bool = True) -> None:
     with contextlib.suppress(OSError, BadInputError):
         folder = _folder()
         room = MOST_BYTES if shared else MOST_BYTES - sum(size for _, size, _ in _found(folder))
-        if content.nbytes > room:
+        if sum(part.nbytes for part in parts) > room:
             return
         handle, made = tempfile.mkstemp(dir=folder, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content.data)
-            os.replace(made, folder / f"{name}-{_checksum(content)}.{kind}")
+                for part in parts:
+                    file.write(part.data)
+            os.replace(made, folder / f"{name}-{_checksum(*parts)}.{kind}")
         finally:
             Path(made).unlink(missing_ok=True)
         _make_room(folder)
@@ -94,8 +95,11 @@ def keep_model(name: str, compiled: Any, *, shared: bool = True) -> None:
     keep(_MODEL, name, content, shared=shared)
 
 
-def _checksum(content: Bytes) -> str:
-    return f"{zlib.crc32(content.data):08x}"
+def _checksum(*parts: Bytes) -> str:
+    checked = 0
+    for part in parts:
+        checked = zlib.crc32(part.data, checked)
+    return f"{checked:08x}"
 
 
 def _folder() -> Path:

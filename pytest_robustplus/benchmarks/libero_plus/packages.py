@@ -152,13 +152,17 @@ def _give_numba_a_place() -> None:
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Put off Python's search for cyclic garbage, which costs importing and building 0.4 s and finds next to none."""
+    """Spare Python the search for cyclic garbage among what is made here: 0.4 s for imports, 0.1 s afterwards."""
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if collecting:
+            if not gc.get_freeze_count():
+                # There and back puts all among what is old, which is searched when it has grown by a quarter.
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

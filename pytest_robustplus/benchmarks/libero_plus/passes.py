@@ -11,6 +11,7 @@ still to come.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -51,9 +52,9 @@ class Passes:
     """The lists of one scene; its GL context has to be active whenever they are made, used or freed."""
 
     def __init__(self, model: Any, context: Any) -> None:
-        from OpenGL import GL
+        from OpenGL.raw.GL.VERSION import GL_1_1  # OpenGL.GL takes 0.1 s to import
 
-        self._gl, self._context = GL, context
+        self._gl, self._context = GL_1_1, context
         self._numbers = {field: int(getattr(context, field)) for field in _LISTS}
         large = np.flatnonzero(model.mesh_facenum >= _FACES)
         # Where a mesh stands in each table, after the box; geoms give a mesh an even number, its hull an odd one.
@@ -157,7 +158,7 @@ class Passes:
                     if looked_up is None:
                         self._gl.glCallList(own + place)
                     else:
-                        self._gl.glCallLists(np.array([looked_up], np.uint32))
+                        self._gl.glCallLists(1, self._gl.GL_UNSIGNED_INT, (ctypes.c_uint * 1)(looked_up))
             setattr(self._context, field, ours)
         self._add_table()
         self._write_outline(0)

@@ -23,8 +23,8 @@ from pytest_robustplus.benchmarks.libero_plus.events import EventMonitor
 from pytest_robustplus.benchmarks.libero_plus.init_states import init_state
 from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, RobotStart
 from pytest_robustplus.benchmarks.libero_plus.randomness import lent
+from pytest_robustplus.benchmarks.libero_plus.rasters import Source
 from pytest_robustplus.benchmarks.libero_plus.tasks import variant_name
-from pytest_robustplus.benchmarks.libero_plus.textures import Source
 from pytest_robustplus.benchmarks.libero_plus.touching import Touching
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import Background, Dimension, Layout, Light, Robot, part

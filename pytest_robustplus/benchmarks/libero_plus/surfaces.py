@@ -11,7 +11,7 @@ import mujoco
 
 from pytest_robustplus.benchmarks.libero_plus import assets as merged_assets
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
-from pytest_robustplus.benchmarks.libero_plus.textures import Cover, Source
+from pytest_robustplus.benchmarks.libero_plus.rasters import Cover, Source
 from pytest_robustplus.errors import unknown
 from pytest_robustplus.perturbations import Background
 from pytest_robustplus.perturbations.background import SURFACES
@@ -45,7 +45,7 @@ def covers(scene: CompiledScene, background: Background, where: str) -> dict[int
     Raises ``BadInputError`` for a texture that the packages do not hold.
     """
     found: dict[int, Source] = {}
-    own = {texture.number: texture for texture in scene.textures}
+    own = {texture.number: texture for texture in scene.textures if texture.file}
     for surface, materials in _worn(scene.model).items():
         wanted = getattr(background, surface)
         if wanted is None or not background.blend:

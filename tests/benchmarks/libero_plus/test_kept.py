@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 import mujoco
 import numpy as np
 import pytest
-from PIL import Image
 
 from pytest_robustplus.benchmarks.cache import CACHE_VARIABLE
-from pytest_robustplus.benchmarks.libero_plus import compiled, kept, scenes, textures
+from pytest_robustplus.benchmarks.libero_plus import compiled, kept, scenes
 from pytest_robustplus.benchmarks.libero_plus.tasks import tasks
 
 CORNERS = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 {height}\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 3 1 4\n"
@@ -170,17 +169,3 @@ def test_many_writers_at_once_leave_whole_files(folder: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(64)))
     assert len(list(folder.iterdir())) == 1
-
-
-@pytest.mark.parametrize("kind", ["2d", "cube"])
-def test_a_kept_texture_is_the_texture(folder: Path, tmp_path: Path, kind: str) -> None:
-    file, pixels = tmp_path / "texture.png", np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(file)
-    first, second = (textures._model(str(file), (("type", kind),)) for _ in range(2))
-    assert bits(first) == bits(second)
-    assert len(list(folder.iterdir())) == 1
-    if kind == "2d":
-        assert np.array_equal(second.tex_data, pixels.ravel())
-    Image.fromarray(pixels[::-1]).save(file)
-    os.utime(file, (1, 1))
-    assert bits(textures._model(str(file), (("type", kind),))) != bits(first)
