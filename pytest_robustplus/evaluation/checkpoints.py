@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
 from pytest_robustplus.benchmarks.contract import Simulator
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.evaluation.recorded import Recording, recording
-from pytest_robustplus.policies import specs
+from pytest_robustplus.policies import places, specs
 from pytest_robustplus.policies.ablation import Ablated, ablation_name
 from pytest_robustplus.policies.contract import Privileged
 from pytest_robustplus.policies.profiled import Profiled
 from pytest_robustplus.policies.recorded import Recorded
+from pytest_robustplus.results.notes import Note
 from pytest_robustplus.session.cells import Subject, TableCell
 from pytest_robustplus.session.session import Session
+
+# A person who sees nothing for longer wonders.
+SLOW_S = 10.0
 
 
 class Checkpoint(NamedTuple):
@@ -53,7 +59,10 @@ class Checkpoints:
                     f" [tool.robustplus.model.{subject.card.name}]."
                 )
             factories = self.session.registry.factories
-            policy = specs.build(spec, factories, subject.card, subject.benchmark, subject.suites)
+            served = places.scheme(places.on(spec, subject.benchmark.name)) in places.SERVERS
+            slow = Note.of("policy_slow", model=subject.card.name, spec=spec, seconds=SLOW_S, served=served)
+            with told_if_slow(self.session.say, slow, SLOW_S):
+                policy = specs.build(spec, factories, subject.card, subject.benchmark, subject.suites)
             profiled = Profiled(policy, subject.profile, subject.card.title)
             identity = specs.identity(spec, policy)
             self._policies[key] = Checkpoint(profiled, identity, spec, identity)
@@ -120,6 +129,18 @@ class Checkpoints:
         """Free the policies."""
         for checkpoint in self._policies.values():
             close_quietly(checkpoint.policy)
+
+
+@contextmanager
+def told_if_slow(say: Callable[[Note], None], note: Note, seconds: float) -> Iterator[None]:
+    """Say ``note`` when what is done meanwhile takes longer than ``seconds``, as waiting for a server may."""
+    told = threading.Timer(seconds, say, (note,))
+    told.daemon = True
+    told.start()
+    try:
+        yield
+    finally:
+        told.cancel()
 
 
 def again(model: str) -> str:

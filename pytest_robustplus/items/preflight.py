@@ -11,7 +11,7 @@ import pytest
 
 from pytest_robustplus.benchmarks.contract import Check, CheckContext
 from pytest_robustplus.distributed.board import board_of
-from pytest_robustplus.errors import BadInputError, CheckSkipped, RobustnessError, SimulatorError, blaming
+from pytest_robustplus.errors import BadInputError, CheckSkipped, PolicyError, RobustnessError, SimulatorError, blaming
 from pytest_robustplus.items import helping
 from pytest_robustplus.reporting import skips
 from pytest_robustplus.session.cells import Subject, TableCell
@@ -58,7 +58,7 @@ def _run(resources: Resources, subject: Subject, check: Check) -> str:
             policy, simulator = resources.checkpoints.of(subject).policy, resources.simulator(subject)
             with blaming(RobustnessError, f"Pre-flight check {check.name}", "-".join(subject.key)):
                 seen = check.run(CheckContext(simulator, policy, subject.profile, subject.playable()))
-    except (BadInputError, SimulatorError) as error:
+    except (BadInputError, PolicyError, SimulatorError) as error:
         # What keeps one check from running keeps others, too; said once, it is not buried under itself.
         if before := ledger.record_fault(*which, str(error)):
             raise CheckSkipped(f"pre-flight check {before} has failed, and this one cannot be run: {error}") from None

@@ -106,7 +106,10 @@ def build(
         return BySuite(lambda place: build(place, factories, card, benchmark), wanted)
     scheme, address = split(spec)
     if scheme not in factories:
-        raise unknown("policy scheme", scheme, factories, where=f"policy spec {spec!r}")
+        remedy = ""
+        if address.startswith("//"):
+            remedy = f"Write how the server is spoken to before its address, such as openpi:{spec} or act:{spec}."
+        raise unknown("policy scheme", scheme, factories, where=f"policy spec {spec!r}", remedy=remedy)
     with blaming(PolicyError, "Building the policy", f"policy spec {spec!r}"):
         policy = factories[scheme](PolicyRequest(address, card, card.profiles[benchmark.name], benchmark))
     for method, arguments in (("act", "observations"), ("reset", "slot, instruction")):

@@ -271,6 +271,11 @@ def _playable_tasks(listed: int, playable: int) -> str:
     return f"the baseline covers all {listed:,} tasks, this run can play {playable:,} of them"
 
 
+def _policy_slow(model: str, spec: str, seconds: float, served: bool) -> str:
+    done = "waiting for its server to accept connections" if served else "loading it"
+    return f"{model}: {done} has taken {seconds:.0f} s so far ({spec})"
+
+
 def _printed_elsewhere(ends: Sequence[tuple[float, str]], results: int) -> str:
     rates = " to ".join(f"{percent(rate)} ({source})" for rate, source in ends)
     return f"printed elsewhere: {rates}" + (f", {results} results in all" if results > 2 else "")
@@ -411,6 +416,7 @@ WORDS: Mapping[str, Callable[..., str]] = {
         _part_of_list,
         _pictures_incomplete,
         _playable_tasks,
+        _policy_slow,
         _printed_elsewhere,
         _printed_latency,
         _prompts_differ,

@@ -56,6 +56,7 @@ Kind = Literal[
     "part_of_list",
     "pictures_incomplete",
     "playable_tasks",
+    "policy_slow",
     "printed_elsewhere",
     "printed_latency",
     "prompts_differ",

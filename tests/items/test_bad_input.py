@@ -183,6 +183,7 @@ def test_whatever_cannot_be_asked_is_refused(broken: pytest.Pytester, suite: str
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
+        ("//gpu1:8000", "Unknown policy scheme 'ws'*Write how the server is spoken to*such as openpi:ws://gpu1:8000*"),
         ("toy:Nan", "Strong, call 1, answered nan at step 0, component 0*Nothing was sent to the simulator*"),
         ("toy:Wide", "Strong, call 1, answered an array of shape (4, 7); an action chunk has shape (steps, 2)*"),
         ("toy:Raises", "*The policy failed in *: ValueError: CUDA error: out of memory*"),
@@ -195,7 +196,8 @@ def test_whatever_cannot_be_asked_is_refused(broken: pytest.Pytester, suite: str
 def test_a_policy_at_fault_is_an_error_and_never_a_failed_episode(
     toy: pytest.Pytester, policy: str, message: str
 ) -> None:
-    arguments = ["--robust-model=strong", f"--robust-policy=python:{policy}", "--robust-perturbation=camera"]
+    scheme = "ws" if policy.startswith("//") else "python"
+    arguments = ["--robust-model=strong", f"--robust-policy={scheme}:{policy}", "--robust-perturbation=camera"]
     result = toy.runpytest(*arguments, "--robust-ledger=l.sqlite")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(errors=1)

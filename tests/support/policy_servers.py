@@ -148,11 +148,11 @@ def _from_text_array(found: dict[Any, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def act(infer: Callable[[dict[str, Any]], tuple[int, str]], port: int = 0) -> Iterator[str]:
+def act(infer: Callable[[dict[str, Any]], tuple[int, str]], port: int = 0, protocol: str = "HTTP/1.1") -> Iterator[str]:
     """Serve ``POST /act``; ``infer`` is given the JSON and answers status and body."""
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+        protocol_version = protocol
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -176,6 +176,14 @@ class WebSocket:
             raise
         except self._faults.InvalidURI as error:
             raise BadInputError(f"{self.address.url} is no websocket address: {error}.") from error
+        except self._faults.InvalidMessage as error:
+            # Who hangs up may be a port that is forwarded to a server that is not up yet.
+            if isinstance(error.__cause__, EOFError | OSError):
+                raise retry.NotYetError(str(error)) from error
+            raise BadInputError(
+                f"{self.address.url} is no websocket policy server: it does not answer a handshake as HTTP/1.1 does"
+                f" ({error.__cause__ or error}). Check the port; a server that takes POST /act is reached by act:http://."
+            ) from error
         except (self._faults.WebSocketException, OSError, EOFError) as error:
             raise retry.NotYetError(str(error) or type(error).__name__) from error
 

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -122,9 +123,25 @@ def test_a_refused_key_is_the_users(status: int, monkeypatch: pytest.MonkeyPatch
     assert "wrong" not in str(refused.value)
 
 
-def test_a_port_of_something_else_is_the_users() -> None:
-    with act(lambda _: (200, "")) as url, pytest.raises((BadInputError, PolicyUnreachableError), match="policy server"):
-        openpi_policy(url.replace("http", "ws"), "&loading_s=0.3")
+@pytest.mark.parametrize("protocol", ["HTTP/1.0", "HTTP/1.1"])
+def test_a_port_of_something_else_is_the_users(protocol: str) -> None:
+    """The servers of Python's http.server speak 1.0 unless told otherwise, and were once waited for for minutes."""
+    with act(lambda _: (200, ""), protocol=protocol) as url, pytest.raises(BadInputError, match="no websocket policy"):
+        openpi_policy(url.replace("http", "ws"))
+
+
+def test_a_port_that_is_forwarded_to_nobody_yet_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as forwarding:
+
+        def hang_up() -> None:
+            with suppress(OSError):
+                while True:
+                    forwarding.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(PolicyUnreachableError, match="No policy server accepts connections"):
+            openpi_policy(f"ws://127.0.0.1:{forwarding.getsockname()[1]}", "&loading_s=0.3")
+        forwarding.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_traceback_is_told_by_its_last_line_and_place_and_the_next_request_reconnects() -> None:
