@@ -31,10 +31,15 @@ class Board:
     def post(self, items: Mapping[str, Identity]) -> None:
         """Tell which items a worker collected; all of them collect alike."""
         self._own = items
-        if self._folder is not None:
+        if self._folder is not None and self.reachable:
             partial = self._folder / f"items.{os.getpid()}"
             partial.write_text(json.dumps(items), encoding="utf-8")
             partial.replace(self._folder / "items.json")
+
+    @property
+    def reachable(self) -> bool:
+        """Whether this process sees what others post: not where it runs on a machine with disks of its own."""
+        return self._folder is None or self._folder.is_dir()
 
     def items(self) -> Mapping[str, Identity]:
         """What workers collected, or the only process, by node id; empty before the first has."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
+
+from pytest_robustplus.distributed import devices
 
 # What a controller tells its workers, and what a worker tells its controller as it ends: why it refused the run, and
 # what kept it from helping, with how often.
@@ -12,6 +15,8 @@ ENVIRONMENT = "robustplus_environment"
 ALONE = "robustplus_alone"
 REFUSAL = "robustplus_refusal"
 UNABLE = "robustplus_unable"
+# The how manyth of how many workers that a controller started through one connection to another machine.
+ELSEWHERE = "robustplus_elsewhere"
 
 
 def hand_out_singly(config: pytest.Config) -> None:
@@ -21,8 +26,20 @@ def hand_out_singly(config: pytest.Config) -> None:
 
 
 def enter(config: pytest.Config) -> None:
-    """Give a worker the card that the controller leased to it, before anything that draws or computes is imported."""
-    os.environ.update(getattr(config, "workerinput", {}).get(ENVIRONMENT, {}))
+    """Give a worker its card before anything that draws or computes is imported.
+
+    The controller leases those of its own machine; on another one a worker takes what is there.
+    """
+    told: dict[str, Any] = getattr(config, "workerinput", {})
+    os.environ.update(told.get(ENVIRONMENT, {}))
+    if ELSEWHERE in told and (there := devices.find()):
+        os.environ.update(there[told[ELSEWHERE][0] % len(there)].environment())
+
+
+def beside(config: pytest.Config) -> int:
+    """How many workers share this machine, as far as this process knows: what the controller reckons is for its own."""
+    place: tuple[int, int] = getattr(config, "workerinput", {}).get(ELSEWHERE, (0, 1))
+    return place[1]
 
 
 def is_worker(config: pytest.Config) -> bool:

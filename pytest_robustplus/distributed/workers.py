@@ -16,7 +16,7 @@ import pytest
 
 from pytest_robustplus.distributed import devices, machine
 from pytest_robustplus.distributed.board import BOARD, Board
-from pytest_robustplus.distributed.process import ALONE, ENVIRONMENT, REFUSAL, UNABLE
+from pytest_robustplus.distributed.process import ALONE, ELSEWHERE, ENVIRONMENT, REFUSAL, UNABLE
 from pytest_robustplus.policies.transports.address import SEAT_VARIABLE
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.notes import Note
@@ -40,6 +40,14 @@ def automatic(
     if cards and (workers_per_gpu or inside or simulators > 1):
         return cards * max(workers_per_gpu, 1)
     return max(machine.room() // simulators, 1)
+
+
+def _machine(spec: Any) -> str:
+    """Through which connection a worker is reached on another machine; empty where it runs on that of its controller.
+
+    Without ``--tx`` all are here. Workers behind one proxy (``via``) share a machine, as do those of one socket's host.
+    """
+    return str(spec.via or spec.ssh or spec.vagrant_ssh or (spec.socket or "").rpartition(":")[0])
 
 
 def guard(scheduler: Any) -> None:
@@ -88,16 +96,23 @@ class Controller:
     def configure(self, node: Any) -> None:
         """Tell a worker, a replacement too, which card is its own, where the board is and whether it may help."""
         self._began(node.workerinput["testrunuid"])
-        if self._leases is None:
-            self._leases = devices.Leases(devices.find())
-        device = self._leases.take(node.gateway.id)
         # pytest-xdist calls a worker that replaces another by a new number; an address counts by the place it takes.
         seat = next(number for number in count() if number not in self._seats.values())
         self._seats[node.gateway.id] = seat
-        # As it was before the first of them took anything.
-        self._kept = self._kept or self._keeping(node.workerinput["workercount"])
-        told = {SEAT_VARIABLE: str(seat), machine.KEPT: self._kept}
-        node.workerinput[ENVIRONMENT] = told | ({} if device is None else dict(device.environment()))
+        told = {SEAT_VARIABLE: str(seat)}
+        place, where = [_machine(spec) for spec in node.nodemanager.specs], _machine(node.gateway.spec)
+        if not where:
+            if self._leases is None:
+                self._leases = devices.Leases(devices.find())
+            device = self._leases.take(node.gateway.id)
+            # As it was before the first of them took anything.
+            self._kept = self._kept or self._keeping(place.count(where))
+            told |= {machine.KEPT: self._kept} | ({} if device is None else dict(device.environment()))
+        else:
+            # What is there only that machine knows; a person's own word goes with the run.
+            told |= {name: os.environ[name] for name in (machine.KEPT,) if name in os.environ}
+            node.workerinput[ELSEWHERE] = (place[:seat].count(where), place.count(where))
+        node.workerinput[ENVIRONMENT] = told
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="robustplus-"))
             self._board = Board(self._folder)

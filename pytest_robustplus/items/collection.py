@@ -213,6 +213,12 @@ def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         _hand_over(item)
     try:
+        if not board_of(config).reachable:
+            raise BadInputError(
+                "A worker of this run is on a machine that does not share its files, so that it would write a ledger of"
+                " its own. pytest-xdist spreads a run over one machine; over several do it with --robust-cluster, or"
+                " with --robust-shard."
+            )
         if _REFUSED in config.stash:
             raise config.stash[_REFUSED]
         items.sort(key=_turn)

@@ -21,7 +21,7 @@ from pytest_robustplus.baselines import AcceptedLatency, Baseline, Baselines, lo
 from pytest_robustplus.baselines.timed import latency_path
 from pytest_robustplus.benchmarks.contract import Benchmark, Contained, Task
 from pytest_robustplus.distributed import devices, machine
-from pytest_robustplus.distributed.process import is_controller, is_worker
+from pytest_robustplus.distributed.process import beside, is_controller, is_worker
 from pytest_robustplus.errors import BadInputError, RobustnessError
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.ledger.home import ledger_of, make_folder, network
@@ -139,10 +139,10 @@ class Session:
     def share_memory(self) -> int:
         """Tell the simulators of this process, and of those that it starts, how many bytes of scenes each may keep.
 
-        Each machine of a cluster finds that out for itself.
+        Each machine of a cluster finds that out for itself, as does each that workers were started on.
         """
         if machine.KEPT not in os.environ and not self.settings.cluster:
-            os.environ[machine.KEPT] = self.keeping(1)
+            os.environ[machine.KEPT] = self.keeping(beside(self.config))
             self.config.add_cleanup(_forget_memory)
         return machine.kept()
 
@@ -150,8 +150,8 @@ class Session:
         """What ``machine.KEPT`` says in each of so many workers, for every simulator; a person's own word stands."""
         if own := os.environ.get(machine.KEPT):
             return own
-        beside = workers * self.settings.simulators
-        return machine.told(machine.keeping(beside, inside=self.registry.plays_inside()))
+        simulators = workers * self.settings.simulators
+        return machine.told(machine.keeping(simulators, inside=self.registry.plays_inside()))
 
     @cached_property
     def lease(self) -> Lease:

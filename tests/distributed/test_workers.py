@@ -11,12 +11,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from execnet.xspec import XSpec
 
 from pytest_robustplus.distributed import devices, machine, process, workers
-from pytest_robustplus.distributed.board import BOARD, Board
+from pytest_robustplus.distributed.board import BOARD, Board, board_of
 from pytest_robustplus.distributed.devices import Device, Leases
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.evaluation.gates import Gate
+from pytest_robustplus.items.collection import arrange
 from pytest_robustplus.policies import specs
 from pytest_robustplus.reporting import outlook
 from pytest_robustplus.results.identity import Identity
@@ -137,8 +139,13 @@ class Lost(list[Identity]):
         return self.controller
 
 
-def node(name: str) -> Any:
-    return SimpleNamespace(gateway=SimpleNamespace(id=name), workerinput={"testrunuid": "run-1", "workercount": 2})
+def node(name: str, place: int = 0, specs: tuple[str, ...] = ("popen", "popen")) -> Any:
+    read = [XSpec(spec) for spec in specs]
+    return SimpleNamespace(
+        gateway=SimpleNamespace(id=name, spec=read[place]),
+        nodemanager=SimpleNamespace(specs=read),
+        workerinput={"testrunuid": "run-1", "workercount": len(specs)},
+    )
 
 
 @pytest.mark.usefixtures("cards")
@@ -153,6 +160,48 @@ def test_the_controller_leases_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     controller.configure(nodes[2])
     seen = [devices.visible(one.workerinput["robustplus_environment"]) for one in nodes]
     assert seen == [["1"], ["2"], ["2"]]
+
+
+@pytest.mark.usefixtures("cards")
+def test_a_worker_on_another_machine_finds_out_what_that_has(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.delenv(machine.KEPT, raising=False)
+    controller = Lost().controller
+    specs = ("popen", "ssh=one", "ssh=two", "ssh=one//chdir=there")
+    nodes = [node(f"gw{place}", place, specs) for place in range(len(specs))]
+    for one in nodes:
+        controller.configure(one)
+    told = [one.workerinput["robustplus_environment"] for one in nodes]
+    assert (told[0][machine.KEPT], devices.visible(told[0])) == ("1.00", ["1"]), "one worker is here"
+    assert all(environment.keys() == {"ROBUSTPLUS_WORKER"} for environment in told[1:])
+    assert [one.workerinput.get(process.ELSEWHERE) for one in nodes] == [None, (0, 2), (0, 1), (1, 2)]
+    # There it has all three cards, and what memory that machine has, for two workers.
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    config = pytester.parseconfigure("--robust-model=pi05")
+    monkeypatch.setattr(config, "workerinput", nodes[3].workerinput, raising=False)
+    monkeypatch.setattr(machine, "keeping", lambda simulators, *, inside: simulators * 10**9)
+    for name in ("CUDA_VISIBLE_DEVICES", "MUJOCO_EGL_DEVICE_ID", "XLA_PYTHON_CLIENT_PREALLOCATE", "ROBUSTPLUS_PCI"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    process.enter(config)
+    assert devices.visible(os.environ) == ["1"], "the second of its two workers has the second card"
+    assert session_of(config).share_memory() == 2 * 10**9
+    # Who says how much means all of them.
+    monkeypatch.setenv(machine.KEPT, "1.5")
+    late = node("gw9", 1, specs)
+    controller.configure(late)
+    assert late.workerinput["robustplus_environment"][machine.KEPT] == "1.5"
+
+
+def test_a_worker_that_shares_no_files_is_refused(pytester: pytest.Pytester) -> None:
+    config = pytester.parseconfig("--robust-model=pi05")
+    config.workerinput = {BOARD: str(pytester.path / "of another machine")}  # type: ignore[attr-defined]
+    config.workeroutput = {}  # type: ignore[attr-defined]
+    arrange(config, [])
+    assert "--robust-cluster" in config.workeroutput[process.REFUSAL]  # type: ignore[attr-defined]
+    board_of(config).post(ITEMS)
 
 
 def test_a_worker_that_replaces_another_takes_its_seat(monkeypatch: pytest.MonkeyPatch) -> None:
