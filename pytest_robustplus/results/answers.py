@@ -46,8 +46,8 @@ class Answers(Generic[Answer]):
 class Results:
     """Collects test reports, from this process or from workers, into one answer per question that a test asks.
 
-    Answers stand in the order in which their tests, models and benchmarks were asked about, and then in the order of
-    the benchmark's ``columns``: that in which workers finish says nothing.
+    Answers stand in the order in which their tests, models and benchmarks were asked about, then in the order of the
+    benchmark's ``columns``, and then in that of the questions: that in which workers finish says nothing.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -122,10 +122,12 @@ class Results:
         items = [*dict.fromkeys(items)]
         rows = dict.fromkeys(_row(item) for item in (*self._asked.values(), *items))
         places = {row: place for place, row in enumerate(rows)}
+        asked = {item: place for place, item in enumerate(dict.fromkeys(self._asked.values()))}
 
-        def place(item: Identity) -> tuple[int, int]:
+        def place(item: Identity) -> tuple[int, int, int]:
             columns = [str(dimension) for dimension in self._columns(item.benchmark)]
-            return places[_row(item)], columns.index(item.subject) if item.subject in columns else len(columns)
+            column = columns.index(item.subject) if item.subject in columns else len(columns)
+            return places[_row(item)], column, asked.get(item, len(asked))
 
         return sorted(items, key=place)
 

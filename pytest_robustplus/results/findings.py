@@ -8,7 +8,7 @@ from typing import Any, Self
 from pytest_robustplus.results.carried import restored
 from pytest_robustplus.results.claims import ClaimReport
 from pytest_robustplus.results.comparison import ComparisonReport, ContrastReport
-from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe, in_order
+from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Probe
 from pytest_robustplus.results.identity import Identity
 from pytest_robustplus.results.latency import LatencyResult
 from pytest_robustplus.results.run import CellResult
@@ -37,8 +37,8 @@ class Findings:
 
     @property
     def probes(self) -> list[Probe]:
-        """What fuzzing found."""
-        return in_order([*self.searches, *self.frontiers])
+        """What fuzzing found, in the order of every report."""
+        return [*self.frontiers, *self.searches]
 
     def to_json(self) -> dict[str, Any]:
         """Everything; ``read`` takes it back."""

@@ -123,13 +123,3 @@ def probes(properties: Iterable[tuple[str, object]]) -> list[Probe]:
     """What fuzzing found out, among the properties of a test report."""
     kinds: dict[str, type[Probe]] = {kind.PROPERTY: kind for kind in (FrontierReport, FuzzReport)}
     return [kinds[name].parse(text) for name, text in properties if name in kinds]
-
-
-def in_order(found: Iterable[Probe]) -> list[Probe]:
-    """Searches, then frontiers, by name: the order in which workers finish says nothing."""
-
-    def place(probe: Probe) -> tuple[str, str, bool, str]:
-        measured = isinstance(probe, FrontierReport)
-        return probe.benchmark, probe.model, measured, probe.axis if isinstance(probe, FrontierReport) else probe.what
-
-    return sorted(found, key=place)

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from toy import COMPARISON
+from toy import COMPARISON, SEARCHES
 
 MODELS, DIMENSIONS = ("weak", "steady"), ("camera", "noise")
 LAST_FIRST = """
@@ -50,3 +50,28 @@ def test_every_report_has_the_order_of_the_table(toy: pytest.Pytester) -> None:
         assert re.findall(shown, page)[: len(cells)] == cells
         found = re.findall(r'<td data-label="dimension"><span>(\w+)<', page.partition("weak against steady")[2])
         assert found[:2] == [*DIMENSIONS]
+
+
+def test_what_fuzzing_found_has_the_order_in_which_it_was_asked(toy: pytest.Pytester) -> None:
+    """On the page it had that of the finishing, elsewhere that of the names."""
+    (toy.path / "test_suite.py").write_text(SEARCHES)
+    with (toy.path / "conftest.py").open("a") as file:
+        file.write(LAST_FIRST)
+    result = toy.runpytest(
+        "-v", "--robust-model=steady", "--robust-perturbation=noise,camera", "--robust-budget=10",
+        "--robust-json=r.json", "--robust-markdown=r.md", "--robust-html=r.html", "--robust-ledger=l.sqlite",
+        "-k", "test_fuzz or azimuth or fog or gaussian",
+    )  # fmt: skip
+    said = result.stdout.str()
+    axes = ["camera.azimuth+", "camera.azimuth-", "noise.gaussian", "noise.fog"]
+    searches = ["camera", "noise", "combined"]
+    assert re.findall(r"test_frontier\[steady-toy-(\S+)\]", said) == axes[::-1], "they ran the other way round"
+    document = json.loads((toy.path / "r.json").read_text())
+    assert [probe.get("axis", probe.get("what")) for probe in document["fuzzing"]] == axes + searches
+    for text in (said.partition("- fuzzing -")[2], (toy.path / "r.md").read_text().partition("### Fuzzing")[2]):
+        assert re.findall(r"^(?:- )?(\S+) of steady: ", text, re.MULTILINE) == axes + searches
+    toy.runpytest("--robust-page=l.sqlite", "--robust-html=later.html")
+    for name in ("r.html", "later.html"):
+        page = (toy.path / name).read_text()
+        assert re.findall(r'<td data-label="axis"><span>([^<]+)<', page) == axes
+        assert re.findall(r"<(?:p|summary)>(\w+) of steady: ", page) == searches
