@@ -18,7 +18,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-_Z = 1.96
+from pytest_robustplus.statistics.counts import Z
+
 Outcomes = Mapping[str, Mapping[str, bool]]
 """Of each player: task to success."""
 Verdict = Literal["holds", "refuted", "undecided", "too few tasks"]
@@ -145,13 +146,5 @@ def paired(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[flo
     """
     difference = np.concatenate([first - second, [1.0, -1.0]])
     middle = float(difference.mean())
-    half = _Z * math.sqrt((float((difference**2).mean()) - middle**2) / len(difference))
-    return 100 * (middle - half), 100 * (middle + half)
-
-
-def wilson(won: int, played: int) -> tuple[float, float]:
-    """95 % interval of one rate, in points."""
-    rate = won / played
-    middle = (rate + _Z**2 / (2 * played)) / (1 + _Z**2 / played)
-    half = _Z * math.sqrt(rate * (1 - rate) / played + _Z**2 / (4 * played**2)) / (1 + _Z**2 / played)
+    half = Z * math.sqrt((float((difference**2).mean()) - middle**2) / len(difference))
     return 100 * (middle - half), 100 * (middle + half)

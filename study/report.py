@@ -19,8 +19,9 @@ import numpy as np
 from pytest_robustplus.benchmarks.libero_generated.tasks import tasks as listed_tasks
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.statistics.counts import wilson
 from pytest_robustplus.statistics.order import ranked
-from study.contrasts import CLAIMS, Contrast, Outcomes, common, contrast, matrix, paired, verdicts, wilson
+from study.contrasts import CLAIMS, Contrast, Outcomes, common, contrast, matrix, paired, verdicts
 from study.players import ABLATIONS, ordered, read
 from training.recipe import STEPS
 from training.words import SUITES
@@ -184,8 +185,8 @@ def unperturbed(played: Played) -> str:
         cells = []
         for suite in SUITES:
             won, n = rate(played, [player], played.shared([player], suite))
-            low, high = wilson(won, n) if n else (0, 100)
-            cells.append(f"{won}/{n} ({low:.0f}–{high:.0f})" if n else "–")
+            low, high = wilson(won, n) if n else (0.0, 1.0)
+            cells.append(f"{won}/{n} ({100 * low:.0f}–{100 * high:.0f})" if n else "–")
         lines.append(f"| {player} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -321,7 +322,7 @@ def figures(played: Played, timings: Mapping[str, Mapping[str, float]], out: Pat
         cells = [rate(played, members, played.shared(played.core, *several)) for several in streams]
         x = np.arange(len(names)) + 0.14 * (shift - len(kinds) / 2 + 0.5)
         y = np.array([100 * won / n if n else np.nan for won, n in cells])
-        bounds = np.array([wilson(won, n) if n else (np.nan, np.nan) for won, n in cells]).T
+        bounds = 100 * np.array([wilson(won, n) if n else (np.nan, np.nan) for won, n in cells]).T
         bars = np.abs(bounds - y)
         axes.errorbar(x, y, bars, fmt="o", ms=4, lw=1, color=_COLOURS[kind], label=f"{KINDS[kind]} × {len(members)}")
     axes.set_xticks(range(len(names)), names)

@@ -15,6 +15,7 @@ from time import thread_time
 import numpy as np
 
 from pytest_robustplus.policies.contract import Observation
+from pytest_robustplus.statistics.slowdown import percentiles
 from training.checkpoint import Checkpoint
 from training.recipe import SIZE
 
@@ -43,10 +44,9 @@ def timed(paths: Sequence[Path], calls: int) -> dict[str, dict[str, float]]:
             start = thread_time()
             policy.act([seen[call % len(seen)]])
             seconds[name].append(thread_time() - start)
-    spent = {name: 1000 * np.array(values[_WARM_UP:]) for name, values in seconds.items()}
-    return {
-        name: {"median_ms": float(np.median(ms)), "p95_ms": float(np.percentile(ms, 95))} for name, ms in spent.items()
-    }
+    spent = {name: 1000.0 * np.array(values[_WARM_UP:], np.float64) for name, values in seconds.items()}
+    found = {name: percentiles(ms) for name, ms in spent.items()}
+    return {name: {"median_ms": of.p50, "p95_ms": of.p95} for name, of in found.items()}
 
 
 def main() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb
 
 from pytest_robustplus.evaluation.gates import Gate, Watch
 from pytest_robustplus.ledger import AuditKey, Ledger
 from pytest_robustplus.results.cell import Drifting, Estimated
-from pytest_robustplus.results.totals import Z
+from pytest_robustplus.statistics.counts import Z, at_most
 from pytest_robustplus.statistics.drift import drift
 from pytest_robustplus.statistics.estimation import ends, estimate
 from pytest_robustplus.statistics.evalues import Plan
@@ -63,12 +62,7 @@ def spot_p(asked: Plan, played: int, successes: int, spots: int, spot_successes:
     """Probability of at most so many spot successes if the full run holds just what it needs to pass."""
     left = asked.total - played
     still = min(max(asked.needed - successes, 0), left)
-    ways = comb(left, spots)
-    least = max(0, spots - (left - still))
-    favourable = sum(
-        comb(still, count) * comb(left - still, spots - count) for count in range(least, min(spot_successes, still) + 1)
-    )
-    return favourable / ways
+    return at_most(spot_successes, spots, still, left)
 
 
 def earlier(ledger: Ledger, key: AuditKey, audit: int) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_robustplus.ledger import StoredAudit, StoredEpisode
 from pytest_robustplus.results.cell import CellReport
-from pytest_robustplus.results.totals import Z
+from pytest_robustplus.statistics.counts import wilson
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,9 +44,7 @@ class Point(NamedTuple):
 
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval: descriptive, it knows nothing of early verdicts."""
-        n, p = self.played, self.rate
-        centre, spread = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n * n))
-        return max(0.0, (centre - spread) / (1 + Z**2 / n)), min(1.0, (centre + spread) / (1 + Z**2 / n))
+        return wilson(self.successes, self.played)
 
 
 def severities(episodes: Iterable[StoredEpisode]) -> Mapping[tuple[str, str], Sequence[Point]]:

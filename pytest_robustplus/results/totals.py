@@ -9,12 +9,12 @@ from typing import Literal
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.perturbations import DIMENSIONS, PERTURBATIONS, Dimension
 from pytest_robustplus.results.cell import CellReport
+from pytest_robustplus.statistics.counts import Z
 
 TotalRule = Literal["weighted", "mean_of_seven", "mean_of_eight", "mean_of_five"]
 
 # A column printed to 0.1 points is off by up to 0.05, so is any mean of columns, and so is the printed Total itself.
 ROUNDING = 0.001
-Z = 1.96
 _COLUMNS: Mapping[TotalRule, tuple[Dimension, ...]] = {
     "mean_of_eight": DIMENSIONS,
     # LIBERO-PRO's: objects, places, words, goals, environments.

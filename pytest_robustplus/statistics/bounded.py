@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_robustplus.statistics.evalues import Array, Evalues, Verdict
+from pytest_robustplus.statistics.evalues import Array, Evalues, Verdict, check_error_rates
 
 # Shares of the largest bet. Small ones win against a mean that lies close to the null, large ones against a far one.
 _SHARES: Array = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9])
@@ -45,9 +45,7 @@ class MeanPlan:
             raise ValueError(f"A plan needs at least one task, not total={self.total}.")
         if not 0 < self.needed <= 1:
             raise ValueError(f"needed={self.needed} is not a mean that can be missed; give more than 0 and at most 1.")
-        for name, alpha in (("alpha_pass", self.alpha_pass), ("alpha_fail", self.alpha_fail)):
-            if not 0 < alpha < 1:
-                raise ValueError(f"{name}={alpha} is not an error rate; give a number between 0 and 1, ends excluded.")
+        check_error_rates(alpha_pass=self.alpha_pass, alpha_fail=self.alpha_fail)
 
     def traces(self, figures: Sequence[float]) -> tuple[Array, Array]:
         """Log e-values after 0, 1, … figures: against "the mean is less than ``needed``", and against "it is not"."""

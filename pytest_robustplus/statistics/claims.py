@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-import numpy as np
-
-from pytest_robustplus.statistics.evalues import log_factorials
+from pytest_robustplus.statistics.counts import at_most
 
 # More ways of grouping models than this are not counted out; families in this field have a dozen members at most.
 MOST_GROUPINGS = 200_000
@@ -30,13 +28,7 @@ class Rate(NamedTuple):
 def p_less(lower: Rate, higher: Rate) -> float:
     """Fisher's exact one-sided p against "the first rate is at least the second", two independent binomials."""
     both = lower.successes + higher.successes
-    log = log_factorials(lower.n + higher.n)
-    counts = np.arange(max(0, both - higher.n), lower.successes + 1)
-    chosen = log[lower.n] - log[counts] - log[lower.n - counts]
-    chosen = chosen + log[higher.n] - log[both - counts] - log[higher.n - both + counts]
-    return min(
-        1.0, float(np.exp(chosen - (log[lower.n + higher.n] - log[both] - log[lower.n + higher.n - both])).sum())
-    )
+    return at_most(lower.successes, lower.n, both, lower.n + higher.n)
 
 
 def p_greater_mean(first: Sequence[float], second: Sequence[float]) -> float:

@@ -41,6 +41,13 @@ class Evalues(NamedTuple):
     """Evidence against "the full run reaches ``needed``"."""
 
 
+def check_error_rates(**rates: float) -> None:
+    """Raise ValueError for what is no error rate, by its name."""
+    for name, alpha in rates.items():
+        if not 0 < alpha < 1:
+            raise ValueError(f"{name}={alpha} is not an error rate; give a number between 0 and 1, ends excluded.")
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The question asked of one cell, in tasks, fixed before its first episode.
@@ -65,9 +72,7 @@ class Plan:
             raise ValueError(f"baseline={self.baseline} is not between 0 and total={self.total} tasks.")
         if self.margin < 0:
             raise ValueError(f"margin={self.margin} tasks is negative; give the tasks that may be lost, at least 0.")
-        for name, alpha in (("alpha_pass", self.alpha_pass), ("alpha_fail", self.alpha_fail)):
-            if not 0 < alpha < 1:
-                raise ValueError(f"{name}={alpha} is not an error rate; give a number between 0 and 1, ends excluded.")
+        check_error_rates(alpha_pass=self.alpha_pass, alpha_fail=self.alpha_fail)
 
     @property
     def needed(self) -> int:

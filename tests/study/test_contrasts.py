@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from study.contrasts import Contrast, common, contrast, paired, verdicts, wilson
+from study.contrasts import Contrast, common, contrast, paired, verdicts
 
 
 def test_one_seed_each_is_a_paired_t_test() -> None:
@@ -68,9 +68,3 @@ def test_paired_intervals_hold_the_difference_as_often_as_they_say() -> None:
     drawn = random.choice(np.array([(1, 1), (1, 0), (0, 1), (0, 0)], float), (1000, 30), p=[0.6, 0.15, 0.03, 0.22])
     held = [low <= 12 <= high for low, high in (paired(one[:, 0], one[:, 1]) for one in drawn)]
     assert 0.93 < np.mean(held) < 0.99
-
-
-def test_wilson_holds_its_rate() -> None:
-    low, high = wilson(16, 16)
-    assert 75 < low < 85
-    assert high == pytest.approx(100)
