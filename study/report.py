@@ -242,19 +242,34 @@ def claims(played: Played) -> str:
     return "\n".join(lines)
 
 
-def variants(played: Played, marks: Sequence[str]) -> str:
-    """Members beside their variants (denoising steps, eight bits, ablations) on the tasks that both have played."""
-    lines = ["| variant | itself | variant | points, over tasks | tasks |", "|---|---|---|---|---|"]
+def variants(played: Played, marks: Sequence[str], beside: str = "") -> str:
+    """Members beside their variants (denoising steps, eight bits, ablations) on the tasks that both have played.
+
+    With ``beside``, a kind, its member of the same seed on these tasks, too.
+    """
+    header, ruler = "| variant | itself | variant | points, over tasks |", "|---|---|---|---|"
+    lines = [
+        f"{header} {beside}, same seed | tasks |" if beside else f"{header} tasks |",
+        ruler + "---|" * (1 + bool(beside)),
+    ]
     for player in sorted(p for p in played.outcomes if any(mark in p for mark in marks)):
         base = player.split("@")[0].split("+")[0].split("~")[0]
-        groups = [played.shared([base, player], *streams) for streams in (SUITES, *((d,) for d in DIMENSIONS))]
+        other_kind = f"{beside}-{base.partition('-')[2]}"
+        everybody = [base, player, *([other_kind] if beside else [])]
+        groups = [played.shared(everybody, *streams) for streams in (SUITES, *((d,) for d in DIMENSIONS))]
         if tasks := [task for group in groups for task in group]:
             (own, n), (other, _) = rate(played, [base], tasks), rate(played, [player], tasks)
             low, high = paired(*matrix(played.outcomes, [player, base], tasks))
-            points = f"{100 * (other - own) / n:+.0f} [{low:+.0f}, {high:+.0f}]"
+            cells = [
+                _worded(player),
+                f"{own}/{n}",
+                f"{other}/{n}",
+                f"{100 * (other - own) / n:+.0f} [{low:+.0f}, {high:+.0f}]",
+            ]
+            cells += [f"{rate(played, [other_kind], tasks)[0]}/{n}"] if beside else []
             sizes = sorted(map(len, groups))
             each = f"{sizes[0]}–{sizes[-1]}" if sizes[0] < sizes[-1] else f"{sizes[0]}"
-            lines.append(f"| {_worded(player)} | {own}/{n} | {other}/{n} | {points} | {each} of each dimension |")
+            lines.append(f"| {' | '.join(cells)} | {each} of each dimension |")
     return "\n".join(lines)
 
 
@@ -343,7 +358,8 @@ def figures(played: Played, timings: Mapping[str, Mapping[str, float]], out: Pat
             axes.set_xticks(range(1, 6))
             axes.set_ylim(0, 103)
         panels[0].set_ylabel("success, %")
-        panels[-1].legend(fontsize=6)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, fontsize=7, ncol=len(labels), loc="upper center", bbox_to_anchor=(0.5, 0.02))
         _save(figure, out / "study_severity.png")
 
     figure, axes = pyplot.subplots(figsize=(6, 3.6))
@@ -354,14 +370,17 @@ def figures(played: Played, timings: Mapping[str, Mapping[str, float]], out: Pat
             continue
         place = timings[first]["median_ms"], _mean(played, members)
         axes.plot(*place, "o", color=_COLOURS[kind])
-        beside = {"xytext": (-5, -3), "ha": "right"} if _taken(place, points) else {"xytext": (5, 5)}
-        points.append(place)
-        axes.annotate(KINDS[kind], place, **beside, textcoords="offset points", fontsize=7)
         own = sorted((row["median_ms"], p) for p, row in timings.items() if p.startswith(f"{kind}-0@") or p == first)
         brief = [(ms, _shared(played, first, p)) for ms, p in own]
         curve = [(ms, share) for ms, share in brief if share is not None]
         if len(curve) > 1:
             axes.plot(*zip(*curve, strict=True), "x--", lw=0.8, ms=4, color=_COLOURS[kind])
+        # Curves of denoisers begin near the points of those that need one pass, whose labels stand to the left.
+        right = len(curve) > 1
+        offset = (6, -11) if right else (-6, -11 if _taken(place, points) else 4)
+        side = "left" if right else "right"
+        axes.annotate(KINDS[kind], place, xytext=offset, ha=side, textcoords="offset points", fontsize=7)
+        points.append(place)
     axes.set_xlim(0, 1.35 * max((x for x, _ in points), default=1.0))
     axes.set_ylim(0, 103)
     axes.set_xlabel("milliseconds of processor a chunk")
@@ -393,7 +412,7 @@ def _save(figure: Any, path: Path) -> None:
     from matplotlib import pyplot
 
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
     pyplot.close(figure)
 
 
@@ -423,7 +442,7 @@ def page(
         ("Contrasts", contrasts(played, pairs)),
         ("Other contrasts", contrasts(played, controls) if controls else ""),
         ("Claims", claims(played)),
-        (f"Denoising steps (usually {STEPS})", variants(played, ["@"])),
+        (f"Denoising steps (usually {STEPS})", variants(played, ["@"], beside="vla")),
         ("Eight bits", variants(played, ["+int8"])),
         ("Modality ablation", variants(played, ["~"])),
         ("Latency", latency(timings) if "vla-0" in timings else ""),

@@ -37,4 +37,4 @@ def test_the_product_reads_them() -> None:
     found = baselines.find("vla-0", BENCHMARK, Dimension.CAMERA)
     assert found is not None
     assert found.outcomes is not None
-    assert (sum(found.outcomes.values()), found.n) == (46, 131)
+    assert (sum(found.outcomes.values()), found.n) == (70, 200)
