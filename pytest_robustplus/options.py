@@ -49,7 +49,7 @@ def _group(value: str) -> list[tuple[str, ...]]:
     if len(names) == 1 and names[0].count(":") == 1:
         names = names[0].split(":")
     if len(names) < 2 or not all(names):
-        raise ValueError("must name two models as A:B, or several with commas between them")
+        raise ValueError("must name two models as A:B, or several with commas between them, as in A,recorded:B")
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"names {name!r} twice; compare it with another one")

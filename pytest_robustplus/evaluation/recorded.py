@@ -46,11 +46,19 @@ def recording(session: Session, cell: TableCell, policy: Recorded) -> Recording:
     return _in_ledger(session, cell, policy.source)
 
 
-def _accepted(session: Session, cell: TableCell, source: str) -> Recording:
+def accepted_file(session: Session, source: str) -> Path:
+    """Find an accepted run from where pytest was started or from its root; raises ``BadInputError``."""
     places = [Path(folder) / source for folder in (session.config.invocation_params.dir, session.config.rootpath)]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
-        raise BadInputError(f"recorded:{source}: there is no such file. Accept a run with --robust-accept.")
+        raise BadInputError(
+            f"recorded:{source}: there is no such file. Check the path, or make it by --robust-accept={source}."
+        )
+    return path
+
+
+def _accepted(session: Session, cell: TableCell, source: str) -> Recording:
+    path = accepted_file(session, source)
     known = Baselines.load((path,), {cell.benchmark.name: cell.benchmark.tasks()})
     rows = [row for row in known.rows() if row.rank == 1 and row.benchmark == cell.benchmark.name and row.suite is None]
     found = [row.cells[cell.dimension] for row in rows if cell.dimension in row.cells]

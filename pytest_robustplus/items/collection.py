@@ -190,12 +190,18 @@ def _check_suite(config: pytest.Config, argument: str) -> None:
 
 def check_files(session: pytest.Session) -> None:
     """End a run whose baselines or ledger cannot be read before anything is played, when all is selected."""
+    from pytest_robustplus.evaluation.recorded import accepted_file
+
     config, items = session.config, identities(session.items)
     asked = [identity for identity in items.values() if identity.kind != CLAIM]
     if not asked or config.option.collectonly or _REFUSED in config.stash:
         return
     ours = session_of(config)
+    compared = (name for group in ours.settings.compare for name in group)
     try:
+        for name in (*ours.settings.models, *compared):
+            if name.startswith("recorded:") and name.endswith(".toml"):
+                accepted_file(ours, name.removeprefix("recorded:"))
         for name in sorted({identity.benchmark for identity in asked if identity.kind == "cell"}):
             ours.references(ours.registry.benchmarks[name]).check(ours.settings.against)
         if ours.ledger_path.exists():

@@ -167,7 +167,8 @@ def remarks(reports: Sequence[ComparisonReport]) -> Iterator[str]:
         + (f", the share of each of {family} comparisons." if family > 1 else ".")
     )
     if total:
-        yield f"{count(played)} of {quantity(total, 'episode')} were needed, {count(reused)} of them known before."
+        were = "was" if played == 1 else "were"
+        yield f"{count(played)} of {quantity(total, 'episode')} {were} needed, {count(reused)} of them known before."
     if len(reports[0].models) == 2:
         for report in reports:
             found = report.differences[0]

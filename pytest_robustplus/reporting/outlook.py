@@ -108,8 +108,10 @@ def forecast(session: Session, items: Iterable[Identity], bound: Bound, players:
         return f"{nouns(asked)}: how many episodes that takes is not known beforehand"
     text = f"{nouns(asked)}: {quantity(sum(known), 'episode')} at most"
     models: dict[tuple[str, str], float] = defaultdict(float)
+    cards = session.registry.cards
     for item, episodes in most.items():
-        for model in (names := item.model.split("-vs-")):
+        named = item.model.split("-vs-")
+        for model in (names := [name for name in named if not cards[name].policy.startswith("recorded:")]):
             models[model, item.benchmark] += (episodes or 0) / len(names)
     wanted = {key: episodes for key, episodes in models.items() if episodes}
     try:

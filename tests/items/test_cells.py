@@ -190,6 +190,33 @@ def test_a_fault_that_keeps_all_checks_from_running_is_one_error(toy: pytest.Pyt
     result.stdout.fnmatch_lines_random(["*check * has failed, and this one cannot be run: The toy shop is closed.*"])
 
 
+def test_a_policy_that_fails_in_the_checks_is_one_error(toy: pytest.Pytester) -> None:
+    from toy import PREFLIGHT
+
+    toy.makeconftest(
+        """
+        from toy import Toy, pytest_robustplus_models
+        from pytest_robustplus import Check
+
+        def ask(context):
+            context.simulator.reset(context.tasks[0])
+            context.policy.act([context.simulator.observe()])
+
+        class Asking(Toy):
+            def checks(self):
+                return [Check("shapes", ask), Check("motion", ask)]
+
+        def pytest_robustplus_benchmarks(settings):
+            return [Asking(settings.protocol)]
+        """
+    )
+    toy.makepyfile(test_zz_preflight=PREFLIGHT)
+    policy = ["--robust-model=steady", "--robust-policy=python:toy:Wide"]
+    result = toy.runpytest("-rs", *policy, "--robust-perturbation=camera")
+    result.assert_outcomes(errors=1, skipped=2)
+    result.stdout.fnmatch_lines_random(["*check shapes has failed, and this one cannot be run: *an array of shape*"])
+
+
 def test_a_rerun_plays_in_the_same_order(toy: pytest.Pytester) -> None:
     from pytest_robustplus.ledger import Ledger
 
