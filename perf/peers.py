@@ -288,7 +288,7 @@ def _peers_environment(lerobot: bool) -> Any:
 def _warm_up() -> None:
     """Build and step the package's environment once: compiled functions and files in memory then serve all alike."""
     task = _plus()[0][0]
-    environment = packages.import_environment().OffScreenRenderEnv(
+    environment = packages.wrapper().OffScreenRenderEnv(
         bddl_file_name=str(packages.variant_file(SUITE, variant_name(task))),
         camera_heights=PIXELS,
         camera_widths=PIXELS,

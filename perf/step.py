@@ -95,7 +95,7 @@ class Clocks:
 
 def package(task: Task) -> Any:
     """The package's own environment in the task's initial state, as its evaluation script makes it."""
-    environment = packages.import_environment().OffScreenRenderEnv(
+    environment = packages.wrapper().OffScreenRenderEnv(
         bddl_file_name=str(packages.variant_file(task.suite, variant_name(task))),
         camera_heights=PROFILE.image_size,
         camera_widths=PROFILE.image_size,

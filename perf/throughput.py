@@ -98,7 +98,8 @@ def main() -> int:
 
 def compare(drawn: Sequence[Task]) -> int:
     """Play the tasks both ways; 0 when the bounds are kept."""
-    environments = packages.import_environment()
+    packages.import_environment()
+    environments = packages.wrapper()
     simulator = LiberoSimulator(LiberoProtocol(env_seed=SEED), image_size=PROFILE.image_size)
     policy = Wanderer()
     seconds: dict[str, list[float]] = {"naive": [], "ours": []}

@@ -87,7 +87,8 @@ def compiled(xml: str) -> Any:
 
 
 def build(task: Task, size: int, *, spared: bool = True) -> Any:
-    make = packages.import_environment().OffScreenRenderEnv
+    packages.import_environment()
+    make = packages.wrapper().OffScreenRenderEnv
     from robosuite.environments import base
     from robosuite.utils.binding_utils import MjSim
 

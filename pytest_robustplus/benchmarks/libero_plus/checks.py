@@ -21,7 +21,7 @@ from pytest_robustplus.benchmarks.checks import (
     need_cameras,
 )
 from pytest_robustplus.benchmarks.contract import Check, CheckContext, Task
-from pytest_robustplus.benchmarks.libero_plus import assets
+from pytest_robustplus.benchmarks.libero_plus import assets, packages
 from pytest_robustplus.benchmarks.libero_plus.benchmark import DEMONSTRATIONS
 from pytest_robustplus.benchmarks.libero_plus.packages import SUITES
 from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, instruction, tasks
@@ -50,6 +50,7 @@ def _versions(context: CheckContext) -> str:
             f"MuJoCo {version} is installed. From 3.4 on, scenes of libero_spatial settle elsewhere and published"
             ' numbers no longer apply. Install the tested one: pip install "mujoco<3.4".'
         )
+    packages.wrapper()  # needs a library of the system's, and noise is imported no sooner than it is seen
     names = assets.altered()
     if names:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""

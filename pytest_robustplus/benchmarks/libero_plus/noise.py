@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import Parameter, Task
+from pytest_robustplus.benchmarks.libero_plus import packages
 from pytest_robustplus.benchmarks.libero_plus.protocol import Noise as Version
 from pytest_robustplus.benchmarks.libero_plus.randomness import lent
 from pytest_robustplus.benchmarks.libero_plus.severities import KINDS, SEVERITIES, as_noise, parameters, severity
@@ -87,10 +88,9 @@ def disturb(frame: Image, seeded: SeededNoise, *, env_seed: int, step: int, vers
 
 
 def _motion(frame: Image, strength: Mapping[str, Parameter], _version: Version) -> Image:
-    from liberoplus.liberoplus.envs.env_wrapper import MotionImage
     from PIL.Image import open as opened
 
-    with MotionImage.from_array(frame, "RGB", "char") as moved:
+    with packages.wrapper().MotionImage.from_array(frame, "RGB", "char") as moved:
         moved.motion_blur(strength["radius_px"], strength["sigma_px"], np.random.uniform(-45, 45))
         # Its colours have 16 bits. The writer, and it alone, cuts them to 8 as the package does; packing them hardly
         # at all saves more time than the blur takes.
@@ -114,11 +114,11 @@ def _zoom(frame: Image, strength: Mapping[str, Parameter], _version: Version) ->
 
 
 def _fog(frame: Image, strength: Mapping[str, Parameter], _version: Version) -> Image:
-    from liberoplus.liberoplus.envs.env_wrapper import plasma_fractal
-
     size = len(frame)
     thickness, decay = float(strength["thickness"]), float(strength["roughness_decay"])
-    clouds = plasma_fractal(mapsize=1 << (size - 1).bit_length(), wibbledecay=decay)[:size, :size, None]
+    clouds = packages.wrapper().plasma_fractal(mapsize=1 << (size - 1).bit_length(), wibbledecay=decay)[
+        :size, :size, None
+    ]
     clear = frame / 255.0
     brightest = clear.max()
     return _truncated(np.clip((clear + thickness * clouds) * brightest / (brightest + thickness), 0, 1) * 255)

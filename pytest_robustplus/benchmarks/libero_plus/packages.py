@@ -19,13 +19,14 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest_robustplus.benchmarks.cache import cache_folder
 from pytest_robustplus.benchmarks.libero_plus import assets as merged_assets
+from pytest_robustplus.benchmarks.libero_plus.importing import without_init
 from pytest_robustplus.benchmarks.libero_plus.renderer import choose_renderer
 from pytest_robustplus.benchmarks.libero_pro import files as pro
 from pytest_robustplus.errors import BadInputError, unknown
@@ -35,23 +36,15 @@ INSTALL = 'pip install "pytest-robustplus[libero]"'
 _PACKAGE = "liberoplus"
 _NUMBA_CACHE = "NUMBA_CACHE_DIR"
 _WAND_SUFFIX = "WAND_MAGICK_LIBRARY_SUFFIX"
+_SPINNING = "OPENBLAS_THREAD_TIMEOUT"
+_ENVS = "liberoplus.liberoplus.envs"
+_DOMAIN = f"{_ENVS}.bddl_base_domain"
+_PROBLEMS = f"{_ENVS}.problems"
+OBJECTS = f"{_ENVS}.objects"
 # These modules build asset paths from their own file's place; each reads the named global when an object is made.
-OBJECTS = "liberoplus.liberoplus.envs.objects"
-PATH_GLOBALS = (
-    "liberoplus.liberoplus.envs.objects.articulated_objects",
-    "liberoplus.liberoplus.envs.objects.custom_objects",
-    "liberoplus.liberoplus.envs.objects.google_scanned_objects",
-    "liberoplus.liberoplus.envs.objects.hope_objects",
-    "liberoplus.liberoplus.envs.objects.turbosquid_objects",
+PATH_GLOBALS = tuple(
+    f"{OBJECTS}.{name}_objects" for name in ("articulated", "custom", "google_scanned", "hope", "turbosquid")
 )
-
-
-class Environment(NamedTuple):
-    """The classes of the imported package that a simulator needs."""
-
-    ControlEnv: Any
-    OffScreenRenderEnv: Any
-    TASK_MAPPING: Mapping[str, Any]
 
 
 def installed() -> bool:
@@ -166,33 +159,80 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def import_environment(assets: Path | None = None) -> Environment:
-    """Import LIBERO-Plus' environment without its notices and warnings, reading assets where ``prepare`` put them.
+def import_environment(assets: Path | None = None) -> None:
+    """Import what LIBERO-Plus' environments are made of, reading assets where ``prepare`` put them (0.3 s).
 
-    Takes about 2 s. Raises ``BadInputError`` when a package or a system library is missing.
+    What a simulator does without is imported when it is asked for: ``problem`` and ``wrapper``. Raises
+    ``BadInputError`` when a package or a system library is missing.
     """
     parent = prepare(assets)
+    with _importing(), without_init(_ENVS):
+        domain: Any = importlib.import_module(_DOMAIN)
+        objects: list[Any] = [importlib.import_module(name) for name in PATH_GLOBALS]
+    # robosuite's own handler writes to the stderr of its import; let its messages take the ordinary road instead.
+    logging.getLogger("robosuite_logs").handlers.clear()
+    for module in objects:
+        module.absolute_path = parent
+    domain.DIR_PATH = str(parent / "envs")  # joined with ../assets when an environment is made
+
+
+def problem(name: str) -> Any:
+    """Return the class that a BDDL file names; ``import_environment`` comes before.
+
+    The package registers hundreds of classes, by five modules of 1.5 MB (20 ms each), after which they are named.
+    """
+    known: Any = importlib.import_module(_DOMAIN).TASK_MAPPING
+    if name not in known:
+        with _importing(), without_init(_ENVS, _PROBLEMS):
+            importlib.import_module(f"{_PROBLEMS}.{re.sub(r'(?<=_manipulation)_.*', '', name)}")
+    return known[name]
+
+
+def wrapper() -> Any:
+    """Return the module with the package's own environments and sensor noise (0.2 s); ``import_environment`` first.
+
+    Raises ``BadInputError`` when a system library is missing.
+    """
+    name = f"{_ENVS}.env_wrapper"
+    if name not in sys.modules:
+        with _importing():
+            _find_magick_wand()
+            importlib.import_module(name)
+    return sys.modules[name]
+
+
+@contextlib.contextmanager
+def _importing() -> Iterator[None]:
+    """Import quietly and quickly, and say in a sentence what is missing."""
     try:
         with (
             warnings.catch_warnings(),
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.redirect_stderr(io.StringIO()),
             uncollected(),
+            _unspun(),
         ):
             warnings.simplefilter("ignore")
-            _find_magick_wand()
-            wrapper: Any = importlib.import_module("liberoplus.liberoplus.envs.env_wrapper")
-            domain: Any = importlib.import_module("liberoplus.liberoplus.envs.bddl_base_domain")
-            objects: list[Any] = [importlib.import_module(name) for name in PATH_GLOBALS]
+            yield
     except Exception as error:
         # OpenGL's bindings raise AttributeError, robosuite AssertionError, where they find no library or no device.
         raise _unimportable(error) from error
-    # robosuite's own handler writes to the stderr of its import; let its messages take the ordinary road instead.
-    logging.getLogger("robosuite_logs").handlers.clear()
-    for module in objects:
-        module.absolute_path = parent
-    domain.DIR_PATH = str(parent / "envs")  # joined with ../assets when an environment is made
-    return Environment(wrapper.ControlEnv, wrapper.OffScreenRenderEnv, domain.TASK_MAPPING)
+
+
+@contextlib.contextmanager
+def _unspun() -> Iterator[None]:
+    """Let the threads of scipy's OpenBLAS, one for every core, sleep when they have nothing to do.
+
+    They would spin for 30 ms each as the library is loaded, which it is told only then.
+    """
+    if _SPINNING in os.environ:
+        yield
+        return
+    os.environ[_SPINNING] = "4"  # two to this power are cycles; no less is taken
+    try:
+        yield
+    finally:
+        os.environ.pop(_SPINNING, None)
 
 
 def _find_magick_wand() -> None:
@@ -211,8 +251,8 @@ def _find_magick_wand() -> None:
 def _unimportable(error: Exception) -> BadInputError:
     if "MagickWand" in str(error):
         return BadInputError(
-            "LIBERO-Plus' motion blur needs the MagickWand library, which was not found, and the package does not "
-            "import without it. Install it with: apt-get install libmagickwand-6.q16-6"
+            "LIBERO-Plus' motion blur and fog need the MagickWand library, which was not found. Install it with: "
+            "apt-get install libmagickwand-6.q16-6"
         )
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return BadInputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.benchmarks.libero_plus import cameras, distractors, lights, placements, surfaces
+from pytest_robustplus.benchmarks.libero_plus import cameras, distractors, lights, packages, placements, surfaces
 from pytest_robustplus.benchmarks.libero_plus.arm import Arm
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
 from pytest_robustplus.benchmarks.libero_plus.distractors import Spare
@@ -130,16 +130,16 @@ def stored_joints(robot: str, *, where: str = "") -> NDArray[np.float64]:
     return joints
 
 
-def build(path: Path, problems: Mapping[str, Any], compiled: Callable[[str], CompiledScene], *, spares: bool) -> Scene:
+def build(path: Path, compiled: Callable[[str], CompiledScene], *, spares: bool) -> Scene:
     """Build the environment of a BDDL file; ``compiled`` turns a scene's XML into a model, or finds it.
 
     With ``spares`` the scene has objects for distractors.
     """
     import robosuite
-    from liberoplus.liberoplus.envs import bddl_utils
+    from liberoplus.liberoplus.envs.bddl_utils import get_problem_info
     from robosuite.utils.errors import RandomizationError
 
-    problem = problems[bddl_utils.get_problem_info(str(path))["problem_name"]]
+    problem = packages.problem(get_problem_info(str(path))["problem_name"])
     environment = problem.__new__(problem)
     models: list[CompiledScene] = []
     made: list[Any] = []

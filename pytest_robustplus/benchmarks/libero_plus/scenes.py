@@ -44,7 +44,7 @@ class SceneCache:
 
     def __init__(self, assets: Path | None, canvas: Canvas | None, memory_bytes: int | None = None) -> None:
         bound_mesh_cache()
-        self._problems = packages.import_environment(assets).TASK_MAPPING
+        packages.import_environment(assets)
         self._canvas = canvas
         self._memory_bytes = machine.kept() if memory_bytes is None else memory_bytes
         self._scenes: OrderedDict[str, Scene] = OrderedDict()
@@ -66,7 +66,7 @@ class SceneCache:
         described += "with spares" if spares else ""
         if described not in self._scenes:
             compile_scene = partial(self._compile, shared=in_base_scene(task))
-            self._scenes[described] = build(path, self._problems, compile_scene, spares=spares)
+            self._scenes[described] = build(path, compile_scene, spares=spares)
         scene = self._scenes[described]
         self._scenes.move_to_end(described)
         self._compiled.move_to_end(scene.compiled.digest)

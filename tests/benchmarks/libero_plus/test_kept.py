@@ -150,7 +150,7 @@ def test_variants_with_a_scene_of_their_own_are_kept_as_single_ones(
         return Compiled(digest)
 
     monkeypatch.setattr(scenes, "CompiledScene", compile_scene)
-    monkeypatch.setattr(scenes, "build", lambda _path, _problems, compiled, *, spares: Built(compiled("<mujoco/>")))
+    monkeypatch.setattr(scenes, "build", lambda _path, compiled, *, spares: Built(compiled("<mujoco/>")))
     cache = scenes.SceneCache(None, None)
     monkeypatch.setattr(cache, "_nbytes", lambda: 0)
     task = next(task for task in tasks() if task.dimension.value == dimension)

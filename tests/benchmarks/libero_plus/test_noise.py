@@ -39,9 +39,7 @@ def frame(size: int = 256) -> Image:
 @pytest.fixture(scope="module")
 def package() -> Any:
     packages.import_environment()
-    from liberoplus.liberoplus.envs import env_wrapper
-
-    return env_wrapper
+    return packages.wrapper()
 
 
 def disturbed(identifier: int, picture: Image, step: int = 3, version: Noise = "packaged") -> Image:

@@ -148,17 +148,17 @@ def test_without_magickwand_the_line_to_run_is_named(private: Path, monkeypatch:
 
     monkeypatch.setattr("importlib.import_module", absent)
     with pytest.raises(BadInputError, match="apt-get install libmagickwand-6"):
-        packages.import_environment()
+        packages.wrapper()
 
 
 PLAY = """
 import sys, warnings
 from pathlib import Path
 from pytest_robustplus.benchmarks.libero_plus import packages
-environment = packages.import_environment(Path(sys.argv[1]))
+packages.import_environment(Path(sys.argv[1]))
 warnings.simplefilter("ignore")  # of building an environment, which is the simulator's to settle
 file = packages.variant_file(sys.argv[2], sys.argv[3])
-scene = environment.ControlEnv(str(file), has_offscreen_renderer=False, use_camera_obs=False)
+scene = packages.wrapper().ControlEnv(str(file), has_offscreen_renderer=False, use_camera_obs=False)
 scene.reset()
 print(scene.env._arena_xml, scene.env.__class__.__name__)
 """
