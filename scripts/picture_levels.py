@@ -46,7 +46,7 @@ def recorded() -> dict[str, Mapping[str, Sequence[Point]]]:
                 Counter(level.values()),
                 Counter(level[name] for name, ok in baseline.outcomes.items() if ok),
             )
-            rows[model] = [Point(one, solved[one], played[one]) for one in sorted(played)]
+            rows[model] = [Point(one, solved[one], played[one], one, one) for one in sorted(played)]
         found[str(dimension)] = rows
     return found
 

@@ -246,7 +246,7 @@ def _profile(plots: ModuleType, key: tuple[str, ...], told: Sequence[CellStory])
 def _severities(plots: ModuleType, story: CellStory) -> Iterator[Figure]:
     name = story.result.name
     for (part, parameter), points in plots.severities(story.episodes).items():
-        said = "; ".join(f"{p.severity:g}: {p.successes} of {p.played}" for p in points)
+        said = "; ".join(f"{p.where}: {p.successes} of {p.played}" for p in points)
         caption = f"{name.model}, {name.dimension}: {part or 'all'}, {parameter.replace('_', ' ')}"
         yield Figure(plots.severity_plot(parameter, points), caption, said, story)
 

@@ -22,6 +22,7 @@ from pytest_robustplus.reporting.text import (
     legend,
     paragraph,
     rate,
+    repeats,
     summed,
     unanswered,
 )
@@ -65,7 +66,9 @@ def markdown(found: Findings, benchmarks: Mapping[str, Benchmark]) -> str:
             (str(r.name.model), str(r.name.dimension), note)
             for r in own
             for note in (
-                [] if r.figures is None else [*ablations(r.figures), *assumptions(r.figures), *r.figures.notes]
+                []
+                if r.figures is None
+                else [*ablations(r.figures), *repeats(r.figures), *assumptions(r.figures), *r.figures.notes]
             )
         ]
         parts += [f"- {_escape(line)}" for line in legend(r.figures for r in own if r.figures is not None)]

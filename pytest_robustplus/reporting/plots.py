@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Names of one case among many, not sizes of a perturbation.
 _NO_SEVERITY = frozenset({"variant", "pose", "sample", "seed", "trial"})
 _BINS = 8
+# Of fewer, Wilson's interval takes up most of the scale, and a line from one such point to the next is noise.
+_FEWEST = 5
 _COLOURS = {"pass": "#1a7f37", "fail": "#cf222e", "measured": "#9a6700"}
 # Not by colour alone.
 _MARKS = {"pass": "o", "fail": "X", "measured": "s"}
@@ -27,20 +29,28 @@ _CURVES = ("#0969da", "#bc4c00", "#1a7f37", "#8250df")
 DARK = {
     "#1a7f37": "#3fb950", "#cf222e": "#ff7b72", "#9a6700": "#d29922", "#0969da": "#4493f8", "#bc4c00": "#f0883e",
     "#8250df": "#a371f7", "#57606a": "#9da7b1", "#000000": "#e6edf3", "#b0b0b0": "#3d444d", "#d0d7de": "#3d444d",
+    "#ffffff": "#0d1117",
 }  # fmt: skip
 """What each colour of a drawing is on a dark page; those of its text and its states are the page's own."""
 
 
 class Point(NamedTuple):
-    """Episodes of one severity, or of one bin of it: rate with a Wilson interval, all fractions."""
+    """Episodes of one severity, or of one bin of it, ``least`` to ``most``: rate with a Wilson interval, fractions."""
 
     severity: float
     successes: int
     played: int
+    least: float
+    most: float
 
     @property
     def rate(self) -> float:
         return self.successes / self.played
+
+    @property
+    def where(self) -> str:
+        """The severity, or the first and the last of a bin."""
+        return f"{self.least:g}" + (f" to {self.most:g}" if self.most > self.least else "")
 
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval: descriptive, it knows nothing of early verdicts."""
@@ -48,7 +58,7 @@ class Point(NamedTuple):
 
 
 def severities(episodes: Iterable[StoredEpisode]) -> Mapping[tuple[str, str], Sequence[Point]]:
-    """Success against each numeric parameter of each sub-dimension that takes at least two values."""
+    """Success against each numeric parameter of each sub-dimension, where episodes suffice for two points at least."""
     seen: dict[tuple[str, str], list[tuple[float, bool]]] = defaultdict(list)
     for episode in episodes:
         record = episode.record
@@ -57,14 +67,14 @@ def severities(episodes: Iterable[StoredEpisode]) -> Mapping[tuple[str, str], Se
         for key, value in sized.items() if "severity" not in sized else [("severity", sized["severity"])]:
             size = abs(float(value)) if key.endswith("_deg") else float(value)
             seen[record.subdimension, key].append((size, bool(record.success)))
-    found = {key: _points(samples) for key, samples in sorted(seen.items())}
+    found = {key: _points(samples, _FEWEST) for key, samples in sorted(seen.items())}
     return {key: points for key, points in found.items() if len(points) > 1}
 
 
 def levels(episodes: Sequence[StoredEpisode]) -> Sequence[Point]:
     """Success against the level of a graded list; nothing where not every episode's task has one, or all have one."""
     graded = [(e.record.parameters["severity"], bool(e.record.success)) for e in episodes if _is_graded(e)]
-    points = _points([(float(level), success) for level, success in graded])
+    points = _points([(float(level), success) for level, success in graded], 1)
     return points if len(graded) == len(episodes) and len(points) > 1 else ()
 
 
@@ -100,6 +110,8 @@ def severity_plot(name: str, points: Sequence[Point]) -> str:
         axes = drawing.axes
         _errorbars(axes, [p.severity for p in points], points, "#0969da")
         for point in points:
+            if point.most > point.least:
+                axes.plot([point.least, point.most], [100 * point.rate] * 2, color="#0969da", lw=3, alpha=0.25)
             axes.text(point.severity, 2, str(point.played), ha="center", fontsize=7, color=_BASELINE)
         axes.set_xlabel(_unit(name))
         percent_axis(axes)
@@ -233,10 +245,16 @@ def _follows() -> str:
 
 
 def _errorbars(axes: Axes, places: Sequence[float], points: Sequence[Point], colour: str) -> None:
-    axes.plot(places, [100 * point.rate for point in points], "o-", color=colour, ms=4, lw=1)
-    for place, point in zip(places, points, strict=True):
+    """Points with their intervals; those of few episodes hollow, and joined to none."""
+    drawn = list(zip(places, points, strict=True))
+    for (place, point), (beside, other) in pairwise(drawn):
+        if min(point.played, other.played) >= _FEWEST:
+            axes.plot([place, beside], [100 * point.rate, 100 * other.rate], color=colour, lw=1)
+    for place, point in drawn:
         low, high = point.interval()
         axes.plot([place, place], [100 * low, 100 * high], color=colour, lw=1, alpha=0.6)
+        filled = colour if point.played >= _FEWEST else "#ffffff"
+        axes.plot(place, 100 * point.rate, "o", color=colour, ms=4, mfc=filled, mew=1)
 
 
 def percent_axis(axes: Axes) -> None:
@@ -250,17 +268,26 @@ def _is_size(key: str, value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and key not in _NO_SEVERITY
 
 
-def _points(samples: Sequence[tuple[float, bool]]) -> list[Point]:
+def _points(samples: Sequence[tuple[float, bool]], fewest: int) -> list[Point]:
+    """The points of a curve, at most ``_BINS``; one of fewer than ``fewest`` episodes is pooled with a neighbour."""
     values = sorted({size for size, _ in samples})
     groups: dict[float, list[tuple[float, bool]]] = defaultdict(list)
     for size, success in samples:
         # Bins hold equally many values, so that no empty stretch of the scale takes one.
         index = values.index(size) * _BINS // len(values) if len(values) > _BINS else values.index(size)
         groups[index].append((size, success))
-    return [
-        Point(sum(size for size, _ in group) / len(group), sum(success for _, success in group), len(group))
-        for _, group in sorted(groups.items())
-    ]
+    bins = [group for _, group in sorted(groups.items())]
+    while len(bins) > 1 and len(least := min(bins, key=len)) < fewest:
+        place = bins.index(least)
+        beside = min((other for other in (place - 1, place + 1) if 0 <= other < len(bins)), key=lambda o: len(bins[o]))
+        first = min(place, beside)
+        bins[first : first + 2] = [bins[first] + bins[first + 1]]
+    return [_point(group) for group in bins]
+
+
+def _point(group: Sequence[tuple[float, bool]]) -> Point:
+    sizes = [size for size, _ in group]
+    return Point(sum(sizes) / len(sizes), sum(success for _, success in group), len(group), min(sizes), max(sizes))
 
 
 def _unit(name: str) -> str:

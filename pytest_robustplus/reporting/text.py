@@ -270,6 +270,11 @@ def repeats(cell: CellReport) -> list[str]:
     ]
 
 
+def asides(cell: CellReport) -> list[str]:
+    """All that is to be known of a cell besides its figures."""
+    return [*repeats(cell), *assumptions(cell), *texts(cell.notes)]
+
+
 def meaning(cell: CellReport, ablation: AblationResult) -> str:
     """Say what an ablation tells of its cell."""
     modality = MODALITIES[ablation.modality]

@@ -347,11 +347,13 @@ def test_one_way_of_reaching_is_not_for_several(toy: pytest.Pytester) -> None:
 def test_a_checkpoint_played_twice_tells_its_own_noise(toy: pytest.Pytester) -> None:
     toy.makepyfile(test_suite=BOTH)
     chosen = [CAMERA, "--robust-model=steady", "--robust-baseline=none", "--robust-ledger=l.sqlite"]
-    result = toy.runpytest(*chosen, "--robust-repeat=20", "--robust-accept=steady.toml", "--robust-json=r.json")
+    files = [f"--robust-{name}=r.{name}" for name in ("json", "markdown", "html")]
+    result = toy.runpytest(*chosen, "--robust-repeat=20", "--robust-accept=steady.toml", *files)
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(
-        ["steady, camera: played twice, 0 of 20 tasks came out differently (*): two runs differ *"]
-    )
+    twice = "played twice, 0 of 20 tasks came out differently ("
+    result.stdout.fnmatch_lines([f"steady, camera: {twice}*): two runs differ *"])
+    assert f"camera: {twice}" in (toy.path / "r.markdown").read_text()
+    assert twice in (toy.path / "r.html").read_text()
     text = toy.path.joinpath("steady.toml").read_text()
     assert "[recorded.repeats]\ncamera = { n = 20, discordant = 0 }\n" in text
     with Ledger.open(toy.path / "l.sqlite", create=False) as ledger:
