@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ import mujoco
 import numpy as np
 
 from pytest_robustplus.benchmarks.contract import Task
-from pytest_robustplus.benchmarks.libero_plus import cameras, noise, packages, visibility
+from pytest_robustplus.benchmarks.libero_plus import cameras, jit, noise, packages, visibility
 from pytest_robustplus.benchmarks.libero_plus.drawing import Canvas
 from pytest_robustplus.benchmarks.libero_plus.protocol import CONTROL_HZ, LiberoProtocol
 from pytest_robustplus.benchmarks.libero_plus.scene import Scene
@@ -115,7 +116,7 @@ class LiberoSimulator(OneScene):
         if task.blocked:
             raise BadInputError(f"{task.name} cannot be played: it {task.blocked}.")
         self._leave()
-        with packages.uncollected():
+        with packages.uncollected(), jit.alone() if self._scene is None else nullcontext():
             scene = self._scenes.scene(task)
             scene.reset(task, self.protocol.env_seed, self.protocol.robot_start)
         self._scene, self._noises = scene, noise.noises(task)

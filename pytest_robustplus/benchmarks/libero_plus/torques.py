@@ -2,8 +2,8 @@
 
 The torques are the package's own, to the last bit: its compiled functions are called as they are, sums and products
 are written in its order, and products of matrices that it leaves to numpy go to the function that numpy itself calls.
-numba keeps the compiled code beside this file, or in the user's cache where nobody may write here; the first run on a
-machine compiles for 4 s.
+numba keeps the compiled code beside this file, or in the user's cache where nobody may write here; ``jit.py`` says when
+it is made.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def _link() -> bool:
     return gemv is not None
 
 
-_drive = _compiled(version("robosuite")) if _link() else None
+_drive: Any = _compiled(version("robosuite")) if _link() else None
 
 
 def known(controller: Any, gripper: Any) -> bool:
@@ -224,6 +224,9 @@ class Compiled:
         lowest, highest = model.actuator_ctrlrange[state["fingers"]].T
         state["grip_middle"], state["grip_reach"] = 0.5 * (highest + lowest), 0.5 * (highest - lowest)
         state["model"], state["data"] = model._address, data._address
+        if not _drive.signatures:
+            # Now rather than at the first step, as long as nobody else compiles.
+            _drive.compile(tuple(map(numba.typeof, (states, jacobians))))
         self._read = [getattr(data, name) for name in _READ]
         for name, array in zip(_READ, self._read, strict=True):
             state[name], state[f"{name}_size"] = array.ctypes.data, array.size

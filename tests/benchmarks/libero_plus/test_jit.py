@@ -1,0 +1,64 @@
+"""Workers that begin at once on a new machine compile one after the other, and only the first of them compiles."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+from pathlib import Path
+
+import pytest
+
+from pytest_robustplus.benchmarks.cache import CACHE_VARIABLE
+from pytest_robustplus.benchmarks.libero_plus import jit
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    return tmp_path / "libero_plus"
+
+
+def test_one_compiles_and_the_others_wait_for_it(folder: Path) -> None:
+    begun, done = threading.Event(), list[str]()
+
+    def other() -> None:
+        begun.set()
+        with jit.alone():
+            done.append("second")
+
+    with jit.alone():
+        beside = threading.Thread(target=other)
+        beside.start()
+        begun.wait()
+        # Long enough for who would not wait.
+        beside.join(3 * jit._POLL_S)
+        done.append("first")
+    beside.join()
+    assert done == ["first", "second"]
+    # Now that it is made nobody asks who else is at it.
+    with (folder / "compiled.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with jit.alone():
+            pass
+
+
+def test_what_was_not_made_is_made_by_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RuntimeError), jit.alone():
+        raise RuntimeError
+    assert not (folder / "compiled").exists()
+    with jit.alone():
+        pass
+    assert (folder / "compiled").exists()
+    # One that hangs is not waited for without end.
+    (folder / "compiled").unlink()
+    monkeypatch.setattr(jit, "WAIT_S", 0.0)
+    with (folder / "compiled.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with jit.alone():
+            pass
+
+
+def test_a_folder_that_cannot_be_written_costs_time_alone(folder: Path) -> None:
+    folder.parent.joinpath("libero_plus").write_text("no folder")
+    with jit.alone():
+        pass
