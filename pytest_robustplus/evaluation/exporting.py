@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_robustplus.errors import BadInputError
+from pytest_robustplus.evaluation.recorded import retold
 from pytest_robustplus.interchange.export import FORMAT, Episode, write
 from pytest_robustplus.ledger import AuditKey, StoredEpisode
 from pytest_robustplus.perturbations import Dimension
@@ -63,7 +64,7 @@ def _latest(session: Session) -> list[AuditKey]:
     for audit in session.ledger.audits():
         key = audit.key
         wanted = (not settings.models or key.model in settings.models) and key.dimension in dimensions
-        if wanted and settings.benchmark in (None, key.benchmark):
+        if wanted and not retold(key) and settings.benchmark in (None, key.benchmark):
             latest[key.model, key.benchmark, key.dimension] = key
     return list(latest.values())
 

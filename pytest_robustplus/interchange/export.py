@@ -88,7 +88,9 @@ def _parquet(path: Path, episodes: Sequence[Episode], _: Lists) -> None:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise BadInputError(f"--robust-export={path}: parquet needs pyarrow. pip install pyarrow") from error
+        raise BadInputError(
+            f"--robust-export={path}: parquet needs pyarrow. Run: pip install 'pytest-robustplus[parquet]'"
+        ) from error
     kinds = {"trial": pyarrow.int64(), "seed": pyarrow.int64(), "steps": pyarrow.int64(), "listed": pyarrow.int64()}
     fields = [
         pyarrow.field(name, pyarrow.bool_() if name == "success" else kinds.get(name, pyarrow.string()))

@@ -74,10 +74,15 @@ class Directory:
         if trial.suite not in self._perturbed:
             return f"the benchmark has no suite {trial.suite!r}"
         if unperturbed is None:
-            return "task numbers below 10 may be LIBERO's or LIBERO-Plus': say which with --robust-perturbation"
+            return (
+                "task numbers below 10 may be LIBERO's or LIBERO-Plus': name the dimensions with --robust-perturbation"
+                " if they are LIBERO-Plus', and give LIBERO's own as a CSV with their names in its column task"
+            )
         if unperturbed:
             # LIBERO numbers its tasks in an order of its own, which these lists do not hold.
-            return self._by_words(trial, unperturbed=True) if trial.words else "LIBERO's own task numbers are unknown"
+            if trial.words:
+                return self._by_words(trial, unperturbed=True)
+            return "the order in which LIBERO numbers its own tasks is not known here: give a CSV with their names"
         listed = self._perturbed[trial.suite]
         if not 0 <= trial.place < len(listed):
             return f"{trial.suite} has {len(listed):,} tasks"

@@ -28,7 +28,7 @@ def read_parquet(path: Path) -> Found:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
-        raise refuse(path, "reading parquet needs pyarrow", "Install it: pip install pyarrow") from error
+        raise refuse(path, "reading parquet needs pyarrow", "Run: pip install 'pytest-robustplus[parquet]'") from error
     try:
         rows = parquet.read_table(path).to_pylist()
     except ArrowException as error:

@@ -98,10 +98,13 @@ def _merge(config: pytest.Config) -> str:
 
 def _export(config: pytest.Config, files: list[str]) -> int:
     from pytest_robustplus.evaluation.exporting import export_results
+    from pytest_robustplus.ledger import Ledger
     from pytest_robustplus.reporting.commands import exported
     from pytest_robustplus.session.session import session_of
 
     session = session_of(config)
+    # Whoever misspells it is told so, and finds no empty one there next time.
+    Ledger.open(session.ledger_path, create=False, verify=False).close()
     paths = [config.invocation_params.dir / file for file in files]
     count = export_results(session, paths)
     session.close(0)

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from pytest_robustplus.errors import PolicyError
 from pytest_robustplus.policies.contract import Actions, Observation
 
+# What such a policy says of its weights, and episodes that are told from it, too.
+RECORDED = "recorded"
+
 
 class Recorded:
     """Stands where a policy does and never acts; ``source`` is a .toml file or the name of a model in the ledger."""
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.checkpoint = "recorded"
+        self.checkpoint = RECORDED
 
     def reset(self, slot: int, instruction: str) -> None:
         self._refuse()

@@ -26,7 +26,7 @@ def imported(found: Imported) -> Iterator[str]:
             yield "  rates without their episodes can be read beside a baseline, but neither gated nor paired"
     for dimension, (successes, known, listed) in found.counts.items():
         share = "" if known == listed else f" ({count(listed)} listed)"
-        yield f"  {dimension!s:10s} {percent(successes / known):>7s} of {count(known)} tasks{share}"
+        yield f"  {dimension!s:10s} {percent(successes / known):>7s} of {quantity(known, 'task')}{share}"
     for reason, labels in placed.strangers.items():
         yield f"  NOT mapped, {quantity(len(labels), 'trial')}: {reason}"
         yield from (f"    {label}" for label in labels[:SHOWN])
@@ -43,7 +43,7 @@ def imported(found: Imported) -> Iterator[str]:
             f" {found.ledger}" + (f", {count(held)} were there before" if held else "")
         )
         yield (
-            f"Use them as --robust-model recorded:{found.model}, or in --robust-compare, with"
+            f"Use them as --robust-model=recorded:{found.model}, or in --robust-compare, with"
             f" --robust-ledger={found.ledger}"
         )
 

@@ -178,7 +178,9 @@ def remarks(reports: Sequence[ComparisonReport]) -> Iterator[str]:
             )
         if apart := [(report, one) for report in reports for one in report.discordant]:
             report, one = apart[0]
-            yield f"{count(len(apart))} tasks were solved by one alone; --robust-html and --robust-json list them:"
+            were, them = ("was", "it") if len(apart) == 1 else ("were", "them")
+            alone = f"{quantity(len(apart), 'task')} {were} solved by one alone"
+            yield f"{alone}; --robust-html and --robust-json list {them}:"
             yield f"  only {one.solver}  {one.task}{_replays(report, one)}"
     notes = [(" against ".join(r.models), r.dimension, note) for r in reports for note in r.notes]
     yield from (f"† {line}" for line in footnotes(notes))

@@ -63,7 +63,7 @@ def test_small_numbers_may_be_of_either_list_and_are_not_guessed(write):
     assert "--robust-perturbation" in reason
     assert place(found, DIRECTORY, unperturbed=False).outcomes.keys() == {PERTURBED[3].name}
     (reason,) = place(found, DIRECTORY, unperturbed=True).strangers
-    assert "unknown" in reason
+    assert "not known here: give a CSV with their names" in reason
 
 
 def test_vla_eval_errors_are_no_failures(write):

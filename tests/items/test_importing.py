@@ -69,6 +69,22 @@ def test_imported_results_pass_gates_without_a_simulator(toy: pytest.Pytester, m
     )
 
 
+def test_a_model_may_bear_the_name_of_the_results_that_it_stands_for(toy: pytest.Pytester) -> None:
+    """What was told from them once hid them from then on, and left a ledger in which nothing was recorded any more."""
+    toy.makepyfile(test_suite=ALL)
+    do_import(toy, table(toy, 0.5))
+    toy.makepyprojecttoml('[tool.robustplus.model.old]\nlike = "steady"\npolicy = "recorded:old"\n')
+    for model in ("old", "recorded:old"):
+        run = toy.runpytest(f"--robust-model={model}", CAMERA, "--robust-ledger=l.sqlite", "--robust-baseline=none")
+        run.assert_outcomes(skipped=1)
+        run.stdout.fnmatch_lines(["*50.0 %*", f"Of these dimensions' 60 tasks, {COUNT} are recorded."])
+    export = toy.runpytest("--robust-export=o.csv", "--robust-model=old", "--robust-ledger=l.sqlite")
+    export.stdout.fnmatch_lines([f"{COUNT} episodes written to *"])
+    misspelt = toy.runpytest("--robust-export=o.csv", "--robust-model=old", "--robust-ledger=m.sqlite")
+    misspelt.stderr.fnmatch_lines(["*m.sqlite: there is no such file*"])
+    assert not (toy.path / "m.sqlite").exists()
+
+
 def test_imported_results_are_compared_with_a_live_policy(toy: pytest.Pytester) -> None:
     toy.makepyfile(test_suite=ALL)
     do_import(toy, table(toy, 0.3))
