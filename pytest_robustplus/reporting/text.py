@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_robustplus.benchmarks.contract import Benchmark
+from pytest_robustplus.policies.recorded import RECORDED
 from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.results.cell import AblationResult, CellReport, GateReport
 from pytest_robustplus.results.events import EpisodeEvents, Failure
@@ -195,7 +196,8 @@ def paragraph(cell: CellReport, title: str) -> str:
     for index, failure in enumerate(cell.failed):
         label = "failed  " if index == 0 else "        "
         how = f", {failure.failure}" if failure.failure not in ("", Failure.UNKNOWN) else ""
-        lines.append(f"  {label}  {failure.task}, {failure.steps} steps{how}: pytest --robust-replay={failure.episode}")
+        took = "" if retold(cell) else f", {failure.steps} steps"
+        lines.append(f"  {label}  {failure.task}{took}{how}{_replayed(cell, failure.episode)}")
     return "\n".join(lines)
 
 
@@ -225,6 +227,15 @@ def _full(cell: CellReport) -> str:
     return f"{rate(cell)} {interval(*cell.shown[1:])}"
 
 
+def retold(cell: CellReport) -> bool:
+    """Whether its episodes were told from a recording: nothing was played here, and nothing can be shown."""
+    return cell.checkpoint.partition(":")[0] == RECORDED
+
+
+def _replayed(cell: CellReport, episode: int) -> str:
+    return "" if retold(cell) else f": pytest --robust-replay={episode}"
+
+
 def question(gate: GateReport, cell: CellReport, *, several: bool) -> list[str]:
     """Explain one gate: baseline, margin, evidence, and against an accepted run what was lost, worst first."""
     cells = f" in {cell.questions} cells" if cell.questions > 1 else ""
@@ -243,8 +254,7 @@ def question(gate: GateReport, cell: CellReport, *, several: bool) -> list[str]:
             f" McNemar p {gate.mcnemar_p:.2g}, sequential e-value {evalue(gate.mcnemar_log)}"
         )
     lines += [
-        f"  {change.how:<8}  {change.task}: pytest --robust-replay={change.episode}"
-        for change in gate.changed[:SHOWN_CHANGES]
+        f"  {change.how:<8}  {change.task}{_replayed(cell, change.episode)}" for change in gate.changed[:SHOWN_CHANGES]
     ]
     if (hidden := len(gate.changed) - SHOWN_CHANGES) > 0:
         lines.append(f"            and {hidden} more changed tasks")

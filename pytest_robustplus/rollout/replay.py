@@ -82,10 +82,9 @@ def film(stored: StoredEpisode, benchmark: Benchmark) -> tuple[ReplayResult, Foo
     Raises ``LedgerError`` for an episode that was never played.
     """
     record = stored.record
-    if record.actions is None or record.success is None:
-        raise LedgerError(
-            f"Episode {stored.id} ({record.task}) was not played: {record.error}. There is nothing to show."
-        )
+    if record.actions is None or record.success is None or "profile" not in record.provenance:
+        why = record.error or "only its outcome is on record, without actions, as an import or a recorded run gave it"
+        raise LedgerError(f"Episode {stored.id} ({record.task}) was not played here: {why}. There is nothing to show.")
     profile, protocol = recorded_protocol(record.provenance)
     steps = len(record.actions)
     tape = replace(

@@ -78,6 +78,14 @@ def test_a_model_may_bear_the_name_of_the_results_that_it_stands_for(toy: pytest
         run = toy.runpytest(f"--robust-model={model}", CAMERA, "--robust-ledger=l.sqlite", "--robust-baseline=none")
         run.assert_outcomes(skipped=1)
         run.stdout.fnmatch_lines(["*50.0 %*", f"Of these dimensions' 60 tasks, {COUNT} are recorded."])
+    # What is red names no command: nothing was played that could be shown.
+    red = toy.runpytest("--robust-model=old", CAMERA, "--robust-ledger=l.sqlite", "--robust-margin=1")
+    red.assert_outcomes(failed=1)
+    red.stdout.fnmatch_lines(["  failed    */camera_*"])
+    red.stdout.no_fnmatch_line("*--robust-replay=*")
+    for episode in ("1", "last"):
+        shown = toy.runpytest(f"--robust-replay={episode}", "--robust-ledger=l.sqlite")
+        shown.stderr.fnmatch_lines(["ERROR: Episode * was not played here: only its outcome is on record*"])
     export = toy.runpytest("--robust-export=o.csv", "--robust-model=old", "--robust-ledger=l.sqlite")
     export.stdout.fnmatch_lines([f"{COUNT} episodes written to *"])
     misspelt = toy.runpytest("--robust-export=o.csv", "--robust-model=old", "--robust-ledger=m.sqlite")
