@@ -175,7 +175,7 @@ def _check_suite(config: pytest.Config, argument: str) -> None:
     place = folder.joinpath(*module.split("."))
     if not module or not written or (config.invocation_params.dir / argument).exists():
         return
-    if place.is_dir() or place.with_suffix(".py").is_file():
+    if (place / "__init__.py").is_file() or place.with_suffix(".py").is_file():
         if not config.option.pyargs:
             raise BadInputError(
                 f"There is no {argument} in {config.invocation_params.dir}; a checkout of this package has it. An"
@@ -184,7 +184,9 @@ def _check_suite(config: pytest.Config, argument: str) -> None:
         return
     if not config.option.pyargs and (config.invocation_params.dir / "suites").exists():
         return  # their own, of which pytest says what is not there
-    names = [place.stem for place in folder.glob("[!_]*") if place.is_dir() or place.suffix == ".py"]
+    packages = {file.parent for file in folder.glob("*/__init__.py")}
+    alone = (file for file in folder.rglob("[!_]*.py") if file.parent not in packages)
+    names = [".".join(file.relative_to(folder).with_suffix("").parts) for file in (*packages, *alone)]
     raise unknown("suite of this package", module, names, where=argument)
 
 
