@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
+from glob import glob
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,8 +95,15 @@ def _merge(config: pytest.Config) -> str:
 
     session = session_of(config)
     settings = session.settings
-    found = merge(session.ledger, settings.merge, session.run, one_renderer=settings.one_renderer)
+    # A shell leaves a * alone that stands behind a =.
+    ledgers = [Path(file) for place in settings.merge for file in _named(str(place))]
+    found = merge(session.ledger, ledgers, session.run, one_renderer=settings.one_renderer)
     return "\n".join(merged(found))
+
+
+def _named(pattern: str) -> list[str]:
+    """The files that a pattern matches, or itself where it is one or matches none."""
+    return [pattern] if os.path.exists(pattern) else sorted(glob(pattern)) or [pattern]
 
 
 def _export(config: pytest.Config, files: list[str]) -> int:
