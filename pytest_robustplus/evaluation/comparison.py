@@ -129,6 +129,7 @@ class Contest:
         self._most = min(usual, self._total) if budget is None else self._total
         for side in self._sides:
             side.join(tasks, self._seed)
+        self._known = all(side.known == self._total for side in self._sides)
         self._within = int(margin * self._total + 1e-9)
         self._alpha = session.settings.alpha_pass / session.comparisons
         self._duel: statistics.Duel | None = None
@@ -357,11 +358,11 @@ class Contest:
         assert duel is not None
         new = min(first.known, second.known)
         diff = [int(first.outcomes[i]) - int(second.outcomes[i]) for i in range(self._judged, new)]
-        if new == self._total:
+        # What was known beforehand counts whole; of what is played the prefix that answers, however late that is seen.
+        if self._asked in ("rerun", None) or self._known or duel.update(diff) is None:
             self._judged = new
-            duel.settle(self._net(first, second, new))
-        elif self._asked in ("rerun", None) or duel.update(diff) is None:
-            self._judged = new
+            if new == self._total:
+                duel.settle(self._net(first, second, new))
         else:
             self._judged = duel.pairs
         return duel.answer is not None or self._judged >= self._most

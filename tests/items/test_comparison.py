@@ -15,6 +15,7 @@ import pytest
 from toy import COMPARISON, SUITE
 
 import pytest_robustplus.reporting
+from pytest_robustplus.evaluation.comparison import Contest
 from pytest_robustplus.ledger import Ledger
 from pytest_robustplus.reporting.notes import texts
 from pytest_robustplus.results.comparison import ComparisonReport
@@ -69,7 +70,7 @@ def test_one_item_a_dimension_says_who_is_better(toy: pytest.Pytester) -> None:
             "noise *100.0 %*[[]*[]]*/60 *strong is better",
             "*α 0.025 a side, the share of each of 2 comparisons*",
             "* of 240 episodes were needed, 0 of them known before.",
-            "camera: only strong solved *, only weak 0 (McNemar p *);*",
+            "camera: only strong solved *, only weak 0 (McNemar p 0.0*);*",
             "  only strong*camera_*: pytest *--robust-replay=*",
         ]
     )
@@ -342,6 +343,23 @@ def test_one_way_of_reaching_is_not_for_several(toy: pytest.Pytester) -> None:
     result = toy.runpytest("--robust-compare=strong:weak", "--robust-policy=zero")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--robust-policy says how to reach one model, and --robust-compare names several*"])
+
+
+def test_an_answer_that_is_looked_for_late_is_that_of_the_same_pairs(
+    toy: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where helpers had played the last task by then, all tasks counted."""
+    chosen = ["--robust-compare=strong:weak", "--robust-fresh"]
+    prompt = run(toy, *chosen)
+    judged = Contest._judged_pairs
+
+    def late(contest: Contest) -> bool:
+        return all(side.known == contest._total for side in contest._sides) and judged(contest)
+
+    monkeypatch.setattr(Contest, "_judged_pairs", late)
+    found = run(toy, *chosen)
+    assert (found.answer, found.pairs) == (prompt.answer, prompt.pairs)
+    assert 0 < found.pairs < found.total
 
 
 def test_a_checkpoint_played_twice_tells_its_own_noise(toy: pytest.Pytester) -> None:
