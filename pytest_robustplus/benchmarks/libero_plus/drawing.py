@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pytest_robustplus.benchmarks.libero_plus.compiled import CompiledScene
 from pytest_robustplus.benchmarks.libero_plus.passes import Passes, View, known
 from pytest_robustplus.benchmarks.libero_plus.rasters import Source
+from pytest_robustplus.benchmarks.libero_plus.resting import Resting
 from pytest_robustplus.benchmarks.libero_plus.textures import TextureLibrary
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.policies.contract import Depth, Image
@@ -121,6 +122,7 @@ class Painter:
         self._perturb = mujoco.MjvPerturb()
         self._mirrors = _mirrors(model)
         self._passes: Passes | None = None
+        self._resting: Resting | None = None
 
     def dress(self, covers: Mapping[int, Source]) -> None:
         """Show other textures in place of the scene's own, and its own everywhere else (10–150 ms for a new one)."""
@@ -145,18 +147,28 @@ class Painter:
         view = self._in_view(data)
         model.geom_group[view.outside & view.unmirrored] = _UNDRAWN
         self._shown.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = view.reflecting
-        if view.reflecting and self._passes is None and self._canvas.software and known():
+        instead = self._resting_lists(data)
+        if (view.reflecting or instead) and self._passes is None and self._canvas.software and known():
             self._passes = Passes(model, self._context)
         mujoco.mjv_updateScene(
             model, data, self._options, self._perturb, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._shown
         )
         model.geom_group[:] = groups
         viewport = mujoco.MjrRect(0, 0, size, size)
-        with self._passes.drawing(self._shown, view) if self._passes else nullcontext():
+        with self._passes.drawing(self._shown, view, instead) if self._passes else nullcontext():
             mujoco.mjr_render(viewport, self._shown, self._context)
         image = np.empty((size, size, 3), np.uint8)
         mujoco.mjr_readPixels(image, None, viewport, self._context)
         return image
+
+    def _resting_lists(self, data: Any) -> Mapping[int, int]:
+        """What to draw of meshes that rest before the camera, where the processor draws; shadows are of all of them."""
+        model = self._scene.model
+        if not self._canvas.software or not known() or model.light_castshadow.any():
+            return {}
+        if self._resting is None:
+            self._resting = Resting(model, self._context, self._canvas.image_size)
+        return self._resting.lists(data, self._camera.fixedcamid)
 
     def depth(self) -> Depth:
         """How far all is that the last picture shows: (size, size) metres along the camera's axis, bottom row first."""
@@ -213,6 +225,8 @@ class Painter:
         self._canvas.activate()
         if self._passes is not None:
             self._passes.free()
+        if self._resting is not None:
+            self._resting.free()
         if self._borrows_shadows:
             for field in _SHADOW_FIELDS:
                 setattr(self._context, field, 0)

@@ -12,8 +12,9 @@ still to come.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import mujoco
@@ -41,11 +42,15 @@ class View(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """Meshes that a pass does without, by the numbers that geoms give them, and how many boxes a mirror reflects."""
+    """Meshes that a pass does without, by the numbers that geoms give them, and how many boxes a mirror reflects.
+
+    ``instead`` are lists that the frame takes of a mesh in place of MuJoCo's.
+    """
 
     outside: Set[int] = frozenset()
     unmirrored: Set[int] = frozenset()
     boxes: int = 0
+    instead: Mapping[int, int] = MappingProxyType({})
 
 
 class Passes:
@@ -69,10 +74,11 @@ class Passes:
         self._replace()
 
     @contextmanager
-    def drawing(self, shown: Any, view: View) -> Iterator[None]:
-        """Let ``mjr_render`` draw ``shown`` in this ``view``."""
-        parts = self._parts(shown, view)
-        for mesh in (parts.outside ^ self._now.outside) | (parts.unmirrored ^ self._now.unmirrored):
+    def drawing(self, shown: Any, view: View, instead: Mapping[int, int]) -> Iterator[None]:
+        """Let ``mjr_render`` draw ``shown`` in this ``view``, and lists ``instead`` of meshes, but not in mirrors."""
+        parts = self._parts(shown, view, instead)
+        replaced = {mesh for mesh, _ in parts.instead.items() ^ self._now.instead.items()}
+        for mesh in (parts.outside ^ self._now.outside) | (parts.unmirrored ^ self._now.unmirrored) | replaced:
             self._write(mesh, parts)
         while len(self._tables) < parts.boxes + 2:
             self._add_table()
@@ -92,10 +98,11 @@ class Passes:
         for first, count in self._made:
             self._gl.glDeleteLists(first, count)
 
-    def _parts(self, shown: Any, view: View) -> _Parts:
+    def _parts(self, shown: Any, view: View, instead: Mapping[int, int]) -> _Parts:
         """Nothing where the first mirror, which is the only one that MuJoCo lets reflect, is no box in view."""
+        instead = {mesh: number for mesh, number in instead.items() if mesh in self._places}
         if not view.reflecting:
-            return _Parts()
+            return _Parts(instead=instead)
         kinds, boxes = mujoco.mjtGeom, 0
         outside: dict[int, bool] = {}
         unmirrored: dict[int, bool] = {}
@@ -116,14 +123,19 @@ class Passes:
         if mirror != kinds.mjGEOM_BOX:
             return _Parts()
         in_frame, in_mirror = ({mesh for mesh, out in found.items() if out} for found in (outside, unmirrored))
-        return _Parts(in_frame, in_mirror, boxes)
+        return _Parts(in_frame, in_mirror, boxes, instead)
 
     def _write(self, mesh: int, parts: _Parts) -> None:
         """Write anew what each pass draws of a mesh."""
-        for first, left_out in ((self._frame, parts.outside), (self._mirror, parts.unmirrored)):
+        usual = self._numbers["baseMesh"] + mesh
+        passes = (
+            (self._frame, parts.outside, parts.instead.get(mesh, usual)),
+            (self._mirror, parts.unmirrored, usual),
+        )
+        for first, left_out, drawn in passes:
             with self._writing(first + self._places[mesh]):
                 if mesh not in left_out:
-                    self._gl.glCallList(self._numbers["baseMesh"] + mesh)
+                    self._gl.glCallList(drawn)
 
     def _write_outline(self, boxes: int) -> None:
         with self._writing(self._context.basePlane):

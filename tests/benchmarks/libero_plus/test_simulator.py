@@ -23,6 +23,7 @@ from pytest_robustplus.benchmarks.libero_plus.tasks import find_task, tasks
 from pytest_robustplus.distributed import machine
 from pytest_robustplus.errors import BadInputError, SimulatorError
 from pytest_robustplus.perturbations import Camera, Dimension
+from pytest_robustplus.policies.contract import Image
 
 STILL = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
 SPATIAL = "libero_spatial/pick_up_the_black_bowl_on_the_stove_and_place_it_on_the_plate"
@@ -153,11 +154,45 @@ def left_out(simulator: LiberoSimulator, camera: str) -> tuple[int, bool]:
     painter, data = simulator._scenes.painter(scene), scene.compiled.sim.data._data
     seen = painter.draw(camera)
     view = painter._in_view(data)
-    everything = np.zeros(scene.compiled.model.ngeom, bool)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Painter, "_in_view", lambda self, data: View(everything, everything, True))
-        assert np.array_equal(seen, painter.draw(camera))
+    assert np.array_equal(seen, whole(painter, camera))
     return int((view.outside & view.unmirrored).sum()), view.reflecting
+
+
+def whole(painter: Painter, camera: str) -> Image:
+    """The picture with everything drawn."""
+    nothing = np.zeros(painter._scene.model.ngeom, bool)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Painter, "_in_view", lambda self, data: View(nothing, nothing, True))
+        patched.setattr(Painter, "_resting_lists", lambda self, data: {})
+        return painter.draw(camera)
+
+
+@pytest.mark.parametrize("name", [f"{SPATIAL}#0", f"{MILK}#0"])
+def test_of_what_rests_only_what_shows_is_drawn(simulator: LiberoSimulator, name: str) -> None:
+    """No bit depends on it, whether the camera rests or not, nor when something is moved by little or by much."""
+    simulator.reset(find_task(name))
+    painter, data = simulator._scenes.painter(simulator.scene), simulator.scene.compiled.sim.data._data
+    if not painter._canvas.software:
+        pytest.skip("a graphics card draws everything in next to no time")
+    for step, move in enumerate([STILL] * 10 + list(np.random.default_rng(3).uniform(-0.6, 0.6, (6, 7)))):
+        simulator.step(move, render=False)
+        for camera in cameras.NAMES.values() if step % 3 == 0 else ():
+            assert np.array_equal(painter.draw(camera), whole(painter, camera))
+    model = simulator.scene.compiled.model
+    mujoco.mj_forward(model, data)
+    painter.draw("agentview")
+    painter.draw("agentview")
+    resting = set(told(painter).instead)
+    assert len(resting) > 5
+    roots = [model.body_rootid[model.geom_bodyid[model.geom_dataid == mesh // 2][0]] for mesh in resting]
+    joints = [int(joint) for joint in model.body_jntadr[roots] if joint >= 0]
+    place = model.jnt_qposadr[next(one for one in joints if model.jnt_type[one] == mujoco.mjtJoint.mjJNT_FREE)]
+    for by, lost in ((1e-9, 0), (1e-3, 1), (0, 0)):
+        data.qpos[place : place + 3] += by
+        mujoco.mj_forward(model, data)
+        seen = painter.draw("agentview")
+        assert len(resting - told(painter).instead.keys()) == lost
+        assert np.array_equal(seen, whole(painter, "agentview"))
 
 
 @pytest.mark.parametrize("name", cameras.NAMES)
