@@ -85,6 +85,11 @@ class Canvas:
         """Whether the processor draws, so that what is drawn in vain takes its time."""
         return self.renderer().startswith(("llvmpipe", "softpipe"))
 
+    @cached_property
+    def rounds_finely(self) -> bool:
+        """Whether what draws is known to round corners to 1/256 of a pixel."""
+        return self.renderer().startswith("llvmpipe")
+
     def close(self) -> None:
         """Free the GL context; every painter must have been closed before."""
         self.activate()
@@ -164,7 +169,7 @@ class Painter:
     def _resting_lists(self, data: Any) -> Mapping[int, int]:
         """What to draw of meshes that rest before the camera, where the processor draws; shadows are of all of them."""
         model = self._scene.model
-        if not self._canvas.software or not known() or model.light_castshadow.any():
+        if not self._canvas.rounds_finely or not known() or model.light_castshadow.any():
             return {}
         if self._resting is None:
             self._resting = Resting(model, self._context, self._canvas.image_size)
