@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pytest_robustplus.benchmarks.libero_plus.resting_loops import mark
 
 SAMPLES = np.array([(0.375, 0.125), (0.875, 0.375), (0.125, 0.625), (0.625, 0.875)])
-SIZE, MARGIN, COUNT = 16, 0.005, 3000
+SIZE, MARGIN, COUNT = 8, 0.005, 1500
 
 
 def triangles(extent: float) -> NDArray[np.float64]:
