@@ -97,7 +97,8 @@ def idle(players: int, room: int) -> str:
 def forecast(session: Session, items: Iterable[Identity], bound: Bound, players: int) -> str:
     """Say before a run begins what it takes at most; empty where nothing is to be played.
 
-    ``players`` simulators share the work. Times are those of the latest episodes that the ledger has of each model.
+    ``players`` simulators share the work; 0 is for a cluster's, of which nobody knows yet how many there are. Times are
+    those of the latest episodes that the ledger has of each model.
     """
     asked = [item for item in items if item.kind in PLAYED]
     most = {item: bound(item) for item in asked}
@@ -122,9 +123,9 @@ def forecast(session: Session, items: Iterable[Identity], bound: Bound, players:
     if missing := [model for model, benchmark in wanted if not seen.get((model, benchmark), (0, 0.0))[0]]:
         whose = " or ".join(dict.fromkeys(missing))
         return f"{text}; how long those take shows once some are played: the ledger has none of {whose}"
-    seconds = sum(episodes * seen[key][1] for key, episodes in wanted.items()) / players
+    seconds = sum(episodes * seen[key][1] for key, episodes in wanted.items()) / max(players, 1)
     told = ", ".join(f"{mean:.2g} s each of {model}" for (model, _), (_, mean) in seen.items())
-    beside = f" over {players} simulators" if players > 1 else ""
+    beside = f" over {players} simulators" if players > 1 else "" if players else " of one simulator's time"
     return f"{text}, some {duration(seconds)}{beside} if they are like the latest in the ledger ({told})"
 
 

@@ -22,7 +22,7 @@ from toy import COMPARISON
 from pytest_robustplus.ledger import GENERATED, AuditKey, EpisodeRecord, Ledger, compared
 from pytest_robustplus.options import ALL, Budget, _budget
 from pytest_robustplus.reporting.live import Overview
-from pytest_robustplus.reporting.outlook import Bound, bounds
+from pytest_robustplus.reporting.outlook import Bound, bounds, forecast
 from pytest_robustplus.reporting.progress import Pace
 from pytest_robustplus.reporting.screen import KEPT, Screen
 from pytest_robustplus.results.cell import Conclusion
@@ -264,6 +264,17 @@ def test_what_a_run_takes_is_said_before_it_begins(toy: pytest.Pytester, spread:
     toy.makepyfile(test_other="def test_other():\n    pass")
     other = toy.runpytest_inprocess("test_other.py", "-p", "no:xdist").outlines
     assert other[other.index("collected 1 item") + 1 :][:2] == ["", "test_other.py .".ljust(73) + "[100%]"]
+
+
+def test_what_a_run_takes_on_a_cluster_is_said_before_its_simulators_are_counted(toy: pytest.Pytester) -> None:
+    """A second run with --robust-cluster and --robust-simulators=auto once ended in a division by zero."""
+    options = ["--robust-model=steady", "--robust-perturbation=camera", "--robust-budget=2"]
+    toy.runpytest_inprocess(*options)
+    session = session_of(toy.parseconfigure(*options, "--robust-cluster=10.0.0.1:6379", "--robust-simulators=auto"))
+    said = forecast(
+        session, [Identity("steady", "toy", "cell", "camera")], bounds(session), session.settings.simulators
+    )
+    assert re.match(r"1 cell: 2 episodes at most, some \d+ s of one simulator's time if they are like the latest", said)
 
 
 def test_bounds_count_arms_repeats_and_sides(toy: pytest.Pytester) -> None:
