@@ -23,7 +23,7 @@ from pytest_robustplus.policies.contract import Depth, Image
 
 _MOST_GEOMS = 1000  # as robosuite's renderer
 _BUFFER = (640, 480)
-_BUFFER_BYTES = 20_000_000
+_PIXEL_BYTES = 60  # of a frame: colour, depth and stencil of four samples, and of what they become
 _CORNER_BYTES = 32
 _SHADOW_FIELDS = ("shadowSize", "shadowFBO", "shadowTex")
 _SHADOW_SIZE = 2048
@@ -107,8 +107,7 @@ class Painter:
         self._canvas, self._scene = canvas, scene
         model = scene.model
         size = canvas.image_size
-        model.vis.global_.offwidth = max(int(model.vis.global_.offwidth), size)
-        model.vis.global_.offheight = max(int(model.vis.global_.offheight), size)
+        model.vis.global_.offwidth = model.vis.global_.offheight = size  # robosuite's own frame has 640 × 480 pixels
         if not scene.casts_shadows:
             model.vis.quality.shadowsize = 0  # saves a shadow map of 64 MB that no light would draw into
         canvas.activate()
@@ -223,7 +222,7 @@ class Painter:
     @property
     def nbytes(self) -> int:
         """Roughly what the driver keeps for the scene's shapes and frames; its textures are the canvas'."""
-        return int(self._scene.model.nmeshface) * 3 * _CORNER_BYTES + _BUFFER_BYTES
+        return int(self._scene.model.nmeshface) * 3 * _CORNER_BYTES + self._canvas.image_size**2 * _PIXEL_BYTES
 
     def close(self) -> None:
         """Free the scene's own part of the GL context and give its textures back."""
