@@ -152,6 +152,17 @@ def test_the_benchmark_of_the_page_plays(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*0 of 60 tasks can be played: needs lamps*"])
 
 
+def test_the_card_of_the_page_is_offered(pytester: pytest.Pytester) -> None:
+    page = HOW_TO / "adding_a_model.md"
+    (card,) = [block for block in blocks(page, "toml") if block.startswith('title = "Mine"')]
+    (pytester.mkdir("cards") / "mine.toml").write_text(card)
+    (hook,) = blocks(page, "python")
+    pytester.makeconftest(hook)
+    result = pytester.runpytest_inprocess("--robust-models")
+    assert result.ret == 0
+    result.stdout.re_match_lines([r"mine +Mine\b"])
+
+
 def test_the_suite_of_the_page_has_these_cells(pytester: pytest.Pytester) -> None:
     write_files(SUITE, pytester.path)
     command, *shown = blocks(SUITE, "console")[0].splitlines()

@@ -9,7 +9,7 @@ from pytest_robustplus.fuzz.judging import Judgement
 from pytest_robustplus.perturbations import Perturbation
 from pytest_robustplus.reporting.notes import text
 from pytest_robustplus.results.fuzzing import FrontierReport, FuzzReport, Interval, Probe
-from pytest_robustplus.results.text import percent, quantity
+from pytest_robustplus.results.text import count, percent, quantity
 
 
 def corpus_cases(found: Iterable[Probe]) -> list[dict[str, object]]:
@@ -79,14 +79,19 @@ def _nearer(report: FrontierReport, title: str) -> str:
     )
 
 
+def _hidden(failing: int) -> str:
+    hide = "one that fails hides" if failing == 1 else f"{count(failing)} that fail hide"
+    return f"{hide} what the task is about, which is not the policy's fault"
+
+
 def _search(report: FuzzReport) -> str:
     tried = f"{quantity(report.candidates, 'perturbation')}, {quantity(report.episodes, 'episode')}"
     if report.hidden:
-        tried += f"; {report.hidden} that fail hide what the task is about, no fault of the policy"
+        tried += f"; {_hidden(report.hidden)}"
     if not report.mildest and report.first:
         return (
-            f"{report.what} of {report.model}: the budget ended the search, {tried}; {report.first} seemed to fail and"
-            f" is not shown to ({report.at_it} fresh episodes succeed)"
+            f"{report.what} of {report.model}: the budget ended the search, {tried}; {report.first} seemed to fail,"
+            f" which fresh episodes do not confirm ({report.at_it} succeed)"
         )
     if not report.mildest:
         return f"{report.what} of {report.model}: nothing found in {tried}, where the budget ended the search"
@@ -109,7 +114,7 @@ def _found(report: FuzzReport, title: str) -> str:
     if report.stands:
         lines.insert(2, f"  in the scene {report.stands}: there was no room for more")
     if report.hidden:
-        lines.append(f"  passed over  {report.hidden} that fail hide what the task is about, no fault of the policy")
+        lines.append(f"  passed over  {_hidden(report.hidden)}")
     if report.episode is not None:
         lines.append(f"  play it      pytest --robust-replay={report.episode}")
     files = (("before", report.before), ("after", report.after), ("video", report.video))

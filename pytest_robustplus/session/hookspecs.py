@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 
 @pytest.hookspec
-def pytest_robustplus_models() -> Iterable[Card]:  # type: ignore[empty-body]
-    """Model cards to offer beside the built-in ones; a card of the same name replaces the built-in one."""
+def pytest_robustplus_models() -> Iterable[Card | Path]:  # type: ignore[empty-body]
+    """Model cards to offer beside the built-in ones, as objects, files or folders of files.
+
+    A card of the same name replaces the built-in one.
+    """
 
 
 @pytest.hookspec
