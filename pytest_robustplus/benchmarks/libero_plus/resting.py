@@ -39,10 +39,10 @@ class _Poses(NamedTuple):
 
 
 class _Looks:
-    """What a camera has seen: where all lay at the last look, and where each when its list was made."""
+    """What a camera of some focal length has seen: where all lay last, and where each when its list was made."""
 
-    def __init__(self, first: int, seen: _Poses) -> None:
-        self.first, self.last = first, seen
+    def __init__(self, first: int, focal: float, seen: _Poses) -> None:
+        self.first, self.focal, self.last = first, focal, seen
         self.listed = _Poses(seen.places.copy(), seen.turns.copy())
         self.has_list = np.zeros(len(seen.places), bool)
 
@@ -73,9 +73,11 @@ class Resting:
             turn.T @ data.geom_xmat[self._geoms].reshape(-1, 3, 3),
         )
         if camera not in self._looks:
-            self._looks[camera] = _Looks(int(self._gl.glGenLists(2 * model.nmesh)), seen)
+            self._looks[camera] = _Looks(int(self._gl.glGenLists(2 * model.nmesh)), focal, seen)
             return {}
         looks = self._looks[camera]
+        if focal != looks.focal:
+            looks.has_list[:], looks.focal = False, focal
         depths = -seen.places[:, 2] - self._radii
         # A pixel's worth of metres is least where it is nearest, and half of that off the axis.
         allowed = np.where(depths > _NEAREST, _STILL * depths / (2 * focal), 0.0)

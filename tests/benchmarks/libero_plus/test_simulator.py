@@ -193,6 +193,11 @@ def test_of_what_rests_only_what_shows_is_drawn(simulator: LiberoSimulator, name
         seen = painter.draw("agentview")
         assert len(resting - told(painter).instead.keys()) == lost
         assert np.array_equal(seen, whole(painter, "agentview"))
+    # A task may zoom where another one with the same scene does not.
+    model.cam_fovy[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, "agentview")] -= 15
+    seen = painter.draw("agentview")
+    assert told(painter).instead
+    assert np.array_equal(seen, whole(painter, "agentview"))
 
 
 @pytest.mark.parametrize("name", cameras.NAMES)
