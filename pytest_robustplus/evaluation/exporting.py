@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.evaluation.recorded import retold
 from pytest_robustplus.interchange.export import FORMAT, Episode, write
 from pytest_robustplus.ledger import AuditKey, StoredEpisode
 from pytest_robustplus.perturbations import Dimension
+from pytest_robustplus.policies.recorded import retold
 from pytest_robustplus.session.session import Session
 
 
@@ -57,14 +58,15 @@ def _episodes(session: Session) -> Iterator[Episode]:
 
 
 def _latest(session: Session) -> list[AuditKey]:
-    """The last checkpoint and protocol of every chosen model on every benchmark and dimension."""
+    """The last checkpoint and protocol with results of every chosen model on every benchmark and dimension."""
     latest: dict[tuple[str, str, str], AuditKey] = {}
     dimensions = {str(dimension) for dimension in Dimension}
-    settings = session.settings
+    settings, known = session.settings, cache(session.ledger.known)
     for audit in session.ledger.audits():
         key = audit.key
         wanted = (not settings.models or key.model in settings.models) and key.dimension in dimensions
-        if wanted and not retold(key) and settings.benchmark in (None, key.benchmark):
+        wanted = wanted and not retold(key.checkpoint) and settings.benchmark in (None, key.benchmark)
+        if wanted and known(key):
             latest[key.model, key.benchmark, key.dimension] = key
     return list(latest.values())
 

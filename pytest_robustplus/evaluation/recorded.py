@@ -11,8 +11,8 @@ import numpy as np
 from pytest_robustplus.baselines import Baselines
 from pytest_robustplus.benchmarks.contract import Task
 from pytest_robustplus.errors import BadInputError
-from pytest_robustplus.ledger import GENERATED, AuditKey, digest
-from pytest_robustplus.policies.recorded import RECORDED, Recorded
+from pytest_robustplus.ledger import GENERATED, digest
+from pytest_robustplus.policies.recorded import RECORDED, Recorded, retold
 from pytest_robustplus.results.notes import Note
 from pytest_robustplus.rollout.episode import Episode
 from pytest_robustplus.rollout.executor import EpisodeResult
@@ -37,11 +37,6 @@ class Recording:
     def identity(self) -> str:
         """Tell runs of different outcomes apart."""
         return f"{RECORDED}:{digest(sorted(self.outcomes.items()))}"
-
-
-def retold(key: AuditKey) -> bool:
-    """Whether what stands under a key was not played but told from a recording, whose name a model may bear itself."""
-    return key.checkpoint.partition(":")[0] == RECORDED
 
 
 def recording(session: Session, cell: TableCell, policy: Recorded) -> Recording:
@@ -98,7 +93,8 @@ def policy_name(source: str) -> str:
 
 def _in_ledger(session: Session, cell: TableCell, model: str) -> Recording:
     place = (model, cell.benchmark.name, str(cell.dimension))
-    held_audits = [audit for audit in session.ledger.audits() if not retold(audit.key)]
+    # A model may bear the name of the recording that it is told from.
+    held_audits = [audit for audit in session.ledger.audits() if not retold(audit.key.checkpoint)]
     audits = [audit for audit in held_audits if (a := audit.key) and (a.model, a.benchmark, a.dimension) == place]
     # A run that has only just begun has no results yet.
     while audits and not session.ledger.known(audits[-1].key):

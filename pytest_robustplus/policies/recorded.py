@@ -11,6 +11,11 @@ from pytest_robustplus.policies.contract import Actions, Observation
 RECORDED = "recorded"
 
 
+def retold(checkpoint: str) -> bool:
+    """Whether what stands under a checkpoint was told from a recording and not played: nothing of it can be shown."""
+    return checkpoint.partition(":")[0] == RECORDED
+
+
 class Recorded:
     """Stands where a policy does and never acts; ``source`` is a .toml file or the name of a model in the ledger."""
 

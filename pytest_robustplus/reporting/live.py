@@ -177,8 +177,8 @@ class Overview:
         """
         key = audit.key
         if key.population not in self._orders:
-            listed = self._tasks(key.benchmark, key.dimension)
-            order = [listed[place] for place in ranked(listed, audit.order_seed)[: audit.total]]
+            tasks = self._tasks(key.benchmark, key.dimension)
+            order = [tasks[place] for place in ranked(tasks, audit.order_seed)[: audit.total]]
             self._orders[key.population] = order if compared(order) == key.population else None
         return self._orders[key.population]
 
@@ -245,8 +245,8 @@ class Overview:
             if contest := next((c for c in look.contests if c.item is not None and c.item.id == item.id), None):
                 return contest.left
             # Of what cells have played it can pass over what exceeds the tasks that it leaves out.
-            listed = len(self._tasks(*where))
-            unasked = listed - min(self._budget(item.subject, listed), listed)
+            tasks = len(self._tasks(*where))
+            unasked = tasks - min(self._budget(item.subject, tasks), tasks)
             cells = (look.begun.get((model, *where)) for model in item.model.split("-vs-"))
             return most - sum(max(look.finished(cell) - unasked, 0) for cell in cells)
         again = repeats(self._session.settings, len(self._tasks(*where))) if most else 0

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from pytest_robustplus.benchmarks.contract import Benchmark
 from pytest_robustplus.perturbations import PERTURBATIONS, Dimension
+from pytest_robustplus.policies.recorded import retold
 from pytest_robustplus.reporting import claims, comparison, fuzzing
 from pytest_robustplus.reporting.charset import aligned
 from pytest_robustplus.reporting.latency import sentences
@@ -29,7 +30,6 @@ from pytest_robustplus.reporting.text import (
     legend,
     rate,
     repeats,
-    retold,
     threshold,
 )
 from pytest_robustplus.results.cell import CellReport
@@ -168,7 +168,7 @@ def _footnotes(reports: Sequence[CellReport], benchmark: Benchmark) -> Iterable[
         were = "was" if resumed == 1 else "were"
         yield f"{count(resumed)} of them {were} resumed from an earlier run that did not finish."
     playable, listed = sum(r.playable for r in _per_dimension(reports)), sum(r.listed for r in _per_dimension(reports))
-    told = "are recorded" if all(map(retold, reports)) else "can be played here"
+    told = "are recorded" if all(retold(r.checkpoint) for r in reports) else "can be played here"
     yield f"Of these dimensions' {count(listed)} tasks, {count(playable)} {told}."
     if any(report.margin_raised for report in reports):
         yield "* the least rate that passes, where run-to-run noise at this many episodes raised the margin."

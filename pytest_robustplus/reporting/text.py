@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_robustplus.benchmarks.contract import Benchmark
-from pytest_robustplus.policies.recorded import RECORDED
+from pytest_robustplus.policies.recorded import retold
 from pytest_robustplus.reporting.notes import text, texts
 from pytest_robustplus.results.cell import AblationResult, CellReport, GateReport
 from pytest_robustplus.results.events import EpisodeEvents, Failure
@@ -196,7 +196,7 @@ def paragraph(cell: CellReport, title: str) -> str:
     for index, failure in enumerate(cell.failed):
         label = "failed  " if index == 0 else "        "
         how = f", {failure.failure}" if failure.failure not in ("", Failure.UNKNOWN) else ""
-        took = "" if retold(cell) else f", {failure.steps} steps"
+        took = "" if retold(cell.checkpoint) else f", {failure.steps} steps"
         lines.append(f"  {label}  {failure.task}{took}{how}{_replayed(cell, failure.episode)}")
     return "\n".join(lines)
 
@@ -227,13 +227,8 @@ def _full(cell: CellReport) -> str:
     return f"{rate(cell)} {interval(*cell.shown[1:])}"
 
 
-def retold(cell: CellReport) -> bool:
-    """Whether its episodes were told from a recording: nothing was played here, and nothing can be shown."""
-    return cell.checkpoint.partition(":")[0] == RECORDED
-
-
 def _replayed(cell: CellReport, episode: int) -> str:
-    return "" if retold(cell) else f": pytest --robust-replay={episode}"
+    return "" if retold(cell.checkpoint) else f": pytest --robust-replay={episode}"
 
 
 def question(gate: GateReport, cell: CellReport, *, several: bool) -> list[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
+
+from pytest_robustplus.ledger import Ledger
 
 CAMERA = "--robust-perturbation=camera"
 LEDGER = "--robust-ledger=l.sqlite"
@@ -58,6 +61,15 @@ def test_rows_say_what_they_are(toy: pytest.Pytester) -> None:
     assert {row["success"] for row in rows} == {"True", "False"}
     assert json.loads(first["parameters"]).keys() == {"weight"}
     assert json.loads(first["provenance"])["toy"] == "1.0"
+
+
+def test_a_checkpoint_of_which_nothing_has_been_played_hides_nothing(toy: pytest.Pytester) -> None:
+    played(toy, "steady")
+    with Ledger.open(toy.path / "l.sqlite") as ledger:
+        (run,) = ledger.runs()
+        key = next(audit.key for audit in ledger.audits() if audit.key.dimension == "camera")
+        ledger.open_audit(replace(key, checkpoint="new"), run=run.run, total=60, order_seed="seed")
+    export(toy, "e.csv").stdout.fnmatch_lines(["120 episodes written to *"])
 
 
 def test_forms_of_others(toy: pytest.Pytester) -> None:
