@@ -221,7 +221,7 @@ def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         _hand_over(item)
     try:
-        if not board_of(config).reachable:
+        if identities(items) and not board_of(config).reachable:
             raise BadInputError(
                 "A worker of this run is on a machine that does not share its files, so that it would write a ledger of"
                 " its own. pytest-xdist spreads a run over one machine; over several do it with --robust-cluster, or"

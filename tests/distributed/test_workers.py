@@ -19,6 +19,7 @@ from pytest_robustplus.distributed.devices import Device, Leases
 from pytest_robustplus.errors import BadInputError
 from pytest_robustplus.evaluation.gates import Gate
 from pytest_robustplus.items.collection import arrange
+from pytest_robustplus.items.reports import IDENTITY
 from pytest_robustplus.policies import specs
 from pytest_robustplus.reporting import outlook
 from pytest_robustplus.results.identity import Identity
@@ -199,7 +200,12 @@ def test_a_worker_that_shares_no_files_is_refused(pytester: pytest.Pytester) -> 
     config = pytester.parseconfig("--robust-model=pi05")
     config.workerinput = {BOARD: str(pytester.path / "of another machine")}  # type: ignore[attr-defined]
     config.workeroutput = {}  # type: ignore[attr-defined]
-    arrange(config, [])
+    # Tests that are none of ours need nothing of it.
+    item = pytester.getitem("def test(): ...", "test")
+    arrange(config, [item])
+    assert not config.workeroutput  # type: ignore[attr-defined]
+    item.stash[IDENTITY] = next(iter(ITEMS.values()))
+    arrange(config, [item])
     assert "--robust-cluster" in config.workeroutput[process.REFUSAL]  # type: ignore[attr-defined]
     board_of(config).post(ITEMS)
 
