@@ -141,6 +141,7 @@ def told_if_slow(say: Callable[[Note], None], note: Note, seconds: float) -> Ite
         yield
     finally:
         told.cancel()
+        told.join()
 
 
 def again(model: str) -> str:
