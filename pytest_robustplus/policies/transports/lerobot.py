@@ -39,7 +39,10 @@ class LeRobot:
     def __init__(self, request: PolicyRequest) -> None:
         folder = Path(request.address).expanduser()
         if not (folder / "config.json").is_file():
-            raise BadInputError(f"{folder} is no lerobot checkpoint: it has no config.json.")
+            raise BadInputError(
+                f"{folder} is no lerobot checkpoint: it has no config.json. Name the folder that save_pretrained wrote;"
+                " its path begins in the working directory, or beside the pyproject.toml that names it."
+            )
         refuse_foreign_steps(folder)
         self._torch = load("torch", "torch", PURPOSE)
         factory = load("lerobot.policies.factory", "lerobot", PURPOSE)

@@ -63,7 +63,10 @@ class Onnx:
             # Workers share a machine's cores; one chunk of the packaged policies takes 18 ms on one core.
             self._session = session(1)
         except OSError as error:
-            raise BadInputError(f"Cannot read the ONNX file {path}: {error.strerror}.") from error
+            raise BadInputError(
+                f"Cannot read the ONNX file {path}: {error.strerror}. Check the path: it begins in the working"
+                " directory, or beside the pyproject.toml that names it."
+            ) from error
         except Exception as error:
             # onnxruntime's own exceptions share no public base class.
             raise BadInputError(f"{path} is not an ONNX file that can be played: {error}") from error

@@ -19,7 +19,7 @@ from pytest_robustplus.policies.transports.lerobot import LeRobot, _inputs, refu
 def test_a_folder_without_a_checkpoint_and_a_missing_package_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(BadInputError, match=r"is no lerobot checkpoint: it has no config\.json"):
+    with pytest.raises(BadInputError, match=r"is no lerobot checkpoint: it has no config\.json. Name the folder that"):
         LeRobot(request(str(tmp_path), Profile()))
     (tmp_path / "config.json").write_text("{}")
     monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
