@@ -147,11 +147,11 @@ class Painter:
             self._borrows_shadows = True
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._camera.fixedcamid = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
+        instead = self._resting_lists(data)
         groups = model.geom_group.copy()
         view = self._in_view(data)
         model.geom_group[view.outside & view.unmirrored] = _UNDRAWN
         self._shown.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = view.reflecting
-        instead = self._resting_lists(data)
         if (view.reflecting or instead) and self._passes is None and self._canvas.software and known():
             self._passes = Passes(model, self._context)
         mujoco.mjv_updateScene(

@@ -200,6 +200,32 @@ def test_of_what_rests_only_what_shows_is_drawn(simulator: LiberoSimulator, name
     assert np.array_equal(seen, whole(painter, "agentview"))
 
 
+def test_what_is_out_of_view_at_the_first_look_counts_when_it_is_asked_who_shares_a_mesh(
+    simulator: LiberoSimulator,
+) -> None:
+    """A list is of one geom's place, and must not be drawn for another that shows the same mesh later."""
+    simulator.reset(find_task(f"{SPATIAL}#0"))
+    simulator.step(STILL, render=False)
+    painter = simulator._scenes.painter(simulator.scene)
+    if not painter._canvas.software:
+        pytest.skip("a graphics card draws everything in next to no time")
+    all_out = np.ones(painter._scene.model.ngeom, bool)
+    asked = []
+    for view in (View(~all_out, ~all_out, False), View(all_out, all_out, False)):
+        if painter._resting is not None:
+            painter._resting.free()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(painter, "_resting", None)
+            patched.setattr(Painter, "_in_view", lambda self, data, view=view: view)
+            painter.draw("agentview")
+            assert painter._resting is not None
+            asked.append(painter._resting._geoms)
+            painter._resting.free()
+    painter._resting = None
+    assert np.array_equal(asked[0], asked[1])
+    assert len(asked[0]) > 10
+
+
 @pytest.mark.parametrize("name", cameras.NAMES)
 def test_depth_is_how_far_rays_go(simulator: LiberoSimulator, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pixel's is that of a place in it: between those at which rays through its corners end."""
