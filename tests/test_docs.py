@@ -79,7 +79,7 @@ def test_values_of_options_are_written_with_an_equals_sign_everywhere() -> None:
 def test_suites_are_run_as_an_installed_package_has_them() -> None:
     """Most pages once named ``suites/libero_plus``, which only a checkout has."""
     folder = Path(pytest_robustplus.__file__).parent / "suites"
-    for page in [*ROOT.glob("docs/how_to/*.md"), *ROOT.glob("docs/tutorials/*.md"), ROOT / "action.yml"]:
+    for page in [*ROOT.glob("docs/**/*.md"), ROOT / "action.yml"]:
         text = page.read_text("utf-8")
         assert not re.search(r"(pytest|arguments:|such as) suites/", text), page
         for module in re.findall(r"pytest_robustplus\.suites\.([a-z_.]*[a-z_])", text):
