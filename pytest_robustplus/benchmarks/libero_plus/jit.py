@@ -22,7 +22,7 @@ from pytest_robustplus.errors import BadInputError
 # Whoever makes it may hang; then each makes its own.
 WAIT_S = 120.0
 _POLL_S = 0.1
-_OURS = ("torques.py", "noise_loops.py")
+_OURS = ("torques.py", "noise_loops.py", "resting_loops.py")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Which triangles hold a sample, as one compiled function: 20 ms for 200,000."""
+"""Which triangles hold a sample, as one function that is compiled on import: 20 ms for 200,000."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 _LARGE = 3.0  # pixels: what is larger holds a sample, or may as well be drawn
 
 
-@numba.njit(cache=True)
+@numba.njit("(float64[:, :], int32[:, :], float64[:, :], float64, float64)", cache=True)
 def mark(
     corners: NDArray[np.float64],
     faces: NDArray[np.int32],

@@ -119,6 +119,8 @@ class LiberoSimulator(OneScene):
         with packages.uncollected(), jit.alone() if self._scene is None else nullcontext():
             scene = self._scenes.scene(task)
             scene.reset(task, self.protocol.env_seed, self.protocol.robot_start)
+            if self._canvas is not None:
+                self._canvas.compile()
         self._scene, self._noises = scene, noise.noises(task)
         told = instruction(task, self.protocol.prompt_source)
         return self._begin(task, reword(told, part(task.perturbation, Language)))

@@ -42,6 +42,12 @@ def test_one_compiles_and_the_others_wait_for_it(folder: Path) -> None:
             pass
 
 
+def test_all_that_is_compiled_is_known_by_its_source() -> None:
+    """What ``mark`` is made of once was not: each worker compiled it for itself, at its second look."""
+    folder = Path(jit.__file__).parent
+    assert {path.name for path in folder.glob("*.py") if "numba.njit(" in path.read_text("utf-8")} == {*jit._OURS}
+
+
 def test_what_was_not_made_is_made_by_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeError), jit.alone():
         raise RuntimeError
