@@ -44,6 +44,10 @@ def explain(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestR
     if identity is None:
         return report
     report.user_properties.append(identity.property())
+    if report.skipped and isinstance(report.longrepr, tuple):
+        # Where a skip was raised is ours; -rs is to show the test.
+        path, line, _ = item.reportinfo()
+        report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
     error = call.excinfo.value if call.excinfo else None
     if report.failed and error is not None and not _is_answer(error, item):
         report.user_properties.append((UNPLAYABLE, type(error).__name__))
