@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "how_to" / "ci.md"
 def commands() -> list[str]:
     """Every pytest command of the page's code blocks, once."""
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    lines = (line for block in blocks for line in block.splitlines())
+    lines = (line for block in blocks for line in block.replace("\\\n", "").splitlines())
     found = (re.fullmatch(r"(?:\s*- (?:run: )?)?pytest (.*)", line) for line in lines)
     return list(dict.fromkeys(match[1] for match in found if match))
 
@@ -32,7 +32,8 @@ def test_the_page_accepts_a_run_and_gates_the_next(toy: pytest.Pytester) -> None
 
 def _on_the_toy(command: str) -> list[str]:
     """Play the page's command on the toy benchmark: its suite and its model in place of the page's."""
-    known = {"suites/libero_plus": "test_suite.py", "--robust-model=pi05": "--robust-model=steady"}
+    suite = "pytest_robustplus.suites.libero_plus"
+    known = {suite: "test_suite.py", "--robust-model=pi05": "--robust-model=steady"}
     arguments = shlex.split(command)
-    assert set(known) <= set(arguments)
-    return [known.get(argument, argument) for argument in arguments]
+    assert {"--pyargs", *known} <= set(arguments)
+    return [known.get(argument, argument) for argument in arguments if argument != "--pyargs"]
