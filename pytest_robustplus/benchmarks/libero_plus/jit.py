@@ -32,46 +32,42 @@ def alone() -> Iterator[None]:
         made: Path | None = None
         # Without a place to write, each makes its own.
         with contextlib.suppress(OSError, BadInputError):
-            made, name = cache_folder("libero_plus") / "compiled", _name()
-            if _read(made) == name or not _turn(made, name, stack):
+            made = _made()
+            if made.exists() or not _turn(made, stack):
                 made = None
         yield
         if made is not None:
             with contextlib.suppress(OSError):
-                partial = made.with_suffix(f".{os.getpid()}")
-                partial.write_text(name)
-                partial.replace(made)
+                made.touch()
 
 
-def _turn(made: Path, name: str, stack: contextlib.ExitStack) -> bool:
+def _turn(made: Path, stack: contextlib.ExitStack) -> bool:
     """Wait until nobody else is at it, ``WAIT_S`` at most; False when it has been made meanwhile."""
     file = stack.enter_context(made.with_suffix(".lock").open("a"))
     end = time.monotonic() + WAIT_S
-    while _read(made) != name:
+    while not made.exists():
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             stack.callback(fcntl.flock, file, fcntl.LOCK_UN)
-            return _read(made) != name
+            return not made.exists()
         if time.monotonic() > end:
             return True
         time.sleep(_POLL_S)
     return False
 
 
-def _name() -> str:
-    """What machine code depends on: packages, sources, the processor, and where numba was told to keep it."""
+def _made() -> Path:
+    """The file that says so, named for packages, sources, the processor, and where numba was told to keep the code.
+
+    Machines that share a cache may have processors of several kinds.
+    """
     packages = " ".join(f"{name} {version(name)}" for name in ("numba", "robosuite", "numpy"))
     about = f"{packages} {platform.python_version()} {_processor()} {os.environ.get('NUMBA_CACHE_DIR', '')}"
-    return kept.digest(about, (str(Path(__file__).with_name(name)) for name in _OURS))
+    name = kept.digest(about, (str(Path(__file__).with_name(name)) for name in _OURS))
+    return cache_folder("libero_plus") / f"compiled-{name}"
 
 
 def _processor() -> str:
     from llvmlite.binding import get_host_cpu_name
 
     return str(get_host_cpu_name())
-
-
-def _read(path: Path) -> str:
-    with contextlib.suppress(OSError):
-        return path.read_text()
-    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import threading
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from pytest_robustplus.benchmarks.libero_plus import jit
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
-    return tmp_path / "libero_plus"
+    return jit._made()
 
 
-def test_one_compiles_and_the_others_wait_for_it(folder: Path) -> None:
+def test_one_compiles_and_the_others_wait_for_it(made: Path) -> None:
     begun, done = threading.Event(), list[str]()
 
     def other() -> None:
@@ -36,7 +37,7 @@ def test_one_compiles_and_the_others_wait_for_it(folder: Path) -> None:
     beside.join()
     assert done == ["first", "second"]
     # Now that it is made nobody asks who else is at it.
-    with (folder / "compiled.lock").open("a") as file:
+    with made.with_suffix(".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with jit.alone():
             pass
@@ -48,23 +49,38 @@ def test_all_that_is_compiled_is_known_by_its_source() -> None:
     assert {path.name for path in folder.glob("*.py") if "numba.njit(" in path.read_text("utf-8")} == {*jit._OURS}
 
 
-def test_what_was_not_made_is_made_by_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(RuntimeError), jit.alone():
-        raise RuntimeError
-    assert not (folder / "compiled").exists()
+def test_machines_with_other_processors_take_no_turns(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each once undid what the other had noted in the cache that they share, and all waited for all."""
     with jit.alone():
         pass
-    assert (folder / "compiled").exists()
+    with monkeypatch.context() as other:
+        other.setattr(jit, "_processor", lambda: "another")
+        with jit.alone():
+            pass
+    assert made.exists()
+    monkeypatch.setattr(jit, "_turn", lambda *_: pytest.fail("asked whose turn it is"))
+    with jit.alone():
+        pass
+
+
+def test_what_was_not_made_is_made_by_the_next(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RuntimeError), jit.alone():
+        raise RuntimeError
+    assert not made.exists()
+    with jit.alone():
+        pass
+    assert made.exists()
     # One that hangs is not waited for without end.
-    (folder / "compiled").unlink()
+    made.unlink()
     monkeypatch.setattr(jit, "WAIT_S", 0.0)
-    with (folder / "compiled.lock").open("a") as file:
+    with made.with_suffix(".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with jit.alone():
             pass
 
 
-def test_a_folder_that_cannot_be_written_costs_time_alone(folder: Path) -> None:
-    folder.parent.joinpath("libero_plus").write_text("no folder")
+def test_a_folder_that_cannot_be_written_costs_time_alone(made: Path) -> None:
+    shutil.rmtree(made.parent, ignore_errors=True)
+    made.parent.write_text("no folder")
     with jit.alone():
         pass
