@@ -201,11 +201,14 @@ def check_files(session: pytest.Session) -> None:
     ours = session_of(config)
     compared = (name for group in ours.settings.compare for name in group)
     try:
-        for name in (*ours.settings.models, *compared):
-            if name.startswith("recorded:") and name.endswith(".toml"):
-                accepted_file(ours, name.removeprefix("recorded:"))
-        for name in sorted({identity.benchmark for identity in asked if identity.kind == "cell"}):
-            ours.references(ours.registry.benchmarks[name]).check(ours.settings.against)
+        recorded = [
+            str(accepted_file(ours, name.removeprefix("recorded:")))
+            for name in (*ours.settings.models, *compared)
+            if name.startswith("recorded:") and name.endswith(".toml")
+        ]
+        used = {"cell": [*recorded, *ours.settings.against], "comparison": recorded}
+        for name, kind in sorted({(identity.benchmark, identity.kind) for identity in asked if identity.kind in used}):
+            ours.references(ours.registry.benchmarks[name]).check(used[kind])
         if ours.ledger_path.exists():
             ours.ledger  # noqa: B018 - opens it
     except RobustnessError as error:

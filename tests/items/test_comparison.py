@@ -325,11 +325,13 @@ def test_a_budget_of_several_leaves_whoever_is_not_beaten_on_the_whole_list(toy:
         ("steady:", "must name two models"),
         ("steady:stedy", "stedy*steady"),
         ("steady:nowhere.toml", "there is no such file"),
+        ("steady:broken.toml", "broken.toml is not valid TOML"),
         ("steady,recorded:nobody", "holds no episode of nobody"),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_one_paragraph(toy: pytest.Pytester, value: str, said: str) -> None:
     toy.makepyfile(test_suite=BOTH)
+    toy.path.joinpath("broken.toml").write_text("[[table")
     result = toy.runpytest(CAMERA, f"--robust-compare={value}")
     # What the ledger holds of a model is asked for when it is needed.
     late = value.endswith("nobody")
