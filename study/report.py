@@ -231,7 +231,8 @@ def claims(played: Played) -> str:
     lines = ["| claim | here | points, better minus worse | p |", "|---|---|---|---|"]
     for claim, one, verdict in zip(CLAIMS, found_, verdicts(found_), strict=True):
         points = "–" if one is None else f"{one.difference:+.1f} [{one.low:+.1f}, {one.high:+.1f}]"
-        lines.append(f"| {claim.text} | **{verdict}** | {points} | {'–' if one is None else f'{one.p:.3f}'} |")
+        p = "–" if one is None else f"{one.p:.3f}" if one.p >= 0.0005 else "< 0.001"
+        lines.append(f"| {claim.text} | **{verdict}** | {points} | {p} |")
     for kind in KINDS:
         members = played.members(kind)
         rates = [(rate(played, members, played.shared(members, d)), d) for d in DIMENSIONS]

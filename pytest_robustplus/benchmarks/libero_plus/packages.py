@@ -40,6 +40,7 @@ _SPINNING = "OPENBLAS_THREAD_TIMEOUT"
 _ENVS = "liberoplus.liberoplus.envs"
 _DOMAIN = f"{_ENVS}.bddl_base_domain"
 _PROBLEMS = f"{_ENVS}.problems"
+WRAPPER = f"{_ENVS}.env_wrapper"
 OBJECTS = f"{_ENVS}.objects"
 # These modules build asset paths from their own file's place; each reads the named global when an object is made.
 PATH_GLOBALS = tuple(
@@ -193,12 +194,11 @@ def wrapper() -> Any:
 
     Raises ``BadInputError`` when a system library is missing.
     """
-    name = f"{_ENVS}.env_wrapper"
-    if name not in sys.modules:
+    if WRAPPER not in sys.modules:
         with _importing():
             _find_magick_wand()
-            importlib.import_module(name)
-    return sys.modules[name]
+            importlib.import_module(WRAPPER)
+    return sys.modules[WRAPPER]
 
 
 @contextlib.contextmanager

@@ -147,6 +147,7 @@ def test_without_magickwand_the_line_to_run_is_named(private: Path, monkeypatch:
         raise ImportError("MagickWand shared library not found.\nYou probably had not installed ImageMagick library.")
 
     monkeypatch.setattr("importlib.import_module", absent)
+    monkeypatch.delitem(sys.modules, packages.WRAPPER, raising=False)
     with pytest.raises(BadInputError, match="apt-get install libmagickwand-6"):
         packages.wrapper()
 
