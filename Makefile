@@ -15,7 +15,7 @@ evaluate: install  ## Two checkpoints of our own side by side in all seven dimen
 
 STUDY ?= build/study
 STUDY_BUDGET ?= 14,original=16
-study: install  ## VLAs, world-action models and hybrids of a family of our own, played and compared; 16 minutes on two cores.
+study: install  ## VLAs, world-action models and hybrids of a family of our own, played and compared; ten minutes on two cores.
 	mkdir -p $(STUDY)
 	$(RUN)pytest -c study/pyproject.toml suites/libero_plus_generated/test_comparison.py -n 2 -p no:cacheprovider \
 		--robust-compare=vla-0,joint-0,inverse-0,hybrid-0 --robust-suite=libero_object,libero_spatial \
