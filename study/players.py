@@ -200,8 +200,7 @@ class Pool:
 
     def __init__(self, folder: Path, outcomes: Path, workers: int, end: float, devices: Sequence[Device] = ()) -> None:
         self._folder, self._outcomes, self._end = folder, outcomes, end
-        room = machine.told(machine.keeping(max(workers, 1), inside=False, most=_ROOM_BYTES))
-        kept = {machine.KEPT: os.environ.get(machine.KEPT) or room}
+        kept = {machine.KEPT: machine.said(max(workers, 1), inside=False, most=_ROOM_BYTES)}
         cards = [devices[n % len(devices)].environment() if devices else {} for n in range(workers)]
         self._environments = [{**card, **kept} for card in cards]
         self._workers = [_Worker(folder, end, environment) for environment in self._environments]

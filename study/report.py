@@ -248,16 +248,19 @@ def variants(played: Played, marks: Sequence[str], beside: str = "") -> str:
 
     With ``beside``, a kind, its member of the same seed on these tasks, too.
     """
-    header, ruler = "| variant | itself | variant | points, over tasks |", "|---|---|---|---|"
-    lines = [
-        f"{header} {beside}, same seed | tasks |" if beside else f"{header} tasks |",
-        ruler + "---|" * (1 + bool(beside)),
+    columns = [
+        "variant",
+        "itself",
+        "variant",
+        "points, over tasks",
+        *([f"{beside}, same seed"] if beside else []),
+        "tasks",
     ]
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     for player in sorted(p for p in played.outcomes if any(mark in p for mark in marks)):
         base = player.split("@")[0].split("+")[0].split("~")[0]
-        other_kind = f"{beside}-{base.partition('-')[2]}"
-        everybody = [base, player, *([other_kind] if beside else [])]
-        groups = [played.shared(everybody, *streams) for streams in (SUITES, *((d,) for d in DIMENSIONS))]
+        others = [f"{beside}-{base.partition('-')[2]}"] if beside else []
+        groups = [played.shared([base, player, *others], *streams) for streams in (SUITES, *((d,) for d in DIMENSIONS))]
         if tasks := [task for group in groups for task in group]:
             (own, n), (other, _) = rate(played, [base], tasks), rate(played, [player], tasks)
             low, high = paired(*matrix(played.outcomes, [player, base], tasks))
@@ -267,7 +270,7 @@ def variants(played: Played, marks: Sequence[str], beside: str = "") -> str:
                 f"{other}/{n}",
                 f"{100 * (other - own) / n:+.0f} [{low:+.0f}, {high:+.0f}]",
             ]
-            cells += [f"{rate(played, [other_kind], tasks)[0]}/{n}"] if beside else []
+            cells += [f"{rate(played, [name], tasks)[0]}/{n}" for name in others]
             sizes = sorted(map(len, groups))
             each = f"{sizes[0]}–{sizes[-1]}" if sizes[0] < sizes[-1] else f"{sizes[0]}"
             lines.append(f"| {' | '.join(cells)} | {each} of each dimension |")

@@ -71,17 +71,24 @@ def told(kept: int) -> str:
     return f"{kept // 10_000_000 / 100:.2f}"
 
 
+def said(
+    simulators: int, *, inside: bool, most: int = MOST_KEPT_BYTES, environment: Mapping[str, str] = os.environ
+) -> str:
+    """What ``KEPT`` is to say in each of so many simulators: a person's own word, else what ``keeping`` finds."""
+    return environment.get(KEPT) or told(keeping(simulators, inside=inside, most=most, environment=environment))
+
+
 def kept(environment: Mapping[str, str] = os.environ) -> int:
     """How many bytes of scenes a simulator of this process may keep; raises ``BadInputError`` for what is no size."""
-    said = environment.get(KEPT)
-    if not said:
+    word = environment.get(KEPT)
+    if not word:
         return KEPT_BYTES
     try:
-        gigabytes = float(said)
+        gigabytes = float(word)
     except ValueError:
         gigabytes = 0.0
     if not 0 < gigabytes < float("inf"):
-        raise BadInputError(f"{KEPT}={said} is no size: set it to gigabytes, such as 1.5, or unset it.")
+        raise BadInputError(f"{KEPT}={word} is no size: set it to gigabytes, such as 1.5, or unset it.")
     return int(gigabytes * 1e9)
 
 

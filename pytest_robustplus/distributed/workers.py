@@ -110,7 +110,8 @@ class Controller:
             told |= {machine.KEPT: self._kept} | ({} if device is None else dict(device.environment()))
         else:
             # What is there only that machine knows; a person's own word goes with the run.
-            told |= {name: os.environ[name] for name in (machine.KEPT,) if name in os.environ}
+            if machine.KEPT in os.environ:
+                told[machine.KEPT] = os.environ[machine.KEPT]
             node.workerinput[ELSEWHERE] = (place[:seat].count(where), place.count(where))
         node.workerinput[ENVIRONMENT] = told
         if self._folder is None:

@@ -148,10 +148,7 @@ class Session:
 
     def keeping(self, workers: int) -> str:
         """What ``machine.KEPT`` says in each of so many workers, for every simulator; a person's own word stands."""
-        if own := os.environ.get(machine.KEPT):
-            return own
-        simulators = workers * self.settings.simulators
-        return machine.told(machine.keeping(simulators, inside=self.registry.plays_inside()))
+        return machine.said(workers * self.settings.simulators, inside=self.registry.plays_inside())
 
     @cached_property
     def lease(self) -> Lease:

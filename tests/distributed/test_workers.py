@@ -182,7 +182,7 @@ def test_a_worker_on_another_machine_finds_out_what_that_has(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     config = pytester.parseconfigure("--robust-model=pi05")
     monkeypatch.setattr(config, "workerinput", nodes[3].workerinput, raising=False)
-    monkeypatch.setattr(machine, "keeping", lambda simulators, *, inside: simulators * 10**9)
+    monkeypatch.setattr(machine, "keeping", lambda simulators, **_: simulators * 10**9)
     for name in ("CUDA_VISIBLE_DEVICES", "MUJOCO_EGL_DEVICE_ID", "XLA_PYTHON_CLIENT_PREALLOCATE", "ROBUSTPLUS_PCI"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -384,7 +384,7 @@ def test_simulators_beside_each_other_are_reckoned_together(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of all workers; the worker that was told says it to its own, and a person's word stands."""
-    monkeypatch.setattr(machine, "keeping", lambda simulators, *, inside: simulators * 10**9)
+    monkeypatch.setattr(machine, "keeping", lambda simulators, **_: simulators * 10**9)
     monkeypatch.delenv(machine.KEPT, raising=False)
     config = pytester.parseconfig("--robust-simulators=3")
     session = session_of(config)

@@ -485,8 +485,7 @@ def surroundings(cards: Sequence[Any], node: str, seat: int, seats: int) -> Mapp
     """What a process finds in its environment: who it is, and the cards that it computes on; it draws on the first."""
     found = {NODE_VARIABLE: node, SEAT_VARIABLE: str(seat), COUNT_VARIABLE: str(seats)}
     # Ray tells nobody how many will be beside each other here: as many as cores at most.
-    kept = machine.keeping(machine.cores(), inside=bool(cards))
-    found[machine.KEPT] = os.environ.get(machine.KEPT) or machine.told(kept)
+    found[machine.KEPT] = machine.said(machine.cores(), inside=bool(cards))
     if not cards:
         return found
     named = devices.find({**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(map(str, cards))})
